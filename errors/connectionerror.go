@@ -1,0 +1,52 @@
+package errors
+
+import "strconv"
+
+// ConnectionError says why a connection could not be opened.
+type ConnectionError struct {
+	// StatusCode is the HTTP status with which the server refused the
+	// handshake, 0 if there was no answer, or none that may be read.
+	StatusCode int
+	// URL is the address that was dialed, with any password left out.
+	URL string
+	// Header holds the header of the refusal. Native targets only: a browser
+	// does not show it, and the field is nil there.
+	Header map[string][]string
+	// Body holds the first KiB of the refusal's body. Native targets only.
+	Body []byte
+	// Err is the cause: a network error, an end of the context, [ErrInvalidURL]
+	// and so on.
+	Err error
+}
+
+// Error tells what was dialed, the status if there was one, and the cause.
+func (e *ConnectionError) Error() string {
+	s := "websocket: cannot connect"
+	if e.URL != "" {
+		s += " to " + strconv.Quote(e.URL)
+	}
+	if e.StatusCode != 0 {
+		s += ": HTTP status " + strconv.Itoa(e.StatusCode)
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Unwrap returns the cause.
+func (e *ConnectionError) Unwrap() error { return e.Err }
+
+// Is makes every ConnectionError answer to [ErrWebSocket].
+func (e *ConnectionError) Is(target error) bool { return target == ErrWebSocket }
+
+// Timeout reports whether the cause was a timeout, as [net.Error] does.
+//
+// [net.Error]: https://pkg.go.dev/net#Error
+func (e *ConnectionError) Timeout() bool {
+	t, ok := AsType[interface {
+		error
+		Timeout() bool
+	}](e.Err)
+	return ok && t.Timeout()
+}

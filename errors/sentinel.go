@@ -1,0 +1,29 @@
+package errors
+
+// ErrWebSocket is the common base: every error that this library makes answers
+// to it with [Is].
+var ErrWebSocket error = sentinel("websocket")
+
+// The mistakes that a caller can make. None of them changes a connection that
+// is open.
+var (
+	// ErrInvalidCloseReason: a reason that may not be passed to Close; see
+	// [CloseReason.Sendable].
+	ErrInvalidCloseReason error = sentinel("websocket: invalid close reason")
+	// ErrInvalidURL: not an absolute ws, wss, http or https URL without a fragment.
+	ErrInvalidURL error = sentinel("websocket: invalid URL")
+	// ErrInvalidSubprotocol: not a token of RFC 9110, or given twice.
+	ErrInvalidSubprotocol error = sentinel("websocket: invalid subprotocol")
+	// ErrInvalidUTF8: a text message that is not UTF-8.
+	ErrInvalidUTF8 error = sentinel("websocket: invalid UTF-8 in a text message")
+	// ErrMessageTooBig: a message over this side's own MaxMessageSize.
+	ErrMessageTooBig error = sentinel("websocket: message too big")
+	// ErrConcurrentReceive: a Receive while another goroutine is in one.
+	ErrConcurrentReceive error = sentinel("websocket: a Receive is already under way")
+)
+
+type sentinel string
+
+func (s sentinel) Error() string { return string(s) }
+
+func (s sentinel) Is(target error) bool { return target == ErrWebSocket }
