@@ -1,0 +1,58 @@
+package ws
+
+import "time"
+
+// The defaults of Config.
+const (
+	// DefaultMaxMessageSize is 1 MiB.
+	DefaultMaxMessageSize = 1 << 20
+	// DefaultSendBuffer is 1 MiB.
+	DefaultSendBuffer = 1 << 20
+	// DefaultCloseTimeout is 5 seconds.
+	DefaultCloseTimeout = 5 * time.Second
+)
+
+// Config is what a Conn has to know beside its Transport. The zero value has
+// every default.
+type Config struct {
+	// Subprotocol is the one that the handshake agreed on, "" for none.
+	Subprotocol string
+
+	// MaxMessageSize is the most bytes of data that one message may have, sent
+	// or received. 0 means [DefaultMaxMessageSize], a negative number no limit.
+	MaxMessageSize int
+
+	// SendBuffer is the high-water mark in bytes: while as many are queued,
+	// Send waits. 0 means [DefaultSendBuffer].
+	SendBuffer int
+
+	// ReceiveBuffer bounds the bytes of messages that wait to be received,
+	// where the transport has to queue them. 0 means the transport's own default.
+	ReceiveBuffer int
+
+	// CloseTimeout bounds Close: how long the peer may take to answer. 0 means
+	// [DefaultCloseTimeout].
+	CloseTimeout time.Duration
+}
+
+// WithDefaults returns c with its zero fields, but ReceiveBuffer, filled in,
+// and a negative MaxMessageSize as 0. A nil c is the zero Config.
+func (c *Config) WithDefaults() Config {
+	var d Config
+	if c != nil {
+		d = *c
+	}
+	switch {
+	case d.MaxMessageSize == 0:
+		d.MaxMessageSize = DefaultMaxMessageSize
+	case d.MaxMessageSize < 0:
+		d.MaxMessageSize = 0
+	}
+	if d.SendBuffer <= 0 {
+		d.SendBuffer = DefaultSendBuffer
+	}
+	if d.CloseTimeout <= 0 {
+		d.CloseTimeout = DefaultCloseTimeout
+	}
+	return d
+}

@@ -1,0 +1,309 @@
+package ws
+
+import (
+	"context"
+	"iter"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"github.com/isosocket/isosocket/errors"
+)
+
+// Conn is one WebSocket connection, from either side. Its methods behave the
+// same whatever [Transport] is below.
+//
+// Send, Close, Flush, Buffered, Done, Err and Subprotocol may be called from
+// many goroutines at the same time, and beside a Receive. Receive,
+// ReceiveInto, TryReceive and Messages belong to one goroutine at a time.
+type Conn struct {
+	transport    Transport
+	ending       *Ending
+	subprotocol  string
+	maxMessage   int
+	closeTimeout time.Duration
+
+	receiving atomic.Bool
+	closed    atomic.Bool // by the local Close
+	closing   sync.Once
+	closeErr  error
+}
+
+// NewConn returns a Conn over t, which it takes over. A nil config has every
+// default.
+func NewConn(t Transport, config *Config) *Conn {
+	c := config.WithDefaults()
+	return &Conn{
+		transport:    t,
+		ending:       t.Ending(),
+		subprotocol:  c.Subprotocol,
+		maxMessage:   c.MaxMessageSize,
+		closeTimeout: c.CloseTimeout,
+	}
+}
+
+// Send queues one whole message and returns. Messages of one goroutine keep
+// their order; those of several never mix. The data is the caller's again when
+// Send returns. A nil error means that the message was queued, not that the
+// peer has seen it.
+//
+// Above the high-water mark (SendBuffer) Send waits for room. When ctx ends
+// first, nothing of the message goes out, the connection stays open, and the
+// error is ctx.Err().
+//
+// Text that is not UTF-8 is [errors.ErrInvalidUTF8], data over MaxMessageSize
+// [errors.ErrMessageTooBig]: nothing is sent and the connection stays open.
+// Once the connection has ended, the error is its [*errors.ConnectionClosed].
+func (c *Conn) Send(ctx context.Context, m Message) error {
+	if cause := c.ending.Cause(); cause != nil {
+		return cause
+	}
+	if c.maxMessage > 0 && len(m.Data) > c.maxMessage {
+		return &sizeError{size: len(m.Data), limit: c.maxMessage}
+	}
+	switch m.Kind {
+	case KindBinary:
+	case KindText:
+		if !utf8.Valid(m.Data) {
+			return errors.ErrInvalidUTF8
+		}
+	default:
+		return &kindError{m.Kind}
+	}
+	err := ctx.Err()
+	if err == nil {
+		err = c.transport.Send(ctx, m)
+	}
+	if err == nil {
+		return nil
+	}
+	return c.explain(ctx, "send", err)
+}
+
+// Receive waits for the next message. The caller owns its data.
+//
+// When ctx ends first the error is ctx.Err(), the connection stays open, and
+// the next Receive continues where this one stood, even in the middle of a
+// message. A message that is already here is returned even if ctx has ended.
+// Once the connection has ended and all that arrived before was received, the
+// error is its [*errors.ConnectionClosed]; after a local Close, at once. A
+// Receive beside another one is [errors.ErrConcurrentReceive].
+func (c *Conn) Receive(ctx context.Context) (Message, error) { return c.receive(ctx, nil) }
+
+// ReceiveInto is [Conn.Receive] with the message's data appended to buf[:0]:
+// when it fits, nothing is allocated. The data in the Message is only valid
+// until buf is used again. After an error buf is free again.
+func (c *Conn) ReceiveInto(ctx context.Context, buf []byte) (Message, error) {
+	if buf == nil {
+		buf = []byte{}
+	}
+	return c.receive(ctx, buf)
+}
+
+func (c *Conn) receive(ctx context.Context, buf []byte) (m Message, err error) {
+	if !c.receiving.CompareAndSwap(false, true) {
+		return Message{}, errors.ErrConcurrentReceive
+	}
+	defer c.receiving.Store(false)
+	switch {
+	case c.closed.Load():
+	case ctx.Err() == nil:
+		m, err = c.transport.Receive(ctx, buf)
+	default:
+		var ok bool
+		if m, ok, err = c.transport.TryReceive(buf); !ok && err == nil {
+			err = ctx.Err()
+		}
+	}
+	if c.closed.Load() {
+		return Message{}, c.ending.Cause()
+	}
+	if err != nil {
+		return Message{}, c.explain(ctx, "receive", err)
+	}
+	return m, nil
+}
+
+// TryReceive returns the next message if one has arrived, and never blocks. ok
+// is false, with a nil error, while there is none. Called in a loop, it finds
+// every message in the end. The caller owns the data.
+func (c *Conn) TryReceive() (m Message, ok bool, err error) {
+	if !c.receiving.CompareAndSwap(false, true) {
+		return Message{}, false, errors.ErrConcurrentReceive
+	}
+	defer c.receiving.Store(false)
+	if !c.closed.Load() {
+		m, ok, err = c.transport.TryReceive(nil)
+	}
+	if c.closed.Load() {
+		return Message{}, false, c.ending.Cause()
+	}
+	if err != nil {
+		return Message{}, false, c.explain(nil, "receive", err)
+	}
+	return m, ok, nil
+}
+
+// Messages returns an iterator over what [Conn.Receive] returns. It ends
+// behind the first error, which it yields; a normal closure is one too.
+//
+//	for m, err := range conn.Messages(ctx) {
+//		if err != nil {
+//			return err
+//		}
+//		use(m)
+//	}
+func (c *Conn) Messages(ctx context.Context) iter.Seq2[Message, error] {
+	return func(yield func(Message, error) bool) {
+		for {
+			m, err := c.Receive(ctx)
+			if !yield(m, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Close ends the connection for a reason of this side: it sends what was sent
+// before and a close frame, waits for the peer's close frame, at most
+// CloseTimeout, and releases everything. Messages that were not received yet
+// are dropped.
+//
+// The first cause of an end is kept: Close after the peer closed, or a second
+// Close, changes nothing and returns what the first one did. A reason that may
+// not be sent (see [errors.CloseReason.Sendable]) is
+// [errors.ErrInvalidCloseReason], and the connection stays open. If the peer
+// does not answer in time, or the connection breaks, the error is a
+// [*errors.ConnectionClosed] with [errors.AbnormalClosure].
+//
+// A message has at most 123 bytes (RFC 6455, section 5.5); a longer one is cut
+// behind its last whole rune within them. Bytes that are not UTF-8 become U+FFFD.
+func (c *Conn) Close(reason errors.CloseReason, message string) error {
+	if !reason.Sendable() {
+		return &reasonError{reason}
+	}
+	c.closing.Do(func() {
+		message = closeMessage(message)
+		first := c.ending.Set(&errors.ConnectionClosed{Reason: reason, Message: message})
+		c.closed.Store(true)
+		ctx, cancel := context.WithTimeout(context.Background(), c.closeTimeout)
+		defer cancel()
+		err := c.transport.Close(ctx, reason, message)
+		if err == nil || !first {
+			return
+		}
+		closed := &errors.ConnectionClosed{Reason: errors.AbnormalClosure, Message: "the connection was lost while closing", Err: err}
+		if ctx.Err() != nil {
+			closed.Message = "the peer did not answer the close in time"
+		}
+		c.closeErr = closed
+	})
+	return c.closeErr
+}
+
+// maxCloseMessage is what a close frame's 125 bytes leave beside the reason.
+const maxCloseMessage = 123
+
+// closeMessage makes s fit a close frame.
+func closeMessage(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= maxCloseMessage {
+		return s
+	}
+	end := maxCloseMessage
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end]
+}
+
+// Flush waits until everything sent has left this process for the system or
+// the browser. When ctx ends first the error is ctx.Err() and the connection
+// stays open. If the connection ended with something still unsent, the error
+// is its [*errors.ConnectionClosed].
+func (c *Conn) Flush(ctx context.Context) error {
+	if err := c.transport.Flush(ctx); err != nil {
+		return c.explain(ctx, "flush", err)
+	}
+	return nil
+}
+
+// Buffered returns how many bytes were sent but not yet handed to the system
+// or the browser's network process, with what framing adds to them.
+func (c *Conn) Buffered() int { return c.transport.Buffered() }
+
+// Done returns a channel that is closed when the connection has ended, whether
+// somebody receives or not. Messages that arrived before may still be waiting.
+func (c *Conn) Done() <-chan struct{} { return c.ending.Done() }
+
+// Err returns nil while the connection is open, and then the
+// [*errors.ConnectionClosed] that every call returns.
+func (c *Conn) Err() error {
+	if cause := c.ending.Cause(); cause != nil {
+		return cause
+	}
+	return nil
+}
+
+// Subprotocol returns the subprotocol that the handshake agreed on, "" for none.
+func (c *Conn) Subprotocol() string { return c.subprotocol }
+
+// explain turns what a transport returned into what a caller may see: the end
+// of ctx, or the first cause.
+func (c *Conn) explain(ctx context.Context, op string, err error) error {
+	if ctx != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return &waitError{op: op, err: ctx.Err(), cause: context.Cause(ctx)}
+	}
+	// A transport that failed without saying why has lost the connection.
+	c.ending.Set(&errors.ConnectionClosed{Reason: errors.AbnormalClosure, Err: err})
+	return c.ending.Cause()
+}
+
+// waitError is a wait that ended with its context.
+type waitError struct {
+	op         string
+	err, cause error
+}
+
+func (e *waitError) Error() string {
+	s := "websocket: " + e.op + ": " + e.err.Error()
+	if e.cause != nil && e.cause != e.err {
+		s += ": " + e.cause.Error()
+	}
+	return s
+}
+
+func (e *waitError) Unwrap() []error { return []error{e.err, e.cause} }
+
+func (e *waitError) Is(target error) bool { return target == errors.ErrWebSocket }
+
+// Timeout reports whether a deadline ended the wait, as net.Error does.
+func (e *waitError) Timeout() bool { return errors.Is(e.err, context.DeadlineExceeded) }
+
+type sizeError struct{ size, limit int }
+
+func (e *sizeError) Error() string {
+	return errors.ErrMessageTooBig.Error() + ": " + strconv.Itoa(e.size) + " bytes, MaxMessageSize is " + strconv.Itoa(e.limit)
+}
+
+func (e *sizeError) Unwrap() error { return errors.ErrMessageTooBig }
+
+type reasonError struct{ reason errors.CloseReason }
+
+func (e *reasonError) Error() string {
+	return errors.ErrInvalidCloseReason.Error() + ": " + strconv.Itoa(int(e.reason)) +
+		"; allowed are 1000-1003, 1007-1014, 3000-3900 and 3915-4999"
+}
+
+func (e *reasonError) Unwrap() error { return errors.ErrInvalidCloseReason }
+
+type kindError struct{ kind Kind }
+
+func (e *kindError) Error() string {
+	return "websocket: invalid message kind " + strconv.Itoa(int(e.kind)) + "; allowed are KindText and KindBinary"
+}
+
+func (e *kindError) Is(target error) bool { return target == errors.ErrWebSocket }

@@ -1,0 +1,39 @@
+// Package ws holds what a WebSocket connection is, whatever carries it: the
+// [Message], the [Conn] that sends, receives and closes, the [Transport] that
+// a target implements underneath, and an in-memory [Pipe] to test with.
+//
+// Programs get a Conn from Dial of the root package or from the server
+// package, and use it like this:
+//
+//	err := conn.Send(ctx, ws.Text("hello"))
+//	message, err := conn.Receive(ctx)
+//	err = conn.Close(errors.NormalClosure, "bye")
+//
+// # Waiting
+//
+// A context bounds the wait, never the connection. When ctx ends in a
+// [Conn.Receive], the call returns an error that is ctx.Err(), and the next
+// Receive goes on where the bytes stood, even in the middle of a frame: no
+// message is lost, none comes twice. When ctx ends in a [Conn.Send] that waits
+// for room, nothing of that message goes out.
+//
+// Send queues and returns, as in a browser. It waits only while
+// Config.SendBuffer bytes or more are queued already: the high-water mark.
+// [Conn.Flush] waits until all that was sent has left the process.
+//
+// # Ending
+//
+// Every message that arrived before the end is delivered before the end. Then
+// one [errors.ConnectionClosed], the first cause, comes back from every later
+// Receive and Send; [Conn.Done] and [Conn.Err] tell it without a call. Only
+// the local [Conn.Close] drops what was not received yet.
+//
+// # Writing a Transport
+//
+// A [Transport] translates; it does not decide. It moves messages, reports the
+// end to its [Ending], and performs the closing handshake. What may be sent,
+// what an error means, which cause is the first, how long a Close may take:
+// those rules are Conn's, and so they are the same on every target. A
+// Transport that is handed its messages by callback puts them in an [Inbox].
+// The package ws/wstest has the cases that a Transport must pass.
+package ws

@@ -1,0 +1,122 @@
+package ws
+
+import (
+	"context"
+	"io"
+	"sync"
+)
+
+// messageOverhead is what a queued message counts beside its data, so that a
+// flood of empty messages fills an Inbox too.
+const messageOverhead = 32
+
+// Inbox turns pushes into pulls: a transport that is handed its messages by
+// callback, or by another goroutine, pushes them here, and Receive pulls them.
+// Its zero value is empty and ready. Pushes may come from anywhere; one
+// goroutine at a time may pull.
+type Inbox struct {
+	mu    sync.Mutex
+	queue []Message
+	head  int // queue[:head] has been pulled
+	bytes int
+	ended bool
+	ready chan struct{} // made by a puller that has to wait, closed to wake it
+}
+
+// Push appends m, whose memory now belongs to whoever pulls it. After End it
+// does nothing.
+func (b *Inbox) Push(m Message) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ended {
+		return
+	}
+	b.queue = append(b.queue, m)
+	b.bytes += len(m.Data) + messageOverhead
+	b.wake()
+}
+
+// End says that nothing more will be pushed.
+func (b *Inbox) End() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ended = true
+	b.wake()
+}
+
+func (b *Inbox) wake() {
+	if b.ready != nil {
+		close(b.ready)
+		b.ready = nil
+	}
+}
+
+// Pull returns the oldest message. If there is none, ok is false, and err is
+// [io.EOF] if none will come.
+func (b *Inbox) Pull() (m Message, ok bool, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.pull()
+}
+
+func (b *Inbox) pull() (m Message, ok bool, err error) {
+	if b.head == len(b.queue) {
+		if b.ended {
+			err = io.EOF
+		}
+		return m, false, err
+	}
+	m = b.queue[b.head]
+	b.queue[b.head] = Message{}
+	b.head++
+	b.bytes -= len(m.Data) + messageOverhead
+	if b.head == len(b.queue) {
+		// A burst's memory does not stay with a connection that has become quiet.
+		if cap(b.queue) > 64 {
+			b.queue = nil
+		}
+		b.queue, b.head = b.queue[:0], 0
+	} else if b.head > 64 && b.head > len(b.queue)/2 {
+		n := copy(b.queue, b.queue[b.head:])
+		clear(b.queue[n:])
+		b.queue, b.head = b.queue[:n], 0
+	}
+	return m, true, nil
+}
+
+// Receive waits for the oldest message. It returns ctx.Err() when ctx ends
+// first, and io.EOF when none will come.
+func (b *Inbox) Receive(ctx context.Context) (Message, error) {
+	for {
+		b.mu.Lock()
+		m, ok, err := b.pull()
+		if ok || err != nil {
+			b.mu.Unlock()
+			return m, err
+		}
+		if b.ready == nil {
+			b.ready = make(chan struct{})
+		}
+		ready := b.ready
+		b.mu.Unlock()
+		select {
+		case <-ready:
+		case <-ctx.Done():
+			return Message{}, ctx.Err()
+		}
+	}
+}
+
+// Bytes returns how much waits to be pulled: the data, and 32 bytes a message.
+func (b *Inbox) Bytes() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bytes
+}
+
+// Clear drops all that waits to be pulled.
+func (b *Inbox) Clear() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.queue, b.head, b.bytes = nil, 0, 0
+}

@@ -1,0 +1,126 @@
+package ws
+
+import (
+	"context"
+	"io"
+	"strconv"
+	"sync"
+
+	"github.com/isosocket/isosocket/errors"
+)
+
+// Pipe returns two connected Conns in memory, with the behaviour of a real
+// connection: what one side sends the other receives, limits, high-water mark
+// and closing handshake included. Each side has its own config, of which nil
+// has every default.
+func Pipe(a, b *Config) (*Conn, *Conn) {
+	pa, pb := newPipeEnd(a), newPipeEnd(b)
+	pa.peer, pb.peer = pb, pa
+	return NewConn(pa, a), NewConn(pb, b)
+}
+
+// pipeEnd is a Transport whose Send pushes into the peer's inbox.
+type pipeEnd struct {
+	peer       *pipeEnd
+	inbox      Inbox
+	ending     Ending
+	maxMessage int
+	sendBuffer int
+
+	mu   sync.Mutex    // orders this side's sends, and its end behind them
+	room chan struct{} // closed when the peer pulled, while a Send waits
+}
+
+func newPipeEnd(config *Config) *pipeEnd {
+	c := config.WithDefaults()
+	return &pipeEnd{maxMessage: c.MaxMessageSize, sendBuffer: c.SendBuffer}
+}
+
+func (p *pipeEnd) Ending() *Ending { return &p.ending }
+
+func (p *pipeEnd) Receive(ctx context.Context, buf []byte) (Message, error) {
+	m, err := p.inbox.Receive(ctx)
+	if err != nil {
+		return Message{}, err
+	}
+	p.peer.makeRoom()
+	return m.Into(buf), nil
+}
+
+func (p *pipeEnd) TryReceive(buf []byte) (Message, bool, error) {
+	m, ok, err := p.inbox.Pull()
+	if !ok {
+		return Message{}, false, err
+	}
+	p.peer.makeRoom()
+	return m.Into(buf), true, nil
+}
+
+func (p *pipeEnd) Send(ctx context.Context, m Message) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.ending.Cause() == nil && p.Buffered() >= p.sendBuffer {
+		if err := p.waitForRoom(ctx); err != nil {
+			return err
+		}
+	}
+	if p.ending.Cause() != nil {
+		return io.ErrClosedPipe
+	}
+	if limit := p.peer.maxMessage; limit > 0 && len(m.Data) > limit {
+		p.peer.end(&errors.ConnectionClosed{
+			Reason:  errors.MessageTooBig,
+			Message: "message of " + strconv.Itoa(len(m.Data)) + " bytes is over the limit of " + strconv.Itoa(limit),
+		})
+		return nil
+	}
+	p.peer.inbox.Push(Message{m.Kind, append([]byte{}, m.Data...)})
+	return nil
+}
+
+// waitForRoom gives up p.mu while it waits.
+func (p *pipeEnd) waitForRoom(ctx context.Context) error {
+	if p.room == nil {
+		p.room = make(chan struct{})
+	}
+	room := p.room
+	p.mu.Unlock()
+	defer p.mu.Lock()
+	select {
+	case <-room:
+		return nil
+	case <-p.ending.Done():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (p *pipeEnd) makeRoom() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.room != nil && p.Buffered() < p.sendBuffer {
+		close(p.room)
+		p.room = nil
+	}
+}
+
+// end makes cause this side's end, and the peer's with it.
+func (p *pipeEnd) end(cause *errors.ConnectionClosed) {
+	p.ending.Set(cause)
+	cause = p.ending.Cause()
+	p.inbox.End()
+	p.peer.ending.Set(&errors.ConnectionClosed{Reason: cause.Reason, Message: cause.Message, Remote: true})
+	p.peer.inbox.End()
+}
+
+// Flush has nothing to wait for: a message is the peer's as soon as it is sent.
+func (p *pipeEnd) Flush(context.Context) error { return nil }
+
+func (p *pipeEnd) Buffered() int { return p.peer.inbox.Bytes() }
+
+func (p *pipeEnd) Close(_ context.Context, reason errors.CloseReason, message string) error {
+	p.end(&errors.ConnectionClosed{Reason: reason, Message: message})
+	p.inbox.Clear()
+	return nil
+}

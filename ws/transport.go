@@ -1,0 +1,55 @@
+package ws
+
+import (
+	"context"
+
+	"github.com/isosocket/isosocket/errors"
+)
+
+// Transport is what a target implements under a [Conn]. It carries whole
+// messages one way and the other and performs the closing handshake. Every
+// rule that does not depend on the target is Conn's.
+//
+// Conn calls Receive and TryReceive from one goroutine at a time. Everything
+// else may be called from many, at the same time.
+type Transport interface {
+	// Receive waits for the next message. Its data is appended to buf[:0] if
+	// buf is not nil; else the caller owns the memory that comes back.
+	//
+	// When ctx ends first, Receive returns ctx.Err() and keeps its place: the
+	// next call continues, even in the middle of a message. Every other error
+	// means that no message will come any more; the cause is in Ending before
+	// Receive returns it. Messages that arrived before the end come before it.
+	// Close makes a Receive that waits return soon, with any error.
+	Receive(ctx context.Context, buf []byte) (Message, error)
+
+	// TryReceive is Receive without the wait: ok is false if no message has
+	// arrived yet. It asks the network itself where that is possible without
+	// blocking; where it is not, it sees to it that a message is found by a
+	// later call.
+	TryReceive(buf []byte) (m Message, ok bool, err error)
+
+	// Send queues m, which Conn found valid, and returns; m.Data belongs to
+	// the caller again. While the high-water mark's worth of bytes is queued it
+	// waits for room, and when ctx ends there, it returns ctx.Err() and nothing
+	// of m goes out. After the end it returns any error.
+	Send(ctx context.Context, m Message) error
+
+	// Flush waits until everything sent has left this process. When ctx ends
+	// first it returns ctx.Err(). After the end it returns any error if
+	// something was lost.
+	Flush(ctx context.Context) error
+
+	// Buffered returns how many bytes were sent but have not left yet.
+	Buffered() int
+
+	// Close sends a close frame behind what was sent, waits for the peer's, and
+	// releases everything: whatever it returns, nothing is left afterwards. It
+	// returns nil if the peer answered, or had closed already, and an error if
+	// ctx ended or the connection broke first. Conn has checked reason and
+	// message, has set Ending, and calls Close once.
+	Close(ctx context.Context, reason errors.CloseReason, message string) error
+
+	// Ending returns where this transport reports its end, always the same one.
+	Ending() *Ending
+}
