@@ -1,0 +1,582 @@
+package rfc6455
+
+import (
+	"encoding/binary"
+	"math"
+	"unicode/utf8"
+)
+
+const (
+	// minDirect is the least rest of a payload that Direct lends room for; less
+	// is better read along with what follows it.
+	minDirect = 4 << 10
+	// growStep bounds the memory taken for bytes that were announced but have
+	// not come.
+	growStep = 1 << 20
+)
+
+// phase is what a Decoder expects next.
+type phase uint8
+
+const (
+	inHeader phase = iota
+	inControl
+	inData
+	closed // after the close frame: everything is discarded
+)
+
+// Decoder takes the bytes of one direction of a connection and gives events.
+// The zero value is not usable; call Init. A Decoder is for one goroutine at a time.
+type Decoder struct {
+	// The message that is being received, or that Message will hand over.
+	msg     []byte
+	buf     []byte // the caller's, for the next message
+	wire    []byte // compressed payload that came in pieces
+	max     int64
+	inflate *inflateState // nil unless permessage-deflate was negotiated
+	err     *Error
+
+	// The current frame.
+	rest int64  // payload bytes that have not come
+	key  uint32 // rotated to the next byte
+
+	checked    int // length of the prefix of msg that is known to be UTF-8
+	phase      phase
+	role       Role
+	op         Opcode // of the current frame
+	msgOp      Opcode // of the current message; OpContinuation: there is none
+	doneOp     Opcode // of the message that Message will hand over
+	fin        bool
+	compressed bool // the current message
+	owned      bool // msg is the decoder's own memory, not the caller's
+	headLen    uint8
+	ctrlLen    uint8
+	head       [maxHeader]byte // a header that came in pieces
+	ctrl       [maxControl]byte
+}
+
+// Init makes d ready for a new connection on which this side plays role.
+// Messages over maxMessage bytes, counted after inflating, fail with code
+// 1009; zero or less means no limit. deflate is what the handshake agreed on, nil for no
+// compression; it is not kept.
+func (d *Decoder) Init(role Role, maxMessage int64, deflate *DeflateParams) {
+	if maxMessage <= 0 || maxMessage > math.MaxInt-maxHeader {
+		maxMessage = math.MaxInt - maxHeader
+	}
+	*d = Decoder{role: role, max: maxMessage}
+	if deflate != nil {
+		d.inflate = newInflateState(role, deflate)
+	}
+}
+
+// Decode consumes bytes from the front of p and stops after the first event. It
+// returns how many it consumed; where the event is EventNone and the error nil that is
+// all of them. It may unmask in place, so p's consumed bytes are spoilt,
+// but nothing of p is referred to after Decode returns.
+//
+// An error is an *[Error]. The decoder then has failed, and every later call
+// returns the same error.
+func (d *Decoder) Decode(p []byte) (n int, ev Event, err error) {
+	if d.err != nil {
+		return 0, EventNone, d.err
+	}
+	for {
+		if d.phase == inHeader {
+			size, failed := d.header(p[n:])
+			if failed != nil {
+				d.err = failed
+				return n, EventNone, failed
+			}
+			if size == 0 {
+				return len(p), EventNone, nil
+			}
+			n += size
+		}
+		switch d.phase {
+		case inData:
+			taken, ev, failed := d.data(p[n:])
+			n += taken
+			if failed != nil {
+				d.err = failed
+				return n, EventNone, failed
+			}
+			if ev != EventNone || n == len(p) {
+				return n, ev, nil
+			}
+		case inControl:
+			chunk := p[n:]
+			if int64(len(chunk)) > d.rest {
+				chunk = chunk[:d.rest]
+			}
+			n += len(chunk)
+			d.rest -= int64(len(chunk))
+			d.key = d.unmask(d.ctrl[d.ctrlLen:], chunk)
+			d.ctrlLen += uint8(len(chunk))
+			if d.rest > 0 {
+				return n, EventNone, nil
+			}
+			ev, failed := d.control()
+			if failed != nil {
+				d.err = failed
+				return n, EventNone, failed
+			}
+			return n, ev, nil
+		case closed:
+			return len(p), EventNone, nil
+		}
+	}
+}
+
+// header parses one frame header from what d.head holds and p continues. It
+// returns how many bytes of p belong to the header, 0 when it is not whole yet and
+// all of p was kept. The payload may be empty, so data and control must be
+// called after it even without further bytes.
+func (d *Decoder) header(p []byte) (int, *Error) {
+	if d.headLen == 0 {
+		size, failed := d.parse(p)
+		if size == 0 && failed == nil {
+			d.headLen = uint8(copy(d.head[:], p))
+		}
+		return size, failed
+	}
+	kept := int(d.headLen)
+	filled := kept + copy(d.head[kept:], p)
+	size, failed := d.parse(d.head[:filled])
+	if size == 0 {
+		d.headLen = uint8(filled)
+		return 0, failed
+	}
+	d.headLen = 0
+	return size - kept, failed
+}
+
+// parse parses the frame header that b starts with and returns its size, 0
+// when b does not hold all of it.
+func (d *Decoder) parse(b []byte) (size int, failed *Error) {
+	if len(b) < 2 {
+		return 0, nil
+	}
+	first, second := b[0], b[1]
+	op, fin := Opcode(first&0x0F), first&bitFin != 0
+	switch {
+	case first&bitsRSV != 0:
+		if failed := d.reserved(first, op); failed != nil {
+			return 0, failed
+		}
+	case op > OpBinary && (op < OpClose || op > OpPong):
+		return 0, failure(codeProtocolError, "reserved opcode 0x%x: allowed are 0x0 to 0x2 and 0x8 to 0xa", uint8(op))
+	}
+	if (second&bitMask != 0) != (d.role == Server) {
+		if d.role == Server {
+			return 0, failure(codeProtocolError, "unmasked frame: a client must mask every frame")
+		}
+		return 0, failure(codeProtocolError, "masked frame: a server must not mask")
+	}
+
+	size = 2
+	length := uint64(second &^ bitMask)
+	switch length {
+	case 126:
+		size = 4
+	case 127:
+		size = 10
+	}
+	body := size
+	if d.role == Server {
+		size += 4
+	}
+	if op.IsControl() {
+		if !fin {
+			return 0, failure(codeProtocolError, "fragmented %v frame: control frames must come whole", op)
+		}
+		if length > maxControl {
+			return 0, failure(codeProtocolError, "%v frame with a payload of more than 125 bytes", op)
+		}
+	} else if (op == OpContinuation) == (d.msgOp == OpContinuation) {
+		if op == OpContinuation {
+			return 0, failure(codeProtocolError, "continuation frame without a message to continue")
+		}
+		return 0, failure(codeProtocolError, "%v frame inside a fragmented message: only continuation frames may follow", op)
+	}
+	if len(b) < size {
+		return 0, nil
+	}
+	switch body {
+	case 4:
+		if length = uint64(binary.BigEndian.Uint16(b[2:])); length <= 125 {
+			return 0, failure(codeProtocolError, "payload length %d in 16 bits: the shortest form is required", length)
+		}
+	case 10:
+		if length = binary.BigEndian.Uint64(b[2:]); length <= 0xFFFF {
+			return 0, failure(codeProtocolError, "payload length %d in 64 bits: the shortest form is required", length)
+		}
+		if length > math.MaxInt64 {
+			return 0, failure(codeProtocolError, "payload length with its most significant bit set")
+		}
+	}
+	if d.role == Server {
+		d.key = binary.LittleEndian.Uint32(b[body:])
+	}
+
+	d.rest, d.op, d.fin = int64(length), op, fin
+	if op.IsControl() {
+		d.phase, d.ctrlLen = inControl, 0
+		return size, nil
+	}
+	if op != OpContinuation {
+		d.begin(op, first&bitRSV1 != 0)
+	}
+	if failed := d.limit(); failed != nil {
+		return 0, failed
+	}
+	d.phase = inData
+	return size, nil
+}
+
+// reserved returns what is wrong with the reserved bits, of which at least one is set.
+func (d *Decoder) reserved(first byte, op Opcode) *Error {
+	switch {
+	case first&bitsRSV23 != 0:
+		return failure(codeProtocolError, "reserved bit RSV2 or RSV3 is set: no extension was negotiated that uses them")
+	case d.inflate == nil:
+		return failure(codeProtocolError, "reserved bit RSV1 is set: no extension was negotiated that uses it")
+	case op != OpText && op != OpBinary:
+		return failure(codeProtocolError, "reserved bit RSV1 on a %v frame: only the first frame of a compressed message has it", op)
+	}
+	return nil
+}
+
+// limit returns an error when the current frame takes its message over the limit.
+func (d *Decoder) limit() *Error {
+	if d.compressed {
+		// A bound for what deflate can make of a message of the greatest size, with
+		// room for a sender that flushes often.
+		if max := d.max + d.max/8 + 64; d.rest > max-int64(len(d.wire)) && max > d.max {
+			return failure(codeTooBig, "compressed message of at least %d bytes: the limit is %d bytes uncompressed", int64(len(d.wire))+d.rest, d.max)
+		}
+		if d.rest > math.MaxInt-int64(len(d.wire)) {
+			return failure(codeTooBig, "compressed message of at least %d bytes: the limit is %d bytes uncompressed", d.rest, d.max)
+		}
+		return nil
+	}
+	if have := int64(len(d.msg)); d.rest > d.max-have {
+		least := ""
+		if !d.fin {
+			least = "at least "
+		}
+		// have cannot be added to an announced length near 2^63.
+		return failure(codeTooBig, "message of %s%d bytes: the limit is %d bytes", least, uint64(have)+uint64(d.rest), d.max)
+	}
+	return nil
+}
+
+// begin starts a message.
+func (d *Decoder) begin(op Opcode, compressed bool) {
+	d.msgOp, d.compressed, d.checked = op, compressed, 0
+	d.msg, d.owned = nil, false
+	if !compressed && d.buf != nil {
+		d.msg, d.buf = d.buf[:0], nil
+	}
+}
+
+// unmask copies src to dst, through the masking key where the peer masks, and
+// returns the key for what follows.
+func (d *Decoder) unmask(dst, src []byte) uint32 {
+	if d.role == Client {
+		copy(dst, src)
+		return 0
+	}
+	return maskCopy(dst[:len(src)], src, d.key)
+}
+
+// data takes what p holds of the current data frame.
+func (d *Decoder) data(p []byte) (taken int, ev Event, failed *Error) {
+	chunk := p
+	if int64(len(chunk)) > d.rest {
+		chunk = chunk[:d.rest]
+	}
+	switch {
+	case d.compressed:
+		if d.fin && len(d.wire) == 0 && int64(len(chunk)) == d.rest {
+			// All of it is at hand: inflate from where it lies.
+			if d.role == Server {
+				Mask(d.key, chunk)
+			}
+			d.rest, d.phase = 0, inHeader
+			ev, failed = d.finishCompressed(chunk)
+			return len(chunk), ev, failed
+		}
+		if len(chunk) > 0 {
+			d.reserveWire(len(chunk))
+			end := len(d.wire)
+			d.wire = d.wire[:end+len(chunk)]
+			d.key = d.unmask(d.wire[end:], chunk)
+		}
+	case len(chunk) > 0 || d.msg == nil:
+		d.reserve(len(chunk))
+		end := len(d.msg)
+		d.msg = d.msg[:end+len(chunk)]
+		d.key = d.unmask(d.msg[end:], chunk)
+	}
+	d.rest -= int64(len(chunk))
+	ev, failed = d.received()
+	return len(chunk), ev, failed
+}
+
+// received is called when payload bytes were added to the current message:
+// it checks them, and ends the frame and the message where they are whole.
+func (d *Decoder) received() (Event, *Error) {
+	done := d.rest == 0 && d.fin
+	if d.msgOp == OpText && !d.compressed {
+		if done {
+			if !utf8.Valid(d.msg[d.checked:]) {
+				return EventNone, invalidText()
+			}
+		} else {
+			n, ok := validPrefix(d.msg[d.checked:])
+			if !ok {
+				return EventNone, invalidText()
+			}
+			d.checked += n
+		}
+	}
+	if d.rest > 0 {
+		return EventNone, nil
+	}
+	d.phase = inHeader
+	if !d.fin {
+		return EventNone, nil
+	}
+	if d.compressed {
+		ev, failed := d.finishCompressed(d.wire)
+		d.releaseWire()
+		return ev, failed
+	}
+	d.finish()
+	return EventMessage, nil
+}
+
+func invalidText() *Error {
+	return failure(codeInvalidPayload, "text message is not valid UTF-8")
+}
+
+// finish ends the current message; Message hands it over.
+func (d *Decoder) finish() {
+	d.doneOp, d.msgOp, d.buf = d.msgOp, OpContinuation, nil
+}
+
+// finishCompressed inflates the whole payload of the current message and ends it.
+func (d *Decoder) finishCompressed(payload []byte) (Event, *Error) {
+	msg, failed := d.inflate.message(d.buf, payload, int(d.max))
+	if failed != nil {
+		return EventNone, failed
+	}
+	if d.msgOp == OpText && !utf8.Valid(msg) {
+		return EventNone, invalidText()
+	}
+	d.msg = msg
+	d.finish()
+	return EventMessage, nil
+}
+
+// control ends a control frame.
+func (d *Decoder) control() (Event, *Error) {
+	d.phase = inHeader
+	switch d.op {
+	case OpPing:
+		return EventPing, nil
+	case OpPong:
+		return EventPong, nil
+	}
+	if failed := closeFailure(d.ctrl[:d.ctrlLen]); failed != nil {
+		return EventNone, failed
+	}
+	d.phase = closed
+	d.drop()
+	return EventClose, nil
+}
+
+// drop forgets a message that cannot become whole any more.
+func (d *Decoder) drop() {
+	d.msg, d.buf, d.msgOp = nil, nil, OpContinuation
+	d.releaseWire()
+}
+
+// SetBuffer gives the memory for one message: the one that is being
+// received, else the next one, is appended to buf[:0] and replaces all that buf's capacity
+// holds. buf belongs to the decoder until EventMessage, [Decoder.Detach] or the next
+// SetBuffer; after EventMessage it must be given again. A message that does not
+// fit lands in a slice of its own.
+//
+// In the middle of a message, what has come of it moves to buf if it fits, and
+// stays where it is otherwise.
+func (d *Decoder) SetBuffer(buf []byte) {
+	d.buf = buf
+	if d.msgOp == OpContinuation || d.compressed {
+		return
+	}
+	d.buf = nil
+	if cap(buf) == 0 || cap(buf) < len(d.msg) {
+		if !d.owned {
+			d.own()
+		}
+		return
+	}
+	moved := buf[:len(d.msg)]
+	copy(moved, d.msg)
+	d.msg, d.owned = moved, false
+}
+
+// Detach gives the buffer of the last SetBuffer back to the caller. What has
+// come of a message moves to the decoder's own memory, and nothing is lost.
+func (d *Decoder) Detach() {
+	d.buf = nil
+	if d.msgOp != OpContinuation && !d.compressed && !d.owned {
+		d.own()
+	}
+}
+
+// own moves the current message to the decoder's own memory.
+func (d *Decoder) own() {
+	if len(d.msg) == 0 {
+		d.msg = nil
+	} else {
+		d.msg = append([]byte(nil), d.msg...)
+	}
+	d.owned = true
+}
+
+// Message hands over the message that EventMessage told of: OpText or OpBinary,
+// and the data, not nil, in the buffer of SetBuffer or else in a slice of its own. The
+// decoder keeps no reference; a second call returns no data.
+func (d *Decoder) Message() (op Opcode, data []byte) {
+	if d.msgOp != OpContinuation {
+		return OpContinuation, nil
+	}
+	op, data = d.doneOp, d.msg
+	d.msg, d.doneOp = nil, OpContinuation
+	return op, data
+}
+
+// Control returns the payload of the ping or pong that the last event told of.
+// It is valid until the next Decode.
+func (d *Decoder) Control() []byte { return d.ctrl[:d.ctrlLen] }
+
+// Close returns the code and the message of the close frame that EventClose
+// told of; 1005 when it had no code (RFC 6455, section 7.1.5).
+func (d *Decoder) Close() (code uint16, message string) {
+	if d.phase != closed || d.ctrlLen < 2 {
+		return codeNoStatus, ""
+	}
+	return binary.BigEndian.Uint16(d.ctrl[:]), string(d.ctrl[2:d.ctrlLen])
+}
+
+// Direct returns room where the next bytes of the current payload may be
+// read, without a detour through a read buffer. It returns nil when no payload is being received or
+// little of it, under 4 KiB, is missing. The room is never longer than what is missing. It is
+// valid until the next call of a method other than Idle; after reading n bytes into it, call Advance(n).
+// Direct must be called only when Decode has consumed all that came before.
+func (d *Decoder) Direct() []byte {
+	if d.phase != inData || d.rest < minDirect || d.err != nil {
+		return nil
+	}
+	var room []byte
+	if d.compressed {
+		d.reserveWire(minDirect)
+		room = d.wire[len(d.wire):cap(d.wire)]
+	} else {
+		d.reserve(minDirect)
+		room = d.msg[len(d.msg):cap(d.msg)]
+	}
+	if int64(len(room)) > d.rest {
+		room = room[:d.rest]
+	}
+	return room
+}
+
+// Advance takes the first n bytes of the room that Direct lent, as if Decode
+// had consumed them, and returns EventMessage when they end a message. It fails as Decode does.
+// It panics if n is more than that room.
+func (d *Decoder) Advance(n int) (Event, error) {
+	if d.err != nil {
+		return EventNone, d.err
+	}
+	if n == 0 {
+		return EventNone, nil
+	}
+	if n < 0 || d.phase != inData || int64(n) > d.rest {
+		panic("rfc6455: Advance beyond the room of Direct")
+	}
+	payload := &d.msg
+	if d.compressed {
+		payload = &d.wire
+	}
+	end := len(*payload)
+	*payload = (*payload)[:end+n]
+	if d.role == Server {
+		d.key = Mask(d.key, (*payload)[end:])
+	}
+	d.rest -= int64(n)
+	ev, failed := d.received()
+	if failed != nil {
+		d.err = failed
+		return EventNone, failed
+	}
+	return ev, nil
+}
+
+// Idle reports whether d is between two messages and two frames, with nothing
+// partial in it.
+func (d *Decoder) Idle() bool {
+	return d.headLen == 0 && d.msgOp == OpContinuation && (d.phase == inHeader || d.phase == closed)
+}
+
+// Release gives memory that is shared between connections back, at the end of a
+// connection. The decoder must not be used after it, except to Init it again.
+func (d *Decoder) Release() {
+	d.drop()
+	if d.inflate != nil {
+		d.inflate.release()
+		d.inflate = nil
+	}
+	d.err = failure(codeProtocolError, "the decoder was released")
+}
+
+// reserve makes room for n more bytes of the current message.
+func (d *Decoder) reserve(n int) {
+	if cap(d.msg)-len(d.msg) < n || d.msg == nil {
+		d.msg, d.owned = d.grown(d.msg, n), true
+	}
+}
+
+// reserveWire makes room for n more bytes of the current compressed payload.
+func (d *Decoder) reserveWire(n int) {
+	if d.wire == nil {
+		d.wire = takeBuffer()
+	}
+	if cap(d.wire)-len(d.wire) < n {
+		d.wire = d.grown(d.wire, n)
+	}
+}
+
+// grown returns b with room for at least n more bytes. It grows b to the end
+// of the current frame, but by no more than growStep or what has come already, and
+// to no more where the end of the message is known.
+func (d *Decoder) grown(b []byte, n int) []byte {
+	end := len(b) + int(d.rest) // limit has seen to it that this does not overflow
+	size := max(len(b)+n, 2*len(b), min(end, len(b)+growStep))
+	if d.fin {
+		if len(b) >= end/4 {
+			size = end
+		}
+		size = min(size, end)
+	}
+	return append(make([]byte, 0, size), b...)
+}
+
+func (d *Decoder) releaseWire() {
+	if d.wire != nil {
+		giveBuffer(d.wire)
+		d.wire = nil
+	}
+}
