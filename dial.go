@@ -1,0 +1,126 @@
+package isosocket
+
+import (
+	"context"
+	"time"
+
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/ws"
+)
+
+// DialOptions are what [Dial] can be told. A nil pointer and the zero value
+// mean every default. Fields that a browser cannot honour make Dial fail
+// there, with an error that is [errors.ErrUnsupported] and names the field.
+type DialOptions struct {
+	// Subprotocols are offered to the server in this order of preference
+	// (RFC 6455, section 1.9). If the server chooses none of them, Dial fails.
+	Subprotocols []string
+
+	// Header is sent with the handshake request. An [http.Header] fits. The
+	// fields of the handshake itself (Host, Connection, Upgrade,
+	// Sec-WebSocket-*) may not be in it, except Host. Native targets only.
+	//
+	// [http.Header]: https://pkg.go.dev/net/http#Header
+	Header map[string][]string
+
+	// MaxMessageSize is the most bytes of data that one message may have, sent
+	// or received. An incoming message over it ends the connection with
+	// [errors.MessageTooBig]. 0 means 1 MiB, a negative number no limit.
+	MaxMessageSize int
+
+	// SendBuffer is the high-water mark in bytes: while as many are queued,
+	// Send waits. 0 means 1 MiB.
+	SendBuffer int
+
+	// ReceiveBuffer is how many bytes of messages may wait while nobody
+	// receives. 0 means 16 MiB in a browser, where going over it ends the
+	// connection with [errors.PolicyViolation], and 256 KiB natively, where the
+	// connection is then not read from, so that TCP slows the peer down.
+	ReceiveBuffer int
+
+	// HandshakeTimeout bounds Dial beside ctx. 0 means 30 seconds, a negative
+	// number no bound of its own.
+	HandshakeTimeout time.Duration
+
+	// CloseTimeout bounds Close: how long the peer may take to answer. 0 means
+	// 5 seconds.
+	CloseTimeout time.Duration
+
+	// PingInterval is how often to ping a peer from which nothing came
+	// meanwhile. 0 means never. Native targets only: a browser cannot send pings.
+	PingInterval time.Duration
+
+	// PingTimeout is how long the peer may then stay silent before the
+	// connection ends with [errors.PolicyViolation], "Ping/Pong timeout". 0
+	// means 20 seconds. Native targets only.
+	PingTimeout time.Duration
+
+	// Compression, if not nil, offers permessage-deflate (RFC 7692) to the
+	// server. A browser always offers it, and chooses its details itself.
+	Compression *ws.Compression
+
+	// DisableStatusProbe keeps Dial in a browser from asking once more, with
+	// fetch, why a handshake failed. A browser does not tell; without the probe,
+	// ConnectionError.StatusCode is 0 there. Without effect on native targets,
+	// which see the status.
+	DisableStatusProbe bool
+
+	// Native holds the options whose types only native targets have. Its fields
+	// do not exist in a browser build, so that using one there does not compile;
+	// nil is portable.
+	Native *NativeOptions
+}
+
+// Dial opens a WebSocket connection to url, which may be a ws, wss, http or
+// https URL without a fragment. ctx bounds the handshake only: once Dial has
+// returned, its end no longer matters to the connection.
+//
+// Every error is a [*errors.ConnectionError]. It is [errors.ErrInvalidURL] or
+// [errors.ErrInvalidSubprotocol] if that is what is wrong, before any I/O;
+// [errors.ErrUnsupported] for an option that this target cannot honour; it
+// carries the HTTP status in StatusCode if the server refused, and ctx.Err()
+// if ctx ended first. Redirects are refused, as in a browser.
+func Dial(ctx context.Context, url string, opts *DialOptions) (*ws.Conn, error) {
+	var o DialOptions
+	if opts != nil {
+		o = *opts
+	}
+	target, err := parseURL(url)
+	if err == nil {
+		err = checkSubprotocols(o.Subprotocols)
+	}
+	if err != nil {
+		return nil, &errors.ConnectionError{URL: redact(url), Err: err}
+	}
+	switch {
+	case o.HandshakeTimeout == 0:
+		o.HandshakeTimeout = defaultHandshakeTimeout
+		fallthrough
+	case o.HandshakeTimeout > 0:
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.HandshakeTimeout)
+		defer cancel()
+	}
+	conn, err := dial(ctx, target, &o)
+	if err != nil {
+		if failed, ok := errors.AsType[*errors.ConnectionError](err); ok {
+			failed.URL = redact(url)
+			return nil, failed
+		}
+		return nil, &errors.ConnectionError{URL: redact(url), Err: err}
+	}
+	return conn, nil
+}
+
+const defaultHandshakeTimeout = 30 * time.Second
+
+// config is what the Conn over a transport has to know.
+func (o *DialOptions) config(subprotocol string) *ws.Config {
+	return &ws.Config{
+		Subprotocol:    subprotocol,
+		MaxMessageSize: o.MaxMessageSize,
+		SendBuffer:     o.SendBuffer,
+		ReceiveBuffer:  o.ReceiveBuffer,
+		CloseTimeout:   o.CloseTimeout,
+	}
+}

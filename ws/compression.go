@@ -1,0 +1,22 @@
+package ws
+
+// Compression tells how to use permessage-deflate (RFC 7692). A nil pointer
+// means not to offer or accept it; the zero value has every default.
+type Compression struct {
+	// Level is the effort from 1, fast, to 9, small. 0 means 1.
+	Level int
+
+	// Threshold is the least bytes of data that a message must have to be
+	// compressed. 0 means 512, and 128 where a context is taken over, which
+	// lets small messages profit.
+	Threshold int
+
+	// ContextTakeover lets each message refer to the ones before it, both ways,
+	// if the peer agrees. It shrinks messages that resemble each other, and
+	// costs some 100 KiB or more of memory a connection once one was compressed.
+	ContextTakeover bool
+
+	// MaxWindowBits asks for a compression window of at most 2^MaxWindowBits
+	// bytes, both ways: 9 to 15. 0 means 15. Smaller windows take less memory.
+	MaxWindowBits int
+}
