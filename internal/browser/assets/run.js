@@ -1,0 +1,40 @@
+"use strict";
+
+// Runs test.wasm in this page or worker and reports what it writes and how it ends:
+// {type: "output", text}, then {type: "exit", code}; or {type: "error", text} if it cannot run.
+globalThis.runGoTest = async (config, report) => {
+	// One decoder a stream, because a rune may be split over two writes.
+	const decoders = { 1: new TextDecoder(), 2: new TextDecoder() };
+	const memory = globalThis.newMemoryFS(config.files, (fd, bytes) => {
+		const text = decoders[fd].decode(bytes, { stream: true });
+		if (text !== "") report({ type: "output", text });
+	});
+	globalThis.fs = memory.fs;
+	globalThis.path = memory.path;
+	globalThis.process = Object.assign({}, globalThis.process, { cwd: memory.cwd, chdir: memory.chdir });
+	memory.chdir("/src");
+
+	try {
+		const go = new Go();
+		go.argv = config.argv;
+		go.env = config.env;
+		go.exit = (code) => {
+			globalThis.goExited = true;
+			report({ type: "exit", code });
+		};
+		const { instance } = await WebAssembly.instantiateStreaming(fetch("test.wasm"), go.importObject);
+		await go.run(instance);
+	} catch (err) {
+		report({ type: "error", text: String(err?.stack ?? err) });
+	}
+};
+
+// reportUncaught reports every exception that nothing catches: nothing that runs here may throw one
+// while the Go program runs, and after some of them (a wasm trap, say) it would never end.
+globalThis.reportUncaught = (report) => {
+	const uncaught = (value) => {
+		if (!globalThis.goExited) report({ type: "error", text: "uncaught: " + String(value?.stack ?? value) });
+	};
+	addEventListener("error", (event) => uncaught(event.error ?? event.message));
+	addEventListener("unhandledrejection", (event) => uncaught(event.reason));
+};

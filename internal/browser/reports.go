@@ -1,0 +1,52 @@
+//go:build !js
+
+package browser
+
+import "sync"
+
+// report is one message from the place where a wasm test binary runs.
+type report struct {
+	Type  string `json:"type"`
+	Text  string `json:"text"`  // of output, error and console
+	Code  int    `json:"code"`  // of exit
+	Level string `json:"level"` // of console: "log", "error", …
+}
+
+// The types of reports.
+const (
+	reportOutput  = "output"  // the binary wrote Text
+	reportConsole = "console" // something wrote Text to a worker's console
+	reportExit    = "exit"    // the binary exited with Code
+	reportError   = "error"   // the binary cannot run, or cannot go on
+)
+
+// reports is an unbounded queue: who adds to it, the loop that reads the browser's messages say, must never wait.
+type reports struct {
+	ready chan struct{} // holds a token while there may be something to take
+
+	mu    sync.Mutex
+	queue []report
+}
+
+func newReports() *reports {
+	return &reports{ready: make(chan struct{}, 1)}
+}
+
+func (r *reports) add(one report) {
+	r.mu.Lock()
+	r.queue = append(r.queue, one)
+	r.mu.Unlock()
+	select {
+	case r.ready <- struct{}{}:
+	default:
+	}
+}
+
+// take returns what has been added since the last take; the slice is the caller's.
+func (r *reports) take() []report {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	queue := r.queue
+	r.queue = nil
+	return queue
+}

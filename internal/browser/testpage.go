@@ -1,0 +1,201 @@
+//go:build !js
+
+package browser
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path"
+	"path/filepath"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/inspector"
+	"github.com/chromedp/cdproto/network"
+	cdppage "github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+//go:embed assets
+var assets embed.FS
+
+// binding is the function of the page that reports to this side; assets/page.js calls it.
+const binding = "reportToGo"
+
+// pageConfig is config.json, which tells the page what to run.
+type pageConfig struct {
+	Argv   []string          `json:"argv"`
+	Env    map[string]string `json:"env"`
+	Worker bool              `json:"worker"`
+	Files  map[string][]byte `json:"files"` // absolute path to contents, base64 on the wire
+}
+
+func (test WasmTest) startPage(ctx context.Context, b *Browser, to *reports) (func() string, error) {
+	handler, err := test.handler(ctx)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		server.Serve(listener) // ends with ErrServerClosed; a page that cannot load says so itself
+	}()
+	closeServer := func() {
+		server.Close()
+		<-served
+	}
+
+	page, err := b.open(func(page *Page, event any) {
+		switch event := event.(type) {
+		case *runtime.EventBindingCalled:
+			if event.Name != binding {
+				return
+			}
+			var r report
+			if err := json.Unmarshal([]byte(event.Payload), &r); err != nil {
+				r = report{Type: reportError, Text: fmt.Sprintf("the page reported %q: %v", event.Payload, err)}
+			}
+			if r.Type == reportConsole {
+				page.console.add("worker "+r.Level, r.Text)
+			}
+			to.add(r)
+		case *inspector.EventTargetCrashed:
+			to.add(report{Type: reportError, Text: "the page crashed"})
+		}
+	})
+	if err != nil {
+		closeServer()
+		return nil, err
+	}
+	// The browser itself may go away.
+	gone := context.AfterFunc(page.ctx, func() {
+		to.add(report{Type: reportError, Text: "the browser closed the page"})
+	})
+	stop := func() string {
+		gone()
+		page.close()
+		closeServer()
+		return page.Console()
+	}
+
+	actions, cancel := context.WithCancel(page.ctx)
+	defer cancel()
+	defer context.AfterFunc(ctx, cancel)()
+	if err := chromedp.Do(actions, navigateToTests("http://"+listener.Addr().String()+"/")); err != nil {
+		stop()
+		return nil, errors.Join(err, ctx.Err())
+	}
+	return stop, nil
+}
+
+// navigateToTests opens the page at url. It does not wait for the page to have loaded: the tests may be under
+// way by then, and keep it too busy to say so.
+func navigateToTests(url string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		// The browser would report every frame of every WebSocket, which slows both sides down.
+		if _, err := cdp.Call(ctx, target, network.Disable, cdp.Empty{}); err != nil {
+			return err
+		}
+		if _, err := cdp.Call(ctx, target, runtime.AddBinding, runtime.AddBindingParams{Name: binding}); err != nil {
+			return err
+		}
+		result, err := cdp.Call(ctx, target, cdppage.Navigate, cdppage.NavigateParams{URL: url})
+		if err != nil {
+			return err
+		}
+		if result.ErrorText != "" {
+			return fmt.Errorf("opening %s: %s", url, result.ErrorText)
+		}
+		return nil
+	})
+}
+
+// handler serves the page, its scripts, the binary and its configuration.
+func (test WasmTest) handler(ctx context.Context) (http.Handler, error) {
+	files, err := testdata(test.Dir)
+	if err != nil {
+		return nil, err
+	}
+	config, err := json.Marshal(pageConfig{
+		Argv:   append([]string{filepath.Base(test.Binary)}, test.arguments(ctx)...),
+		Env:    test.environment(map[string]string{"HOME": "/", "PWD": "/src", "TMPDIR": "/tmp"}),
+		Worker: test.Where == InWorker,
+		Files:  files,
+	})
+	if err != nil {
+		return nil, err
+	}
+	goroot, err := goCommand(ctx, nil, "env", "GOROOT")
+	if err != nil {
+		return nil, err
+	}
+	wasmExec, err := os.ReadFile(filepath.Join(goroot, "lib", "wasm", "wasm_exec.js"))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(test.Binary); err != nil {
+		return nil, err
+	}
+	scripts, err := fs.Sub(assets, "assets")
+	if err != nil {
+		return nil, err
+	}
+
+	mux := http.NewServeMux()
+	mux.Handle("/", http.FileServerFS(scripts))
+	mux.HandleFunc("/wasm_exec.js", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeContent(w, r, "wasm_exec.js", time.Time{}, bytes.NewReader(wasmExec))
+	})
+	mux.HandleFunc("/config.json", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeContent(w, r, "config.json", time.Time{}, bytes.NewReader(config))
+	})
+	mux.HandleFunc("/test.wasm", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/wasm")
+		http.ServeFile(w, r, test.Binary)
+	})
+	mux.HandleFunc("/favicon.ico", func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusNoContent)
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		// As strict as a careful site's: the library must work without eval and without inline scripts.
+		w.Header().Set("Content-Security-Policy",
+			"default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self' http: https: ws: wss:")
+		mux.ServeHTTP(w, r)
+	}), nil
+}
+
+// testdata reads the testdata directory in dir as the files of a page, below /src, where the binary runs.
+func testdata(dir string) (map[string][]byte, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	files := make(map[string][]byte)
+	root := os.DirFS(dir)
+	err := fs.WalkDir(root, "testdata", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		contents, err := fs.ReadFile(root, name)
+		files[path.Join("/src", name)] = contents
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return files, err
+}
