@@ -1,0 +1,223 @@
+package rfc6455
+
+import (
+	"bytes"
+	stdflate "compress/flate"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/flate"
+)
+
+// referenceInflate inflates a payload of RFC 7692 with another reader. whole is false when that
+// finds it invalid, cut, or goes past its end; final when a final block comes before the end.
+func referenceInflate(payload, dict []byte, limit int) (out []byte, whole, final bool) {
+	read := func(tail string) ([]byte, error) {
+		src := strings.NewReader(string(payload) + tail)
+		return io.ReadAll(io.LimitReader(stdflate.NewReaderDict(src, dict), int64(limit)+2))
+	}
+	const finalBlock = "\x01\x00\x00\xff\xff"
+	out, err := read("\x00\x00\xff\xff" + finalBlock)
+	if err != nil {
+		return out, false, false
+	}
+	// With one byte in the stored block instead of none, that byte must follow.
+	marked, err := read("\x01\x00\xfe\xffX" + finalBlock)
+	final = err == nil && bytes.Equal(marked, out)
+	whole = err == nil && string(marked) == string(out)+"X" && len(out) <= limit
+	return out, whole, final
+}
+
+func inflateOnce(payload, dict []byte, limit int) ([]byte, *Error) {
+	s := inflateState{window: window{size: 1 << 15}, takeover: true}
+	s.window.add(dict)
+	return s.message(nil, payload, limit)
+}
+
+// cutTail removes the four bytes that a sender of RFC 7692 cuts.
+func cutTail(t testing.TB, b []byte) []byte {
+	t.Helper()
+	short, found := bytes.CutSuffix(b, []byte{0, 0, 0xFF, 0xFF})
+	if !found {
+		t.Fatalf("%x does not end with an empty stored block", b)
+	}
+	return short
+}
+
+func TestInflateExamples(t *testing.T) {
+	tests := []struct {
+		name, payload, want string
+	}{
+		{"one block (RFC 7692, 7.2.3.1)", "f248cdc9c90700", "Hello"},
+		{"stored block (7.2.3.3)", "000500faff48656c6c6f00", "Hello"},
+		{"final block (7.2.3.4)", "f348cdc9c9070000", "Hello"},
+		{"final block without the byte after it", "f348cdc9c90700", "Hello"},
+		{"two blocks (7.2.3.5)", "f2480500" + "0000ffff" + "cac9c90700", "Hello"},
+		{"empty message (7.2.3.6)", "00", ""},
+		{"nothing at all", "", ""},
+		{"nothing cut by the sender", "f248cdc9c907000000ffff", "Hello"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			payload, err := hex.DecodeString(test.payload)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, failed := inflateOnce(payload, nil, 100)
+			if failed != nil || string(got) != test.want {
+				t.Fatalf("inflated to %q, %v; want %q", got, failed, test.want)
+			}
+		})
+	}
+}
+
+func TestInflateContextExample(t *testing.T) {
+	// RFC 7692, section 7.2.3.2: the second "Hello" refers to the first.
+	s := newInflateState(Server, &DeflateParams{})
+	for _, payload := range []string{"f248cdc9c90700", "f200110000"} {
+		b, _ := hex.DecodeString(payload)
+		got, failed := s.message(nil, b, 100)
+		if failed != nil || string(got) != "Hello" {
+			t.Fatalf("%s inflated to %q, %v", payload, got, failed)
+		}
+	}
+	// Without context takeover the same payload refers to nothing.
+	s = newInflateState(Server, &DeflateParams{ClientNoContextTakeover: true})
+	b, _ := hex.DecodeString("f248cdc9c90700")
+	s.message(nil, b, 100)
+	b, _ = hex.DecodeString("f200110000")
+	if got, failed := s.message(nil, b, 100); failed == nil {
+		t.Fatalf("a match before the message gave %q without context takeover", got)
+	}
+}
+
+// TestInflateLevels reads what every level of another writer makes of many sizes.
+func TestInflateLevels(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	noise := make([]byte, 300_000)
+	for i := range noise {
+		noise[i] = byte(random.Uint32())
+	}
+	mixed := bytes.Clone(noise)
+	copy(mixed[50_000:], jsonMessages(1, 200_000)[0])
+	inputs := map[string][]byte{
+		"noise": noise,
+		"json":  jsonMessages(1, 300_000)[0],
+		"zeros": make([]byte, 300_000),
+		"mixed": mixed,
+	}
+	for name, input := range inputs {
+		for level := -2; level <= 9; level++ {
+			t.Run(fmt.Sprintf("%s/%d", name, level), func(t *testing.T) {
+				for _, size := range []int{0, 1, 2, 10, 100, 1000, 32767, 32768, 32769, 100_000, len(input)} {
+					input := input[:min(size, len(input))]
+					var b bytes.Buffer
+					w, _ := flate.NewWriter(&b, level)
+					for i := 0; i < len(input); i += 70_000 { // several blocks, with flushes between
+						w.Write(input[i:min(i+70_000, len(input))])
+						w.Flush()
+					}
+					w.Flush()
+					got, failed := inflateOnce(cutTail(t, b.Bytes()), nil, len(input))
+					if failed != nil || !bytes.Equal(got, input) {
+						t.Fatalf("size %d: got %d bytes, %v", size, len(got), failed)
+					}
+					if len(input) == 0 {
+						continue
+					}
+					if _, failed = inflateOnce(cutTail(t, b.Bytes()), nil, len(input)-1); failed == nil || failed.Code != 1009 {
+						t.Fatalf("size %d, limit one less: %v", size, failed)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestInflateCorrupt(t *testing.T) {
+	tests := []struct{ name, payload, reason string }{
+		{"reserved block kind", "06", "kind 3"},
+		{"stored length", "000500faf048656c6c6f00", "complement"},
+		{"stored block cut", "000500faff48656c", "middle of a block"},
+		{"stored header cut", "000500", "middle of a block"},
+		{"code cut", "f248cdc9", "middle of a block"},
+		{"match before all data", "f20011000000", "before all data"},
+		{"garbage after the final block", "f348cdc9c90700ff", "valid deflate"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			b, _ := hex.DecodeString(test.payload)
+			got, failed := inflateOnce(b, nil, 1000)
+			if failed == nil || failed.Code != 1007 || !strings.Contains(failed.Error(), test.reason) {
+				t.Fatalf("got %q, %v; want an error about %q", got, failed, test.reason)
+			}
+		})
+	}
+}
+
+// TestInflateBomb: what inflates to far more than the limit fails at the limit, and
+// takes no more memory than that.
+func TestInflateBomb(t *testing.T) {
+	var b bytes.Buffer
+	w, _ := flate.NewWriter(&b, 9)
+	zeros := make([]byte, 1<<20)
+	for range 64 {
+		w.Write(zeros)
+	}
+	w.Flush()
+	payload := cutTail(t, b.Bytes())
+	const limit = 1 << 20
+	result := testing.Benchmark(func(b *testing.B) {
+		b.ReportAllocs()
+		for range b.N {
+			if _, failed := inflateOnce(payload, nil, limit); failed == nil || failed.Code != 1009 {
+				b.Fatal(failed)
+			}
+		}
+	})
+	if result.AllocedBytesPerOp() > 3*limit {
+		t.Errorf("64 MiB in %d bytes took %d bytes of memory at a limit of %d", len(payload), result.AllocedBytesPerOp(), limit)
+	}
+}
+
+func FuzzInflate(f *testing.F) {
+	for _, s := range []string{"f248cdc9c90700", "000500faff48656c6c6f00", "f348cdc9c9070000", "00", "", "f200110000"} {
+		b, _ := hex.DecodeString(s)
+		f.Add(b, []byte("Hello"))
+	}
+	for level := range 10 {
+		var b bytes.Buffer
+		w, _ := flate.NewWriter(&b, level)
+		w.Write(jsonMessages(1, 600)[0])
+		w.Flush()
+		f.Add(b.Bytes()[:b.Len()-4], []byte{})
+	}
+	f.Fuzz(func(t *testing.T, payload, dict []byte) {
+		const limit = 1 << 16
+		if len(dict) > 1<<15 {
+			dict = dict[:1<<15]
+		}
+		got, failed := inflateOnce(payload, dict, limit)
+		want, whole, final := referenceInflate(payload, dict, limit)
+		if whole && (failed != nil || !bytes.Equal(got, want)) {
+			t.Fatalf("inflated to %q, %v; the reference to %q", got, failed, want)
+		}
+		// The reference stops at a final block, behind which more may come.
+		if final && failed == nil && !bytes.HasPrefix(got, want) {
+			t.Fatalf("inflated to %q, the reference to %q", got, want)
+		}
+		if !whole && !final && failed == nil && len(payload) > 0 {
+			// A payload that ends exactly with a block is let pass.
+			if _, whole, _ = referenceInflate(append(bytes.Clone(payload), 0), dict, limit); !whole {
+				t.Fatalf("inflated to %q, the reference only to %q", got, want)
+			}
+		}
+		if failed == nil && len(got) > limit {
+			t.Fatalf("%d bytes at a limit of %d", len(got), limit)
+		}
+	})
+}
