@@ -1,0 +1,197 @@
+package stream
+
+import (
+	"encoding/binary"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/rfc6455"
+)
+
+const (
+	// absence is how long a connection may have no reader before it is lent one.
+	absence = 100 * time.Millisecond
+	// lastWords is how long the reader has, after a failed write, to find out
+	// why the connection ended.
+	lastWords = time.Second
+)
+
+// liveness notices what no call of the user's would: that nobody reads, that
+// the peer is silent.
+type liveness struct {
+	absent *time.Timer
+	armed  atomic.Bool // absent runs
+	seen   uint64      // reader.reads when absent last fired; its own
+
+	pingInterval time.Duration // 0: no pings
+	pingTimeout  time.Duration
+	start        time.Time
+	lastHeard    atomic.Int64 // when something was last read, in ns since start
+	latency      atomic.Int64
+
+	timers  sync.Mutex // guards what is below
+	stopped bool
+	ping    *time.Timer
+	pings   uint64        // the payload of the last one
+	pinged  time.Duration // when it was sent, since start; 0: it was answered
+	giveUp  *time.Timer   // after a failed write
+}
+
+func (l *liveness) init(t *Transport, o Options) {
+	if t.conn != nil {
+		l.armed.Store(true)
+		l.absent = time.AfterFunc(absence, t.checkAbsence)
+	}
+	if o.PingInterval <= 0 {
+		return
+	}
+	l.pingInterval, l.pingTimeout = o.PingInterval, o.PingTimeout
+	if l.pingTimeout <= 0 {
+		l.pingTimeout = DefaultPingTimeout
+	}
+	l.start = time.Now()
+	l.timers.Lock()
+	defer l.timers.Unlock()
+	l.ping = time.AfterFunc(l.pingInterval, t.checkPing)
+}
+
+// noticeAbsence begins to watch whether anybody comes to read again. A reader
+// calls it when it has given up the turn.
+func (t *Transport) noticeAbsence() {
+	if !t.armed.Load() && t.armed.CompareAndSwap(false, true) {
+		t.absent.Reset(absence)
+	}
+}
+
+// checkAbsence lends a background reader to a connection that had no reader
+// for a whole period.
+func (t *Transport) checkAbsence() {
+	// Before the look: a reader that leaves after it will arm the timer again.
+	t.armed.Store(false)
+	if !t.reading.TryLock() {
+		return
+	}
+	over, moved := t.over, t.reads != t.seen
+	t.seen = t.reads
+	t.reading.Unlock()
+	switch {
+	case over:
+	case moved:
+		t.noticeAbsence()
+	default:
+		t.readInBackground()
+	}
+}
+
+// heard notes that something came from the peer.
+func (t *Transport) heard() {
+	if t.pingInterval > 0 {
+		t.lastHeard.Store(int64(time.Since(t.start)))
+	}
+}
+
+// checkPing pings a peer that has been silent for the interval, and ends the
+// connection if it stays so for the timeout.
+func (t *Transport) checkPing() {
+	t.timers.Lock()
+	if t.stopped {
+		t.timers.Unlock()
+		return
+	}
+	now, heard := time.Since(t.start), time.Duration(t.lastHeard.Load())
+	if t.pinged > 0 && heard >= t.pinged {
+		t.pinged = 0
+	}
+	switch {
+	case t.pinged > 0 && now >= t.pinged+t.pingTimeout:
+		t.timers.Unlock()
+		t.peerSilent()
+		return
+	case t.pinged > 0:
+		t.ping.Reset(t.pinged + t.pingTimeout - now)
+	case now-heard < t.pingInterval:
+		t.ping.Reset(t.pingInterval - (now - heard))
+	default:
+		t.pings++
+		t.pinged = now
+		t.ping.Reset(t.pingTimeout)
+		payload := binary.BigEndian.AppendUint64(nil, t.pings)
+		t.timers.Unlock()
+		t.sendControl(rfc6455.OpPing, payload)
+		return
+	}
+	t.timers.Unlock()
+}
+
+// peerSilent ends the connection, unless it is this side that does not listen:
+// the application receives nothing and its receive buffer is full.
+func (t *Transport) peerSilent() {
+	if t.conn != nil && t.reading.TryLock() {
+		t.reading.Unlock()
+		t.timers.Lock()
+		defer t.timers.Unlock()
+		if !t.stopped {
+			t.ping.Reset(2 * absence)
+		}
+		return
+	}
+	timeout := &errors.ConnectionClosed{Reason: errors.PolicyViolation, Message: "Ping/Pong timeout"}
+	switch {
+	case t.takeOver():
+		t.fail(timeout)
+	case t.conn == nil && t.ending.Set(timeout):
+		t.sendClose(timeout.Reason, timeout.Message)
+		t.finish(t.awaitWritten)
+	}
+}
+
+// pongArrived measures the latency.
+func (t *Transport) pongArrived(payload []byte) {
+	if t.pingInterval <= 0 || len(payload) != 8 {
+		return
+	}
+	t.timers.Lock()
+	defer t.timers.Unlock()
+	if t.pinged > 0 && binary.BigEndian.Uint64(payload) == t.pings {
+		t.latency.Store(int64(time.Since(t.start) - t.pinged))
+	}
+}
+
+// Latency returns the round-trip time of the last ping that was answered, 0 if
+// there was none.
+func (t *Transport) Latency() time.Duration { return time.Duration(t.latency.Load()) }
+
+// expectEnd sees to it that the connection ends after a failed write, if the
+// reader does not find the end by itself.
+func (t *Transport) expectEnd(err error) {
+	t.timers.Lock()
+	if !t.stopped {
+		t.giveUp = time.AfterFunc(lastWords, func() {
+			if t.takeOver() || t.conn == nil {
+				t.lose(err)
+			}
+		})
+	}
+	t.timers.Unlock()
+	if t.conn != nil {
+		go t.readInBackground()
+	}
+}
+
+// stopTimers is for the end of the connection.
+func (t *Transport) stopTimers() {
+	if t.absent != nil {
+		t.absent.Stop()
+	}
+	t.timers.Lock()
+	defer t.timers.Unlock()
+	t.stopped = true
+	if t.ping != nil {
+		t.ping.Stop()
+	}
+	if t.giveUp != nil {
+		t.giveUp.Stop()
+	}
+}

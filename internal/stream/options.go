@@ -1,0 +1,35 @@
+package stream
+
+import (
+	"time"
+
+	"github.com/isosocket/isosocket/internal/rfc6455"
+	"github.com/isosocket/isosocket/ws"
+)
+
+// DefaultReceiveBuffer is how many bytes of messages a background reader
+// queues before it leaves the rest to TCP: 256 KiB.
+const DefaultReceiveBuffer = 256 << 10
+
+// DefaultPingTimeout is how long a pinged peer may stay silent: 20 seconds.
+const DefaultPingTimeout = 20 * time.Second
+
+// Options describe a connection whose handshake is done.
+type Options struct {
+	// Role is the side that this end plays.
+	Role rfc6455.Role
+	// Config holds the limits as the user gave them; the zero value has the
+	// defaults of ws.Config, and DefaultReceiveBuffer.
+	Config ws.Config
+	// Deflate is what the handshake agreed on, nil for no compression.
+	Deflate *rfc6455.DeflateParams
+	// DeflatePolicy says what to compress and how.
+	DeflatePolicy rfc6455.DeflatePolicy
+	// PingInterval is how long nothing may come from the peer before it is
+	// pinged. Zero or less means never.
+	PingInterval time.Duration
+	// PingTimeout is how long it may then stay silent. Zero means DefaultPingTimeout.
+	PingTimeout time.Duration
+	// Prefix holds bytes of the peer's that were read already. New takes it over.
+	Prefix []byte
+}

@@ -1,0 +1,433 @@
+package stream
+
+import (
+	"context"
+	stderrors "errors"
+	"io"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/rfc6455"
+	"github.com/isosocket/isosocket/ws"
+)
+
+// tlsInputSize is the read buffer of a stream that is not a socket. It is held
+// while waiting, so it is small; TLS has buffers of its own below.
+const tlsInputSize = 4 << 10
+
+// reader is the receiving half of a Transport.
+type reader struct {
+	reading sync.Mutex   // the turn to read
+	wanted  atomic.Int32 // how many wait for the turn: whoever has it gives way
+	lent    atomic.Bool  // a background reader has had the turn: look into the inbox
+	unread  atomic.Bool  // input is buffered that was not parsed
+
+	inbox         ws.Inbox // what background readers received
+	receiveBuffer int
+	pulled        chan struct{} // wakes a permanent background reader
+
+	// Below belongs to the holder of the turn, and once over is set, to
+	// whoever set it.
+	over    bool // no message will be parsed any more
+	decoder rfc6455.Decoder
+	pooled  *inputBuffer
+	in      []byte // in[r:w] was read but not parsed
+	r, w    int
+	direct  []byte // the decoder's room, if the next read goes there
+	reads   uint64 // how many messages were looked for
+
+	watched     <-chan struct{} // the Done of the context that interrupts reads
+	unwatch     func() bool
+	onInterrupt func()
+}
+
+// What a look for a message can come to, beside a message and a broken stream.
+var (
+	errNothingYet = stderrors.New("stream: no message has arrived")
+	errGiveWay    = stderrors.New("stream: another reader wants the turn")
+	errCloseFrame = stderrors.New("stream: close frame")
+)
+
+func (r *reader) init(t *Transport, o Options, config ws.Config) {
+	r.decoder.Init(o.Role, int64(config.MaxMessageSize), o.Deflate)
+	r.in, r.w = o.Prefix, len(o.Prefix)
+	r.receiveBuffer = config.ReceiveBuffer
+	if r.receiveBuffer <= 0 {
+		r.receiveBuffer = DefaultReceiveBuffer
+	}
+	r.onInterrupt = t.interrupt
+	if t.conn == nil {
+		r.pulled = make(chan struct{}, 1)
+	}
+}
+
+// Receive implements ws.Transport.
+func (t *Transport) Receive(ctx context.Context, buf []byte) (ws.Message, error) {
+	if t.conn == nil {
+		return t.receivePushed(ctx, buf)
+	}
+	for {
+		t.takeTurn()
+		m, err := t.receive(ctx, buf, true)
+		t.reading.Unlock()
+		if err == errGiveWay {
+			runtime.Gosched()
+			continue
+		}
+		t.noticeAbsence()
+		return m, err
+	}
+}
+
+// TryReceive implements ws.Transport.
+func (t *Transport) TryReceive(buf []byte) (ws.Message, bool, error) {
+	if t.socket == nil {
+		// Such a stream cannot be asked without blocking, so a background
+		// reader does; it may be at it already.
+		m, ok, err := t.inbox.Pull()
+		if ok {
+			t.tellPulled()
+			return m.Into(buf), true, nil
+		}
+		if err != nil {
+			return ws.Message{}, false, errEnded
+		}
+		if !t.reading.TryLock() {
+			return ws.Message{}, false, nil
+		}
+	} else {
+		t.takeTurn()
+	}
+	m, err := t.receive(context.Background(), buf, false)
+	t.reading.Unlock()
+	switch err {
+	case nil:
+		t.noticeAbsence()
+		return m, true, nil
+	case errNothingYet, errGiveWay:
+		if t.socket == nil {
+			go t.readInBackground()
+		} else {
+			t.noticeAbsence()
+		}
+		return ws.Message{}, false, nil
+	}
+	return ws.Message{}, false, err
+}
+
+// receivePushed is Receive where the reads cannot be interrupted, and a
+// background reader has the turn for good.
+func (t *Transport) receivePushed(ctx context.Context, buf []byte) (ws.Message, error) {
+	m, err := t.inbox.Receive(ctx)
+	switch err {
+	case nil:
+		t.tellPulled()
+		return m.Into(buf), nil
+	case io.EOF:
+		return m, errEnded
+	}
+	return m, err
+}
+
+func (t *Transport) tellPulled() {
+	select {
+	case t.pulled <- struct{}{}:
+	default:
+	}
+}
+
+// takeTurn waits until nobody else reads, and makes whoever does give way.
+func (t *Transport) takeTurn() {
+	if t.reading.TryLock() {
+		return
+	}
+	t.wanted.Add(1)
+	t.interrupt()
+	t.reading.Lock()
+	t.wanted.Add(-1)
+}
+
+// takeOver takes the turn for good and reports true, or false if somebody has
+// done so before.
+func (t *Transport) takeOver() bool {
+	if t.conn == nil {
+		return false
+	}
+	t.takeTurn()
+	defer t.reading.Unlock()
+	if t.over {
+		return false
+	}
+	t.setOver()
+	return true
+}
+
+// setOver ends the parsing of messages. Called with the turn.
+func (t *Transport) setOver() {
+	t.over = true
+	t.watch(context.Background())
+	t.inbox.End()
+}
+
+// readInBackground reads into the inbox until another reader wants the turn,
+// the inbox is full, or the connection ends.
+func (t *Transport) readInBackground() {
+	if !t.reading.TryLock() {
+		return
+	}
+	defer t.reading.Unlock()
+	t.lent.Store(true)
+	for !t.over {
+		if t.inbox.Bytes() >= t.receiveBuffer {
+			if t.conn != nil {
+				return
+			}
+			select {
+			case <-t.pulled:
+			case <-t.closed:
+				return
+			}
+			continue
+		}
+		m, err := t.next(context.Background(), nil, true)
+		if err != nil {
+			return
+		}
+		t.inbox.Push(m)
+	}
+}
+
+// receive looks for a message, first among those that a background reader
+// left. Called with the turn.
+func (t *Transport) receive(ctx context.Context, buf []byte, wait bool) (ws.Message, error) {
+	if t.lent.Load() {
+		if m, ok, _ := t.inbox.Pull(); ok {
+			return m.Into(buf), nil
+		}
+		t.lent.Store(false)
+	}
+	if t.over {
+		return ws.Message{}, errEnded
+	}
+	return t.next(ctx, buf, wait)
+}
+
+// next returns the next message from the stream, and sees to the end of the
+// connection if that comes first. Called with the turn.
+func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (ws.Message, error) {
+	t.reads++
+	t.decoder.SetBuffer(buf)
+	ev, err := t.nextMessage(ctx, wait)
+	if err == nil && ev == rfc6455.EventMessage {
+		op, data := t.decoder.Message()
+		t.setUnread(t.r < t.w)
+		return ws.Message{Kind: ws.Kind(op), Data: data}, nil
+	}
+	t.decoder.Detach()
+	t.setUnread(false)
+	switch err {
+	case errNothingYet, errGiveWay:
+		return ws.Message{}, err
+	case errCloseFrame:
+		t.setOver()
+		t.answerClose(t.decoder.Close())
+		return ws.Message{}, errEnded
+	}
+	if ctx.Err() != nil && err == ctx.Err() {
+		return ws.Message{}, err
+	}
+	t.setOver()
+	if failed, ok := errors.AsType[*rfc6455.Error](err); ok {
+		t.fail(&errors.ConnectionClosed{Reason: errors.CloseReason(failed.Code), Message: failed.Reason, Err: failed})
+	} else {
+		t.lose(err)
+	}
+	return ws.Message{}, errEnded
+}
+
+// nextMessage parses, reads and answers control frames until a message is
+// whole.
+func (t *Transport) nextMessage(ctx context.Context, wait bool) (rfc6455.Event, error) {
+	for {
+		ev, err := t.parse()
+		if ev == rfc6455.EventNone && err == nil {
+			ev, err = t.fill(ctx, wait)
+		}
+		if err != nil {
+			return ev, err
+		}
+		switch ev {
+		case rfc6455.EventMessage:
+			return ev, nil
+		case rfc6455.EventClose:
+			return ev, errCloseFrame
+		case rfc6455.EventPing:
+			t.setUnread(t.r < t.w)
+			t.sendPong(t.decoder.Control())
+		case rfc6455.EventPong:
+			t.pongArrived(t.decoder.Control())
+		}
+	}
+}
+
+// parse takes one event from the input that was read.
+func (t *Transport) parse() (rfc6455.Event, error) {
+	if t.r == t.w {
+		return rfc6455.EventNone, nil
+	}
+	n, ev, err := t.decoder.Decode(t.in[t.r:t.w])
+	t.r += n
+	return ev, err
+}
+
+// fill reads more input once all was parsed. With wait false it only takes
+// what is there. A large payload is read to where it belongs, and may complete
+// a message.
+func (t *Transport) fill(ctx context.Context, wait bool) (rfc6455.Event, error) {
+	t.setUnread(false)
+	t.writeLeft()
+	if !wait && t.socket == nil {
+		return rfc6455.EventNone, errNothingYet
+	}
+	t.watch(ctx)
+	t.direct = t.decoder.Direct()
+	defer func() { t.direct = nil }()
+	for {
+		n, err := t.read(wait)
+		switch {
+		case n > 0:
+			t.heard()
+			if t.direct != nil {
+				return t.decoder.Advance(n)
+			}
+			t.r, t.w = 0, n
+			return rfc6455.EventNone, nil
+		case err == nil:
+			return rfc6455.EventNone, errNothingYet
+		case !isTimeout(err):
+			return rfc6455.EventNone, err
+		}
+		if err := t.whyInterrupted(ctx); err != nil {
+			return rfc6455.EventNone, err
+		}
+		// A deadline of an earlier interruption. Who sets one says so first, so
+		// what was set before it is cleared here shows in a second look.
+		t.conn.SetReadDeadline(time.Time{})
+		if err := t.whyInterrupted(ctx); err != nil {
+			return rfc6455.EventNone, err
+		}
+	}
+}
+
+func (t *Transport) whyInterrupted(ctx context.Context) error {
+	if t.wanted.Load() > 0 {
+		return errGiveWay
+	}
+	return ctx.Err()
+}
+
+// read reads into t.direct, or else into the input buffer.
+func (t *Transport) read(wait bool) (int, error) {
+	if t.socket != nil {
+		return t.socket.read(wait)
+	}
+	return t.rwc.Read(t.room())
+}
+
+// room returns where the next read goes.
+func (t *Transport) room() []byte {
+	switch {
+	case t.direct != nil:
+		return t.direct
+	case t.socket != nil:
+		if t.pooled == nil {
+			t.pooled = inputBuffers.Get().(*inputBuffer)
+			t.in = t.pooled[:]
+		}
+	case len(t.in) != tlsInputSize:
+		t.in = make([]byte, tlsInputSize)
+	}
+	return t.in
+}
+
+// noInput gives the input buffer back while there is nothing to put in it.
+func (t *Transport) noInput() {
+	if t.pooled != nil {
+		inputBuffers.Put(t.pooled)
+		t.pooled, t.in, t.r, t.w = nil, nil, 0, 0
+	}
+}
+
+// watch makes the end of ctx interrupt reads. A context that comes back, as in
+// a loop, costs nothing.
+func (t *Transport) watch(ctx context.Context) {
+	done := ctx.Done()
+	if done == t.watched {
+		return
+	}
+	if t.unwatch != nil {
+		t.unwatch()
+		t.unwatch = nil
+	}
+	t.watched = done
+	if done != nil {
+		t.unwatch = context.AfterFunc(ctx, t.onInterrupt)
+	}
+}
+
+func (t *Transport) setUnread(unread bool) {
+	if t.unread.Load() != unread {
+		t.unread.Store(unread)
+	}
+}
+
+// awaitClose reads until the peer's close frame and reports whether it came.
+// Called by whoever took over.
+func (t *Transport) awaitClose() bool {
+	for {
+		ev, err := t.parse()
+		if ev == rfc6455.EventNone && err == nil {
+			ev, err = t.fillClosing()
+		}
+		if err != nil {
+			return false
+		}
+		switch ev {
+		case rfc6455.EventClose:
+			return true
+		case rfc6455.EventMessage:
+			t.decoder.Message()
+		}
+	}
+}
+
+// fillClosing is fill where only the close timeout, which closes the stream,
+// interrupts.
+func (t *Transport) fillClosing() (rfc6455.Event, error) {
+	for {
+		n, err := t.read(true)
+		switch {
+		case n > 0:
+			t.r, t.w = 0, n
+			return rfc6455.EventNone, nil
+		case err == nil:
+			return rfc6455.EventNone, io.ErrNoProgress
+		case !isTimeout(err):
+			return rfc6455.EventNone, err
+		}
+		t.conn.SetReadDeadline(time.Time{})
+	}
+}
+
+// discard reads until the stream ends.
+func (t *Transport) discard() {
+	for {
+		if _, err := t.fillClosing(); err != nil {
+			return
+		}
+		t.r, t.w = 0, 0
+	}
+}

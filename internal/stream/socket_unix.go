@@ -1,0 +1,109 @@
+//go:build unix
+
+package stream
+
+import (
+	"io"
+	"syscall"
+)
+
+// socket does I/O on a file descriptor without blocking, beside the runtime's
+// poller. The callbacks and their arguments are fields, so that a call
+// allocates nothing. Reads belong to the holder of the turn to read, writes to
+// the writer.
+type socket struct {
+	raw syscall.RawConn
+
+	onReadable func(fd uintptr) bool
+	room       func() []byte // where to read to
+	idle       func()        // nothing to read: the room is not needed meanwhile
+	wait       bool          // whether to wait until something can be read
+	readN      int
+	readErr    error
+
+	onWritable func(fd uintptr) bool
+	data       []byte
+	writeN     int
+	writeErr   error
+}
+
+// newSocket returns nil if rwc is not a socket that can be used so.
+func newSocket(rwc any, room func() []byte, idle func()) *socket {
+	conn, ok := rwc.(syscall.Conn)
+	if !ok {
+		return nil
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	s := &socket{raw: raw, room: room, idle: idle}
+	s.onReadable = s.tryRead
+	s.onWritable = s.tryWrite
+	return s
+}
+
+// read reads what is there. If nothing is, it waits for something, or with
+// wait false returns 0 and nil. A deadline that passes is an error.
+func (s *socket) read(wait bool) (int, error) {
+	s.wait = wait
+	s.readN, s.readErr = 0, nil
+	if err := s.raw.Read(s.onReadable); err != nil {
+		return 0, err
+	}
+	return s.readN, s.readErr
+}
+
+func (s *socket) tryRead(fd uintptr) (done bool) {
+	room := s.room()
+	n, err := ignoringEINTR(syscall.Read, fd, room)
+	switch {
+	case n > 0:
+		s.readN = n
+	case err == syscall.EAGAIN:
+		s.idle()
+		return !s.wait
+	case err != nil:
+		s.readErr = err
+	default:
+		s.readErr = io.EOF
+	}
+	return true
+}
+
+// write writes what the system takes of p now and returns how much that was.
+func (s *socket) write(p []byte) (int, error) {
+	s.data, s.writeN, s.writeErr = p, 0, nil
+	err := s.raw.Write(s.onWritable)
+	s.data = nil
+	if err == nil {
+		err = s.writeErr
+	}
+	return s.writeN, err
+}
+
+func (s *socket) tryWrite(fd uintptr) (done bool) {
+	for s.writeN < len(s.data) {
+		n, err := ignoringEINTR(syscall.Write, fd, s.data[s.writeN:])
+		if n > 0 {
+			s.writeN += n
+		}
+		if err == syscall.EAGAIN {
+			break
+		}
+		if err != nil {
+			s.writeErr = err
+			break
+		}
+	}
+	return true
+}
+
+func ignoringEINTR(call func(int, []byte) (int, error), fd uintptr, p []byte) (int, error) {
+	for {
+		n, err := call(int(fd), p)
+		if err != syscall.EINTR {
+			return n, err
+		}
+	}
+}

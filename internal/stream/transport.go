@@ -1,0 +1,160 @@
+package stream
+
+import (
+	"context"
+	stderrors "errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/rfc6455"
+	"github.com/isosocket/isosocket/ws"
+)
+
+// Transport is a ws.Transport over a byte stream.
+type Transport struct {
+	rwc    io.ReadWriteCloser
+	conn   net.Conn // rwc, if it has deadlines, else nil
+	socket *socket  // rwc, if it can do non-blocking I/O, else nil
+	role   rfc6455.Role
+	ending ws.Ending
+
+	reader
+	writer
+	liveness
+
+	closeTimeout time.Duration
+	answered     atomic.Bool   // the peer's close frame has come
+	closed       chan struct{} // closed when rwc is
+	closeStream  sync.Once
+}
+
+var _ ws.Transport = (*Transport)(nil)
+
+// errEnded is what a call after the end returns; the cause is in the Ending.
+var errEnded = stderrors.New("websocket: the connection has ended")
+
+// New returns the transport over rwc, which it takes over.
+//
+// Deadlines are used if rwc is a [net.Conn], and non-blocking I/O if it is
+// also a [syscall.Conn]. A stream without deadlines gets a reader goroutine of its own,
+// because nothing else can interrupt a read.
+func New(rwc io.ReadWriteCloser, o Options) *Transport {
+	config := o.Config.WithDefaults()
+	t := &Transport{
+		rwc:          rwc,
+		role:         o.Role,
+		closeTimeout: config.CloseTimeout,
+		closed:       make(chan struct{}),
+	}
+	t.conn, _ = rwc.(net.Conn)
+	if t.conn != nil {
+		t.socket = newSocket(rwc, t.room, t.noInput)
+	}
+	t.reader.init(t, o, config)
+	t.writer.init(o, config)
+	t.liveness.init(t, o)
+	if t.conn == nil {
+		t.lent.Store(true)
+		go t.readInBackground()
+	}
+	return t
+}
+
+// Ending implements ws.Transport.
+func (t *Transport) Ending() *ws.Ending { return &t.ending }
+
+// Close implements ws.Transport.
+func (t *Transport) Close(ctx context.Context, reason errors.CloseReason, message string) error {
+	t.inbox.End()
+	t.sendClose(reason, message)
+	stop := context.AfterFunc(ctx, t.release)
+	defer stop()
+	if t.takeOver() {
+		t.answered.Store(t.awaitClose())
+		t.release()
+	}
+	// Whoever took the turn for good before closes the stream.
+	<-t.closed
+	t.inbox.Clear()
+	switch {
+	case t.answered.Load():
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return io.ErrUnexpectedEOF
+}
+
+// fail ends the connection for a reason that this side found. The caller has
+// set over.
+func (t *Transport) fail(cause *errors.ConnectionClosed) {
+	t.ending.Set(cause)
+	t.sendClose(cause.Reason, cause.Message)
+	// A socket that is closed over unread bytes is reset, and a reset can
+	// overtake the close frame: so read on until the peer has seen it.
+	t.finish(func() {
+		t.awaitWritten()
+		if half, ok := t.rwc.(interface{ CloseWrite() error }); ok {
+			half.CloseWrite()
+		}
+		t.discard()
+	})
+}
+
+// lose ends a connection that broke. The caller has set over.
+func (t *Transport) lose(err error) {
+	t.ending.Set(&errors.ConnectionClosed{Reason: errors.AbnormalClosure, Err: err})
+	t.release()
+}
+
+// answerClose ends a connection whose peer has sent a close frame (RFC 6455,
+// section 5.5.1). The caller has set over.
+func (t *Transport) answerClose(code uint16, message string) {
+	reason := errors.CloseReason(code)
+	shown := reason
+	if t.role == rfc6455.Server {
+		shown = reason.FromBrowserAlias()
+	}
+	t.ending.Set(&errors.ConnectionClosed{Reason: shown, Message: message, Remote: true})
+	t.answered.Store(true)
+	t.sendClose(reason, "")
+	if t.written() {
+		t.release()
+	} else {
+		t.finish(t.awaitWritten)
+	}
+}
+
+// finish releases t behind last, which has the close timeout to return.
+func (t *Transport) finish(last func()) {
+	timer := time.AfterFunc(t.closeTimeout, t.release)
+	go func() {
+		defer timer.Stop()
+		last()
+		t.release()
+	}()
+}
+
+// release closes the stream and lets go of everything.
+func (t *Transport) release() {
+	t.closeStream.Do(func() {
+		t.stopTimers()
+		t.rwc.Close()
+		t.dropOutput(net.ErrClosed)
+		close(t.closed)
+	})
+}
+
+// interrupt makes a read that is under way, or the next one, return.
+func (t *Transport) interrupt() {
+	if t.conn != nil {
+		t.conn.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+func isTimeout(err error) bool { return stderrors.Is(err, os.ErrDeadlineExceeded) }
