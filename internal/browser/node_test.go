@@ -3,19 +3,9 @@
 package browser
 
 import (
-	"os/exec"
 	"slices"
 	"testing"
 )
-
-func lookPath(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
 
 func TestWebSocketFlags(t *testing.T) {
 	flag := []string{"--experimental-websocket"}

@@ -2,6 +2,7 @@ package leak
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"strings"
@@ -46,16 +47,16 @@ func isExpected(g goroutine) bool {
 // but left goroutines behind; those are printed with their stacks. A goroutine whose stack contains
 // one of known (a function's name, say) is no leak. Main does not return.
 func Main(m interface{ Run() int }, known ...string) {
-	os.Exit(exitCode(m, known))
+	os.Exit(exitCode(m, known, os.Stderr))
 }
 
-func exitCode(m interface{ Run() int }, known []string) int {
+func exitCode(m interface{ Run() int }, known []string, report io.Writer) int {
 	code := m.Run()
 	if code != 0 {
 		return code
 	}
 	if left := wait(nil, known, grace); len(left) > 0 {
-		fmt.Fprintf(os.Stderr, "leak: after all tests %s\n", describe(left))
+		fmt.Fprintf(report, "leak: after all tests %s\n", describe(left))
 		return 1
 	}
 	return 0

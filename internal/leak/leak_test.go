@@ -101,20 +101,23 @@ func TestCheckNamesTheLeak(t *testing.T) {
 }
 
 func TestExitCode(t *testing.T) {
-	if code := exitCode(run(0), nil); code != 0 {
-		t.Errorf("a clean run gave exit code %d, want 0", code)
+	for _, code := range []int{0, 3} {
+		var report strings.Builder
+		if got := exitCode(run(code), nil, &report); got != code || report.Len() > 0 {
+			t.Errorf("a run of code %d gave exit code %d and said %q, want its own code and silence", code, got, report.String())
+		}
 	}
-	if code := exitCode(run(3), nil); code != 3 {
-		t.Errorf("a failed run gave exit code %d, want its own, 3", code)
-	}
-	synctest.Test(t, func(t *testing.T) { // so that the grace passes at once
+	var code int
+	var report strings.Builder // not standard error: js cannot write to that from a bubble
+	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		defer close(release)
-		go leakOn(release)
-		if code := exitCode(run(0), nil); code != 1 {
-			t.Errorf("a run that leaked gave exit code %d, want 1", code)
-		}
+		go leakOn(release) // the bubble's clock lets the grace pass at once
+		code = exitCode(run(0), nil, &report)
 	})
+	if code != 1 || !strings.Contains(report.String(), "leakOn") {
+		t.Errorf("a run that leaked gave exit code %d and said %q, want 1 and the stack", code, report.String())
+	}
 }
 
 func TestIsExpected(t *testing.T) {

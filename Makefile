@@ -1,0 +1,96 @@
+# isosocket: run make, or make help, for the list of targets.
+#
+# Needs Go, git, make and a C compiler (for the race detector). The tests need a Chromium too: scripts/chromium.sh
+# finds it, or installs it as root on Debian.
+
+GO ?= go
+
+# Version of the checker; it is built once, for this machine, outside of the module's own requirements.
+STATICCHECK_VERSION := v0.8.2
+STATICCHECK := bin/staticcheck-$(STATICCHECK_VERSION)
+
+# The modules below this one, each with its own go.mod; their tests and checks run with the rest.
+MODULES := $(patsubst %/go.mod,%,$(wildcard bench/go.mod server/*/go.mod))
+
+WASM := GOOS=js GOARCH=wasm
+DIST := cmd/isosocket/dist
+ADDR ?= 127.0.0.1:8080
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test test-unit test-wasm test-e2e parity bench lint fmt cover clean chromium FORCE
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## build everything and start the demo server; ADDR=host:port, default 127.0.0.1:8080
+	bin/isosocket serve -addr $(ADDR)
+
+build: bin/isosocket ## build the wasm client and bin/isosocket, which contains it
+
+# Go knows itself what is up to date.
+bin/isosocket: FORCE $(DIST)/client.wasm.gz $(DIST)/wasm_exec.js
+	$(GO) build -buildvcs=false -o $@ ./cmd/isosocket
+
+$(DIST)/client.wasm: FORCE
+	@mkdir -p $(DIST)
+	$(WASM) $(GO) build -trimpath -buildvcs=false -ldflags="-s -w" -o $@ ./wasm
+
+$(DIST)/client.wasm.gz: $(DIST)/client.wasm
+	gzip -9 -n -c $< > $@.new && mv $@.new $@
+
+# It must come from the Go that compiled the client.
+$(DIST)/wasm_exec.js: FORCE
+	@mkdir -p $(DIST)
+	@cp "$$($(GO) env GOROOT)/lib/wasm/wasm_exec.js" $@
+
+test: test-unit test-wasm test-e2e ## all tests, natively with -race and in headless Chromium
+
+test-unit: ## the tests that need no browser, natively, with the race detector
+	$(GO) test -race -timeout 30m $$($(GO) list ./... | grep -v '/e2e$$')
+	@set -e; for module in $(MODULES); do (set -x; cd $$module && $(GO) test -race -timeout 30m ./...); done
+
+# The tests in a browser are compiled by the tests themselves, which Go's test cache cannot know: -count=1.
+test-wasm: chromium ## the packages' tests compiled to WebAssembly, in Chromium
+	$(GO) test -count=1 -timeout 30m -run '^(TestHarness|TestWasm)' ./e2e
+
+test-e2e: chromium build ## the demo in Chromium against the native server, and the rest of e2e
+	$(GO) test -count=1 -timeout 30m -skip '^(TestHarness|TestWasm)' ./e2e
+
+parity: chromium ## every row of the parity table, native and browser side by side
+	@$(GO) test -list '^TestParity$$' ./e2e | grep -q '^TestParity$$' || { echo "parity: e2e has no TestParity" >&2; exit 1; }
+	@$(GO) test -count=1 -timeout 30m -v -run '^TestParity$$' ./e2e
+
+bench: ## measure this library beside its peers, in the module bench
+	cd bench && $(GO) run .
+
+lint: $(STATICCHECK) ## gofmt, vet and staticcheck on both targets, import rules, shell syntax
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt: not formatted:" $$unformatted; exit 1; fi
+	$(GO) vet ./...
+	$(WASM) $(GO) vet ./...
+	$(STATICCHECK) ./...
+	$(WASM) $(STATICCHECK) ./...
+	@set -e; for module in $(MODULES); do (set -x; cd $$module && $(GO) vet ./... && $(CURDIR)/$(STATICCHECK) ./...); done
+	scripts/imports.sh
+	@for script in scripts/*.sh; do sh -n $$script; done; bash -n .ci/run
+
+$(STATICCHECK):
+	@mkdir -p bin/install
+	GOBIN=$(CURDIR)/bin/install $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
+	@mv bin/install/staticcheck $@ && rmdir bin/install
+
+fmt: ## format all Go files
+	gofmt -w .
+
+cover: ## native test coverage, as cover.html
+	$(GO) test -timeout 30m -coverpkg=./... -coverprofile=cover.out $$($(GO) list ./... | grep -v '/e2e$$')
+	$(GO) tool cover -func=cover.out | tail -1
+	$(GO) tool cover -html=cover.out -o cover.html
+
+clean: ## remove what was built, and the reports of tests
+	rm -rf bin parity e2e/screenshots cover.out cover.html
+	find $(DIST) -mindepth 1 ! -name .gitkeep -delete
+
+chromium:
+	@sh scripts/chromium.sh >/dev/null
+
+FORCE:

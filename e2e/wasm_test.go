@@ -1,0 +1,36 @@
+//go:build !js
+
+package e2e
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/isosocket/isosocket/internal/browser"
+)
+
+// wasmPackages are the packages whose own tests run in a browser as they do natively.
+var wasmPackages = []struct {
+	name string // relative to the module
+	path string // relative to this directory
+}{
+	{"errors", "../errors"},
+	{"ws", "../ws"},
+	{"internal/leak", "../internal/leak"},
+}
+
+// wasmTimeout bounds one package's tests in a browser; it is generous because machines are busy.
+const wasmTimeout = 5 * time.Minute
+
+func TestWasm(t *testing.T) {
+	b := browser.Start(t)
+	for _, pkg := range wasmPackages {
+		t.Run(pkg.name, func(t *testing.T) {
+			test := browser.CompileWasmTest(t, pkg.path)
+			ctx, cancel := context.WithTimeout(t.Context(), wasmTimeout)
+			defer cancel()
+			browser.RunWasmTest(ctx, t, b, test)
+		})
+	}
+}

@@ -1,0 +1,107 @@
+#!/bin/sh
+# Proves that every package imports only what its room may, for both targets. A package in no room fails, too:
+# give it one here. Tests may import what they like.
+set -eu
+cd "$(dirname "$0")/.."
+
+# One room a line: its packages (all below the path, too), a colon, what they may import beside the standard
+# library and themselves. "." is the root package, "native:" and "js:" limit what follows them to one target.
+rooms='
+errors:
+ws: errors
+ws/wstest: errors ws
+internal/rfc6455: errors github.com/klauspost/compress
+internal/stream: errors ws internal/rfc6455
+.: errors ws js:github.com/hack-pad/safejs native:internal/rfc6455 native:internal/stream native:github.com/coder/websocket
+server: errors ws . internal/rfc6455 internal/stream github.com/coder/websocket
+internal/chat: errors ws
+wasm: errors ws . internal/chat js:github.com/hack-pad/safejs
+cmd/isosocket: errors ws . server internal/chat wasm
+internal/leak:
+internal/browser: github.com/chromedp/chromedp github.com/chromedp/cdproto
+e2e: errors ws ws/wstest . server wasm internal/chat internal/browser internal/leak github.com/chromedp/chromedp github.com/chromedp/cdproto
+'
+
+# What a browser must not download: packages that make a wasm client big.
+heavy='^(net/http|net/url|log/slog|crypto)(/|$)'
+
+status=0
+for target in native js; do
+	if [ $target = js ]; then
+		GOOS=js GOARCH=wasm
+		export GOOS GOARCH
+	fi
+	list=$(go list -f '{{.ImportPath}}{{range .Imports}} {{.}}{{end}}' ./...)
+	printf '%s\n' "$list" | awk -v rooms="$rooms" -v target=$target '
+		BEGIN {
+			module = "github.com/isosocket/isosocket"
+			count = split(rooms, lines, "\n")
+			for (i = 1; i <= count; i++) {
+				colon = index(lines[i], ":")
+				if (colon == 0) continue
+				name = substr(lines[i], 1, colon - 1)
+				words = split(substr(lines[i], colon + 1), word, " ")
+				room[name] = 1
+				allowed[name, 1] = name
+				n = 1
+				for (w = 1; w <= words; w++) {
+					if (word[w] ~ /^(native|js):/) {
+						if (index(word[w], target ":") != 1) continue
+						sub(/^[a-z]+:/, "", word[w])
+					}
+					allowed[name, ++n] = word[w]
+				}
+				size[name] = n
+			}
+		}
+		# below reports whether path is parent or under it; the root package has nothing under it.
+		function below(path, parent) {
+			return path == parent || parent != "." && index(path, parent "/") == 1
+		}
+		function short(path) {
+			if (path == module) return "."
+			if (index(path, module "/") == 1) return substr(path, length(module) + 2)
+			return path
+		}
+		# home returns the innermost room of a package, "" if it has none.
+		function home(path,   best, name) {
+			best = ""
+			for (name in room) if (below(path, name) && length(name) > length(best)) best = name
+			return best
+		}
+		{
+			self = short($1)
+			mine = home(self)
+			if (mine == "") {
+				print "imports: package " self " is in no room; add it to scripts/imports.sh"
+				failed = 1
+				next
+			}
+			for (f = 2; f <= NF; f++) {
+				path = short($f)
+				split(path, parts, "/")
+				if (path == $f && parts[1] !~ /\./) continue # standard library
+				ok = 0
+				for (i = 1; i <= size[mine]; i++) {
+					rule = allowed[mine, i]
+					if (!below(path, rule)) continue
+					# A rule for a room of ours does not open the rooms inside it.
+					if (rule in room && home(path) != rule) continue
+					ok = 1
+				}
+				if (!ok) {
+					print "imports: " self " (" target ") imports " path ", which the room " mine " may not"
+					failed = 1
+				}
+			}
+		}
+		END { exit failed }
+	' || status=1
+done
+
+found=$(GOOS=js GOARCH=wasm go list -deps . | grep -E "$heavy" || true)
+if [ -n "$found" ]; then
+	echo "imports: the root package's browser build must not contain:" $found
+	status=1
+fi
+exit $status
