@@ -55,6 +55,11 @@ type DialOptions struct {
 	// means 20 seconds. Native targets only.
 	PingTimeout time.Duration
 
+	// Heartbeat, if not nil, finds a link that is half-open on every target, by
+	// a message that the peer answers. The server of this library answers the
+	// zero Heartbeat if its options say so.
+	Heartbeat *ws.Heartbeat
+
 	// Compression, if not nil, offers permessage-deflate (RFC 7692) to the
 	// server. A browser always offers it, and chooses its details itself.
 	Compression *ws.Compression
@@ -89,6 +94,10 @@ func Dial(ctx context.Context, url string, opts *DialOptions) (*ws.Conn, error) 
 	if err == nil {
 		err = checkSubprotocols(o.Subprotocols)
 	}
+	if err == nil {
+		config := o.config("").WithDefaults()
+		err = o.Heartbeat.Check(config.MaxMessageSize)
+	}
 	if err != nil {
 		return nil, &errors.ConnectionError{URL: redact(url), Err: err}
 	}
@@ -122,5 +131,6 @@ func (o *DialOptions) config(subprotocol string) *ws.Config {
 		SendBuffer:     o.SendBuffer,
 		ReceiveBuffer:  o.ReceiveBuffer,
 		CloseTimeout:   o.CloseTimeout,
+		Heartbeat:      o.Heartbeat,
 	}
 }

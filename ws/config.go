@@ -33,6 +33,15 @@ type Config struct {
 	// CloseTimeout bounds Close: how long the peer may take to answer. 0 means
 	// [DefaultCloseTimeout].
 	CloseTimeout time.Duration
+
+	// Heartbeat, if not nil, is what this side sends to find out whether the
+	// peer is still there. It should have passed its Check.
+	Heartbeat *Heartbeat
+
+	// AnswerHeartbeat, if not nil, makes Receive answer messages that equal its
+	// Message with its Answer, and keep them from the application. Somebody has
+	// to receive. Its times do not matter.
+	AnswerHeartbeat *Heartbeat
 }
 
 // WithDefaults returns c with its zero fields, but ReceiveBuffer, filled in,

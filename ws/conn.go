@@ -16,15 +16,17 @@ import (
 // Conn is one WebSocket connection, from either side. Its methods behave the
 // same whatever [Transport] is below.
 //
-// Send, Close, Flush, Buffered, Done, Err and Subprotocol may be called from
-// many goroutines at the same time, and beside a Receive. Receive,
-// ReceiveInto, TryReceive and Messages belong to one goroutine at a time.
+// Receive, ReceiveInto, TryReceive and Messages belong to one goroutine at a
+// time. All other methods may be called from many goroutines at the same time,
+// and beside a Receive.
 type Conn struct {
 	transport    Transport
 	ending       *Ending
 	subprotocol  string
 	maxMessage   int
+	sendBuffer   int
 	closeTimeout time.Duration
+	heartbeat    *heartbeat // nil: neither sends nor answers one
 
 	receiving atomic.Bool
 	closed    atomic.Bool // by the local Close
@@ -35,14 +37,20 @@ type Conn struct {
 // NewConn returns a Conn over t, which it takes over. A nil config has every
 // default.
 func NewConn(t Transport, config *Config) *Conn {
-	c := config.WithDefaults()
-	return &Conn{
+	d := config.WithDefaults()
+	c := &Conn{
 		transport:    t,
 		ending:       t.Ending(),
-		subprotocol:  c.Subprotocol,
-		maxMessage:   c.MaxMessageSize,
-		closeTimeout: c.CloseTimeout,
+		subprotocol:  d.Subprotocol,
+		maxMessage:   d.MaxMessageSize,
+		sendBuffer:   d.SendBuffer,
+		closeTimeout: d.CloseTimeout,
+		heartbeat:    newHeartbeat(&d),
 	}
+	if c.heartbeat != nil && c.heartbeat.beats {
+		go c.heartbeat.run(c)
+	}
+	return c
 }
 
 // Send queues one whole message and returns. Messages of one goroutine keep
@@ -108,14 +116,17 @@ func (c *Conn) receive(ctx context.Context, buf []byte) (m Message, err error) {
 		return Message{}, errors.ErrConcurrentReceive
 	}
 	defer c.receiving.Store(false)
-	switch {
-	case c.closed.Load():
-	case ctx.Err() == nil:
-		m, err = c.transport.Receive(ctx, buf)
-	default:
-		var ok bool
-		if m, ok, err = c.transport.TryReceive(buf); !ok && err == nil {
-			err = ctx.Err()
+	for again := true; again; again = err == nil && c.heartbeat != nil && c.heartbeat.takes(c, m) {
+		switch {
+		case c.closed.Load():
+			return Message{}, c.ending.Cause()
+		case ctx.Err() == nil:
+			m, err = c.transport.Receive(ctx, buf)
+		default:
+			var ok bool
+			if m, ok, err = c.transport.TryReceive(buf); !ok && err == nil {
+				err = ctx.Err()
+			}
 		}
 	}
 	if c.closed.Load() {
@@ -135,7 +146,7 @@ func (c *Conn) TryReceive() (m Message, ok bool, err error) {
 		return Message{}, false, errors.ErrConcurrentReceive
 	}
 	defer c.receiving.Store(false)
-	if !c.closed.Load() {
+	for again := !c.closed.Load(); again; again = ok && c.heartbeat != nil && c.heartbeat.takes(c, m) {
 		m, ok, err = c.transport.TryReceive(nil)
 	}
 	if c.closed.Load() {
@@ -185,11 +196,24 @@ func (c *Conn) Close(reason errors.CloseReason, message string) error {
 	if !reason.Sendable() {
 		return &reasonError{reason}
 	}
+	return c.close(reason, message, c.closeTimeout)
+}
+
+// abort ends the connection with a peer from which no answer can be expected.
+func (c *Conn) abort(reason errors.CloseReason, message string) {
+	if t, ok := c.transport.(Failer); ok {
+		t.Fail(&errors.ConnectionClosed{Reason: reason, Message: message})
+		return
+	}
+	c.close(reason, message, 0)
+}
+
+func (c *Conn) close(reason errors.CloseReason, message string, timeout time.Duration) error {
 	c.closing.Do(func() {
 		message = closeMessage(message)
 		first := c.ending.Set(&errors.ConnectionClosed{Reason: reason, Message: message})
 		c.closed.Store(true)
-		ctx, cancel := context.WithTimeout(context.Background(), c.closeTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
 		err := c.transport.Close(ctx, reason, message)
 		if err == nil || !first {

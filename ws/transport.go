@@ -2,6 +2,7 @@ package ws
 
 import (
 	"context"
+	"time"
 
 	"github.com/isosocket/isosocket/errors"
 )
@@ -52,4 +53,31 @@ type Transport interface {
 
 	// Ending returns where this transport reports its end, always the same one.
 	Ending() *Ending
+}
+
+// ArrivalCounter may be implemented by a [Transport]. Without it a [Heartbeat]
+// sees life only in messages that are received, and judges only while somebody
+// receives.
+type ArrivalCounter interface {
+	// Arrivals returns a number that changes whenever something comes from the
+	// peer, be it a message, a part of one, or a control frame, whether somebody
+	// receives or not. listening is false while nothing can come because the
+	// transport does not read, its receive buffer being full.
+	Arrivals() (n uint64, listening bool)
+}
+
+// LatencyMeter may be implemented by a [Transport] that sends pings.
+type LatencyMeter interface {
+	// Latency returns the last measured time between a ping and its pong, 0 if
+	// there is none.
+	Latency() time.Duration
+}
+
+// Failer may be implemented by a [Transport]. Without it, Close ends a
+// connection whose peer is gone, and drops what was not received.
+type Failer interface {
+	// Fail ends the connection for a cause that this side found: cause goes into
+	// Ending, the peer is told if that needs no wait, and messages that arrived
+	// before can still be received. Close may be called later, and beside it.
+	Fail(cause *errors.ConnectionClosed)
 }

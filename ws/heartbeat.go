@@ -1,0 +1,361 @@
+package ws
+
+import (
+	"bytes"
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"github.com/isosocket/isosocket/errors"
+)
+
+// PingTimeoutMessage is the message of the [errors.ConnectionClosed] with
+// [errors.PolicyViolation] that ends a connection whose peer answered neither
+// pings nor heartbeats.
+const PingTimeoutMessage = "Ping/Pong timeout"
+
+// The defaults of Heartbeat.
+const (
+	// DefaultHeartbeatEvery is 25 seconds.
+	DefaultHeartbeatEvery = 25 * time.Second
+	// DefaultHeartbeatTimeout is 20 seconds.
+	DefaultHeartbeatTimeout = 20 * time.Second
+)
+
+// Heartbeat finds a link that is half-open, on every target: a message of the
+// application's that the peer answers. A browser cannot send the pings of RFC
+// 6455, section 5.5.2; it can send this. The zero value has every default.
+//
+// Whatever comes from the peer counts as life, and nothing is sent while
+// something comes. After Every without anything, Message is sent; when nothing
+// comes for Timeout after it, the connection ends with
+// [errors.PolicyViolation], [PingTimeoutMessage]. A browser runs the timers of
+// a hidden page once a minute, or not at all: a timer that came late finds
+// nobody dead before the peer had another chance to answer.
+//
+// Answers are kept from Receive, as many as there were heartbeats. They are
+// seen when they are received, so [Conn.Latency] and [Conn.Confirm] need
+// somebody who receives.
+type Heartbeat struct {
+	// Message is sent. Without data it means Text("\x05"), the control
+	// character ENQ.
+	Message Message
+
+	// Answer is what the peer answers. Without data it means Text("\x06"), the
+	// control character ACK, if Message has none either, else what Message is:
+	// an echo.
+	Answer Message
+
+	// Every is how long nothing may come from the peer before Message is sent.
+	// 0 means 25 seconds.
+	Every time.Duration
+
+	// Timeout is how long the peer may then stay silent. 0 means 20 seconds.
+	Timeout time.Duration
+}
+
+// WithDefaults returns h with its zero fields filled in. A nil h is the zero
+// Heartbeat.
+func (h *Heartbeat) WithDefaults() Heartbeat {
+	var d Heartbeat
+	if h != nil {
+		d = *h
+	}
+	switch {
+	case len(d.Message.Data) == 0:
+		d.Message = Text("\x05")
+		if len(d.Answer.Data) == 0 {
+			d.Answer = Text("\x06")
+		}
+	case len(d.Answer.Data) == 0:
+		d.Answer = d.Message
+	}
+	if d.Every == 0 {
+		d.Every = DefaultHeartbeatEvery
+	}
+	if d.Timeout == 0 {
+		d.Timeout = DefaultHeartbeatTimeout
+	}
+	return d
+}
+
+// Check returns an error that says which field of h cannot be used, and why,
+// with messages of at most maxMessageSize bytes (0 for no limit). A nil h is
+// fine.
+func (h *Heartbeat) Check(maxMessageSize int) error {
+	d := h.WithDefaults()
+	for _, m := range []struct {
+		field   string
+		message Message
+	}{{"Message", d.Message}, {"Answer", d.Answer}} {
+		switch {
+		case m.message.Kind != KindText && m.message.Kind != KindBinary:
+			return &heartbeatError{m.field, &kindError{m.message.Kind}}
+		case m.message.Kind == KindText && !utf8.Valid(m.message.Data):
+			return &heartbeatError{m.field, errors.ErrInvalidUTF8}
+		case maxMessageSize > 0 && len(m.message.Data) > maxMessageSize:
+			return &heartbeatError{m.field, &sizeError{len(m.message.Data), maxMessageSize}}
+		}
+	}
+	if d.Every < 0 {
+		return &heartbeatError{"Every", errors.New("it is negative")}
+	}
+	if d.Timeout < 0 {
+		return &heartbeatError{"Timeout", errors.New("it is negative")}
+	}
+	return nil
+}
+
+type heartbeatError struct {
+	field string
+	err   error
+}
+
+func (e *heartbeatError) Error() string {
+	return "websocket: invalid Heartbeat." + e.field + ": " + e.err.Error()
+}
+
+func (e *heartbeatError) Unwrap() error { return e.err }
+
+func (e *heartbeatError) Is(target error) bool { return target == errors.ErrWebSocket }
+
+// heartbeat is what a Conn keeps for its own heartbeat, if beats, and for
+// answering the peer's, if answers.
+type heartbeat struct {
+	beats, answers bool
+	own, peers     Heartbeat
+
+	received atomic.Uint64 // messages, for a transport that does not count arrivals
+	probe    chan struct{} // holds one wish to look at once
+	sending  chan struct{} // holds one value while a heartbeat is on its way into Send
+
+	mu       sync.Mutex
+	sent     uint64
+	answered uint64        // of sent; answers come in the order of the heartbeats
+	sentAt   time.Time     // when the last one was, the one that latency is measured by
+	news     chan struct{} // closed by the next answer
+	latency  time.Duration
+}
+
+func newHeartbeat(c *Config) *heartbeat {
+	if c.Heartbeat == nil && c.AnswerHeartbeat == nil {
+		return nil
+	}
+	return &heartbeat{
+		beats:   c.Heartbeat != nil,
+		answers: c.AnswerHeartbeat != nil,
+		own:     c.Heartbeat.WithDefaults(),
+		peers:   c.AnswerHeartbeat.WithDefaults(),
+		probe:   make(chan struct{}, 1),
+		sending: make(chan struct{}, 1),
+		news:    make(chan struct{}),
+	}
+}
+
+func same(a, b Message) bool { return a.Kind == b.Kind && bytes.Equal(a.Data, b.Data) }
+
+// takes reports whether m, which was received, is not for the application.
+func (h *heartbeat) takes(c *Conn, m Message) bool {
+	h.received.Add(1)
+	if h.beats && same(m, h.own.Answer) && h.countAnswer() {
+		return true
+	}
+	if h.answers && same(m, h.peers.Message) {
+		// A peer that does not read what it is sent has enough to come from here
+		// to see life, and a Receive shall not wait until it reads.
+		if c.transport.Buffered() < c.sendBuffer {
+			c.transport.Send(context.Background(), h.peers.Answer)
+		}
+		return true
+	}
+	return false
+}
+
+// countAnswer reports whether there is a heartbeat that an answer can belong to.
+func (h *heartbeat) countAnswer() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.answered == h.sent {
+		return false
+	}
+	h.answered++
+	if h.answered == h.sent {
+		h.latency = time.Since(h.sentAt)
+	}
+	close(h.news)
+	h.news = make(chan struct{})
+	return true
+}
+
+// send sends one heartbeat and returns its number.
+func (h *heartbeat) send(ctx context.Context, c *Conn) (uint64, error) {
+	// Numbers have to follow the order of the messages on the wire.
+	select {
+	case h.sending <- struct{}{}:
+		defer func() { <-h.sending }()
+	case <-c.Done():
+		return 0, c.Err()
+	case <-ctx.Done():
+		return 0, c.explain(ctx, "heartbeat", ctx.Err())
+	}
+	// The answer may come before Send has returned.
+	h.mu.Lock()
+	h.sent++
+	n, before := h.sent, h.sentAt
+	h.sentAt = time.Now()
+	h.mu.Unlock()
+	if err := c.Send(ctx, h.own.Message); err != nil {
+		h.mu.Lock()
+		h.sent, h.sentAt = h.sent-1, before
+		h.mu.Unlock()
+		return 0, err
+	}
+	return n, nil
+}
+
+// confirmed reports whether heartbeat n was answered, and returns a channel
+// that is closed by the next answer.
+func (h *heartbeat) confirmed(n uint64) (bool, <-chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.answered >= n, h.news
+}
+
+// arrivals returns a number that changes when something comes from the peer.
+// With listening false, that it stays the same means nothing.
+func (h *heartbeat) arrivals(c *Conn) (n uint64, listening bool) {
+	if t, ok := c.transport.(ArrivalCounter); ok {
+		return t.Arrivals()
+	}
+	return h.received.Load(), c.receiving.Load()
+}
+
+// looks is how often, at least, a heartbeat looks for arrivals within Every
+// and within Timeout.
+const looks = 4
+
+// run sends heartbeats and looks for arrivals until c ends. Looking costs next
+// to nothing and spares the hot path a clock.
+func (h *heartbeat) run(c *Conn) {
+	step := max(min(h.own.Every, h.own.Timeout)/looks, time.Millisecond)
+	seen, _ := h.arrivals(c)
+	last := time.Now()  // the look that saw the last arrival, which was at most a step before
+	var asked time.Time // when the heartbeat that waits for an answer was sent
+	spared := false     // whether a miss was overlooked, because the look came late
+	timer := time.NewTimer(step)
+	defer timer.Stop()
+	for {
+		began, wait, probed := time.Now(), step, false
+		if left := h.own.Timeout - began.Sub(asked); !asked.IsZero() && left > 0 {
+			wait = min(step, left)
+		}
+		timer.Reset(wait)
+		select {
+		case <-c.Done():
+			return
+		case <-h.probe:
+			probed = true
+		case <-timer.C:
+		}
+		n, listening := h.arrivals(c)
+		now := time.Now()
+		if n != seen || !listening {
+			seen, last, asked, spared = n, now, time.Time{}, false
+		}
+		overdue := !asked.IsZero() && now.Sub(asked) >= h.own.Timeout
+		switch {
+		case probed && (asked.IsZero() || overdue),
+			asked.IsZero() && now.Sub(last)+2*step > h.own.Every:
+			asked, spared = now, false
+			// When there is no room to send all the time, that is an answer too.
+			ctx, cancel := context.WithTimeout(context.Background(), h.own.Timeout)
+			h.send(ctx, c)
+			cancel()
+		case !overdue:
+		case now.Sub(began) > 2*step && !spared:
+			// The timer was held, and so may have been what brings the answer.
+			spared = true
+		default:
+			c.abort(errors.PolicyViolation, PingTimeoutMessage)
+			return
+		}
+	}
+}
+
+// Confirm waits until the peer has confirmed, by answering a heartbeat that
+// is sent for it, that all that was sent before Confirm was called has
+// arrived: the other end receives messages in their order. Somebody has to
+// receive meanwhile.
+//
+// When ctx ends first the error is ctx.Err() and the connection stays open. On
+// a connection without a Heartbeat it is [errors.ErrUnsupported], and on one
+// that has ended its [*errors.ConnectionClosed].
+func (c *Conn) Confirm(ctx context.Context) error {
+	h := c.heartbeat
+	if h == nil || !h.beats {
+		return errNoHeartbeat
+	}
+	n, err := h.send(ctx, c)
+	if err != nil {
+		return err
+	}
+	for {
+		done, news := h.confirmed(n)
+		if done {
+			return nil
+		}
+		select {
+		case <-news:
+		case <-c.Done():
+			return c.Err()
+		case <-ctx.Done():
+			return c.explain(ctx, "confirm", ctx.Err())
+		}
+	}
+}
+
+// Probe makes a connection with a Heartbeat send it now, and end if nothing
+// comes back within its Timeout, and returns at once. Call it when something
+// suggests that the link may be gone: the machine woke up, the network
+// changed. Connections of Dial in a browser do it by themselves when the page
+// becomes visible. Without a Heartbeat it does nothing.
+func (c *Conn) Probe() {
+	if c.heartbeat == nil || !c.heartbeat.beats {
+		return
+	}
+	select {
+	case c.heartbeat.probe <- struct{}{}:
+	default:
+	}
+}
+
+// Latency returns the last measured time that a ping and its pong, or a
+// heartbeat and its answer, took together; 0 if none has been measured.
+func (c *Conn) Latency() time.Duration {
+	if t, ok := c.transport.(LatencyMeter); ok {
+		if latency := t.Latency(); latency > 0 {
+			return latency
+		}
+	}
+	h := c.heartbeat
+	if h == nil {
+		return 0
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.latency
+}
+
+var errNoHeartbeat error = &unsupportedError{"confirm: the connection has no Heartbeat"}
+
+type unsupportedError struct{ what string }
+
+func (e *unsupportedError) Error() string {
+	return "websocket: " + e.what + ": " + errors.ErrUnsupported.Error()
+}
+
+func (e *unsupportedError) Unwrap() error { return errors.ErrUnsupported }
+
+func (e *unsupportedError) Is(target error) bool { return target == errors.ErrWebSocket }
