@@ -1,0 +1,333 @@
+package isosocket
+
+import (
+	"context"
+	"io"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/hack-pad/safejs"
+
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/ws"
+)
+
+// dial opens the browser's own WebSocket. Options that it cannot honour are
+// refused before anything is tried.
+func dial(ctx context.Context, url string, o *DialOptions) (*ws.Conn, error) {
+	switch {
+	case len(o.Header) > 0:
+		return nil, &unsupportedError{"Header"}
+	case o.PingInterval != 0:
+		return nil, &unsupportedError{"PingInterval"}
+	case o.PingTimeout != 0:
+		return nil, &unsupportedError{"PingTimeout"}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s, err := newSocket(url, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.awaitOpen(ctx); err != nil {
+		failed := &errors.ConnectionError{Err: err}
+		if ctx.Err() == nil && !o.DisableStatusProbe {
+			failed.StatusCode = probeStatus(ctx, url)
+		}
+		return nil, failed
+	}
+	subprotocol, err := property(s.js, "protocol")
+	if err != nil {
+		s.abandon()
+		return nil, err
+	}
+	// The callbacks hold on to the socket, never to the transport, so that a
+	// connection that the program dropped without Close is found and closed.
+	t := &transport{s}
+	runtime.AddCleanup(t, (*socket).abandon, s)
+	return ws.NewConn(t, o.config(subprotocol)), nil
+}
+
+// transport is the program's handle on a socket.
+type transport struct{ *socket }
+
+// socket is a browser's WebSocket with the methods of a [ws.Transport].
+// JavaScript calls it back for "open" and "close", and for the first message
+// of each batch; the callbacks only take note and wake.
+type socket struct {
+	js     safejs.Value
+	config ws.Config
+	ending ws.Ending
+	in     inbound
+	out    outbound
+
+	opened chan struct{} // closed by the open event, or the error event instead
+	closed chan struct{} // closed by the close event
+	clean  bool          // set before closed: the close handshake was done
+	ended  chan struct{} // closed when nothing more can be sent
+
+	mu       sync.Mutex // guards what follows, and the closing of the channels
+	onOpen   safejs.Func
+	onClose  safejs.Func
+	released bool
+	lastCall *time.Timer // releases a socket whose close event never comes
+}
+
+// newSocket makes the WebSocket, which starts to connect.
+func newSocket(url string, o *DialOptions) (*socket, error) {
+	constructor, err := safejs.Global().Get("WebSocket")
+	if err != nil || constructor.Type() != safejs.TypeFunction {
+		return nil, errors.New("this JavaScript environment has no WebSocket")
+	}
+	protocols := make([]any, len(o.Subprotocols))
+	for i, p := range o.Subprotocols {
+		protocols[i] = p
+	}
+	js, err := constructor.New(url, protocols)
+	if err != nil {
+		return nil, &constructorError{url: url, err: err}
+	}
+	s := &socket{
+		js:     js,
+		config: o.config("").WithDefaults(),
+		opened: make(chan struct{}),
+		closed: make(chan struct{}),
+		ended:  make(chan struct{}),
+	}
+	if err := s.listen(); err != nil {
+		s.abandon()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *socket) listen() error {
+	err := s.js.Set("binaryType", "arraybuffer")
+	if err != nil {
+		return err
+	}
+	if err = s.in.init(s); err != nil {
+		return err
+	}
+	if err = s.out.init(s); err != nil {
+		return err
+	}
+	if s.onOpen, err = safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
+		select {
+		case <-s.opened: // an error of an open connection; the close event follows
+		default:
+			close(s.opened)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	if s.onClose, err = safejs.FuncOf(func(_ safejs.Value, args []safejs.Value) any {
+		s.closeEvent(args[0])
+		return nil
+	}); err != nil {
+		return err
+	}
+	if _, err = s.js.Call("addEventListener", "open", s.onOpen); err != nil {
+		return err
+	}
+	if _, err = s.js.Call("addEventListener", "error", s.onOpen); err != nil {
+		return err
+	}
+	_, err = s.js.Call("addEventListener", "close", s.onClose)
+	return err
+}
+
+// awaitOpen waits for the open event. After an error nothing of the socket is
+// left.
+func (s *socket) awaitOpen(ctx context.Context) error {
+	select {
+	case <-s.opened:
+		// Not every environment lets a close event follow a handshake that failed.
+		if state, err := s.js.Get("readyState"); err == nil {
+			if n, _ := state.Int(); n == readyStateOpen {
+				return nil
+			}
+		}
+	case <-s.closed:
+	case <-ctx.Done():
+		s.abandon()
+		return ctx.Err()
+	}
+	s.abandon()
+	return errors.New("the WebSocket handshake failed; a browser does not tell why")
+}
+
+// closeEvent is the end that the browser reports (WHATWG WebSockets, section
+// 3.3). Messages that came before are in the queue already.
+func (s *socket) closeEvent(event safejs.Value) {
+	code, err := event.Get("code")
+	number := int(errors.AbnormalClosure)
+	if err == nil {
+		number, _ = code.Int()
+	}
+	reason, _ := property(event, "reason")
+	wasClean, err := event.Get("wasClean")
+	if err == nil {
+		s.clean, _ = wasClean.Bool()
+	}
+	cause := &errors.ConnectionClosed{Reason: errors.CloseReason(number), Message: reason, Remote: true}
+	if number == int(errors.AbnormalClosure) || number == 0 {
+		cause = &errors.ConnectionClosed{Reason: errors.AbnormalClosure}
+	}
+	s.ending.Set(cause)
+	s.in.end()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.released {
+		return
+	}
+	close(s.closed)
+	s.end()
+	s.release()
+}
+
+// end wakes whoever waits to send. s.mu is held.
+func (s *socket) end() {
+	select {
+	case <-s.ended:
+	default:
+		close(s.ended)
+	}
+}
+
+// release lets go of all that JavaScript holds of Go, and the other way
+// round. s.mu is held.
+func (s *socket) release() {
+	if s.released {
+		return
+	}
+	s.released = true
+	if s.lastCall != nil {
+		s.lastCall.Stop()
+	}
+	s.in.release(s)
+	for _, l := range []struct {
+		event string
+		f     safejs.Func
+	}{{"open", s.onOpen}, {"error", s.onOpen}, {"close", s.onClose}} {
+		if l.f.Value().IsUndefined() {
+			continue // never made
+		}
+		_, _ = s.js.Call("removeEventListener", l.event, l.f)
+		l.f.Release()
+	}
+}
+
+// abandon closes a socket that nobody uses any more.
+func (s *socket) abandon() {
+	s.in.drop()
+	s.ending.Set(&errors.ConnectionClosed{Reason: errors.GoingAway, Message: "the connection was dropped"})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.released {
+		return
+	}
+	_, _ = s.js.Call("close")
+	s.end()
+	s.release()
+}
+
+// fail ends the connection for a reason that this side found. The close
+// handshake goes on in the background.
+func (s *socket) fail(cause *errors.ConnectionClosed) {
+	if !s.ending.Set(cause) {
+		return
+	}
+	s.in.drop()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.released {
+		return
+	}
+	s.end()
+	_, _ = s.js.Call("close", int(cause.Reason.BrowserAlias()), cause.Message)
+	s.lastCall = time.AfterFunc(s.config.CloseTimeout, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.release()
+	})
+}
+
+func (s *socket) Ending() *ws.Ending { return &s.ending }
+
+// Close sends the close frame behind what was sent and waits for the close
+// event. When ctx ends first, the browser is left to finish alone.
+func (s *socket) Close(ctx context.Context, reason errors.CloseReason, message string) error {
+	s.in.drop()
+	err := s.out.flush(s)
+	s.mu.Lock()
+	s.end()
+	if s.released {
+		s.mu.Unlock()
+		return nil
+	}
+	if _, closeErr := s.js.Call("close", int(reason.BrowserAlias()), message); closeErr != nil {
+		err = closeErr
+	}
+	s.mu.Unlock()
+	if err == nil {
+		select {
+		case <-s.closed:
+			if s.clean {
+				return nil
+			}
+			err = io.ErrUnexpectedEOF
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.release()
+	return err
+}
+
+// property returns a property of v that is a string.
+func property(v safejs.Value, name string) (string, error) {
+	p, err := v.Get(name)
+	if err != nil {
+		return "", err
+	}
+	return p.String()
+}
+
+// unsupportedError names an option that a browser cannot honour.
+type unsupportedError struct{ field string }
+
+func (e *unsupportedError) Error() string {
+	return "websocket: a browser cannot honour DialOptions." + e.field
+}
+
+func (e *unsupportedError) Unwrap() error { return errors.ErrUnsupported }
+
+// constructorError is what new WebSocket threw.
+type constructorError struct {
+	url string
+	err error
+}
+
+func (e *constructorError) Error() string { return e.err.Error() }
+
+func (e *constructorError) Unwrap() error { return e.err }
+
+// Is reports ErrInvalidURL for a URL that this JavaScript environment cannot
+// parse either.
+func (e *constructorError) Is(target error) bool {
+	if target != errors.ErrInvalidURL {
+		return false
+	}
+	parser, err := safejs.Global().Get("URL")
+	if err != nil || parser.Type() != safejs.TypeFunction {
+		return false
+	}
+	_, err = parser.New(e.url)
+	return err != nil
+}
