@@ -14,20 +14,45 @@ type Ending struct {
 	cause atomic.Pointer[errors.ConnectionClosed]
 	mu    sync.Mutex
 	done  chan struct{} // made by the first Done
+	then  func()        // what Notify was given
 }
 
 // Set records cause and reports whether it was the first. The caller may not
 // change cause any more.
 func (e *Ending) Set(cause *errors.ConnectionClosed) bool {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	if !e.cause.CompareAndSwap(nil, cause) {
+		e.mu.Unlock()
 		return false
 	}
 	if e.done != nil {
 		close(e.done)
 	}
+	then := e.then
+	e.then = nil
+	e.mu.Unlock()
+	if then != nil {
+		then()
+	}
 	return true
+}
+
+// Notify has f called once there is a cause: by the goroutine that sets it, or
+// at once if there is one already. f may not block. It spares who has many
+// connections to watch a goroutine for each Done. Several are called in order.
+func (e *Ending) Notify(f func()) {
+	e.mu.Lock()
+	if e.cause.Load() != nil {
+		e.mu.Unlock()
+		f()
+		return
+	}
+	if first := e.then; first != nil {
+		e.then = func() { first(); f() }
+	} else {
+		e.then = f
+	}
+	e.mu.Unlock()
 }
 
 // Cause returns the first cause, nil while there is none.

@@ -1,0 +1,44 @@
+package handshake
+
+import (
+	"net/http"
+	"strings"
+	"unicode"
+)
+
+// refusal says in words why a server answered with something other than 101.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+// maxRefusalText is how much of a server's sentence goes into an error.
+const maxRefusalText = 200
+
+func newRefusal(response *http.Response, body []byte) error {
+	s := http.StatusText(response.StatusCode)
+	if s == "" {
+		s = "refused"
+	}
+	if location := response.Header.Get("Location"); location != "" && response.StatusCode/100 == 3 {
+		return refusal(s + ": redirects are not followed, as in a browser")
+	}
+	// A page of HTML says nothing in an error; a sentence does.
+	if kind, _, _ := strings.Cut(response.Header.Get("Content-Type"), ";"); strings.TrimSpace(kind) != "text/plain" {
+		return refusal(s)
+	}
+	line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
+	line = strings.ToValidUTF8(strings.TrimSpace(line), "\uFFFD")
+	line = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, line)
+	if len(line) > maxRefusalText {
+		line = strings.ToValidUTF8(line[:maxRefusalText], "") + "…"
+	}
+	if line == "" || strings.EqualFold(line, s) {
+		return refusal(s)
+	}
+	return refusal(s + ": " + line)
+}

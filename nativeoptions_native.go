@@ -1,0 +1,43 @@
+//go:build !js
+
+package isosocket
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"net/url"
+)
+
+// NativeOptions are the options whose types a browser build does not have. The
+// zero value has every default. Nothing in it is changed by Dial; it may be
+// used by many Dials at the same time.
+type NativeOptions struct {
+	// HTTPClient carries the handshake request. Its Jar's cookies are sent and
+	// its Timeout bounds the handshake too; its CheckRedirect is never asked,
+	// because redirects are refused. If its Transport is set, it dials, and
+	// TLSConfig, Proxy and DialContext must be nil; it may be any RoundTripper
+	// that answers a 101 with a body that can be written to, as an
+	// [http.Transport] does. Such a Transport may finish a dial that ctx has
+	// interrupted, and keep the connection for later.
+	//
+	// nil means a client of this Dial's own, of which nothing is left after a
+	// Dial that failed.
+	HTTPClient *http.Client
+
+	// TLSConfig is used for wss URLs. It is not changed. nil means the defaults
+	// of crypto/tls. HTTP/2 is never negotiated, whatever NextProtos says.
+	TLSConfig *tls.Config
+
+	// Proxy returns the proxy for the handshake request, whose URL has the
+	// scheme http or https; nil means none. Proxies have the scheme http, https
+	// or socks5. A nil Proxy means [http.ProxyFromEnvironment], and no proxy if
+	// DialContext is set.
+	Proxy func(*http.Request) (*url.URL, error)
+
+	// DialContext opens the connection below, to a Unix socket for example. addr
+	// is the URL's host with a port, or the proxy's; ctx ends when Dial's does.
+	// nil means a [net.Dialer].
+	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
+}

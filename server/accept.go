@@ -1,0 +1,153 @@
+package server
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/coder/websocket"
+
+	"github.com/isosocket/isosocket/internal/handshake"
+	"github.com/isosocket/isosocket/internal/rfc6455"
+	"github.com/isosocket/isosocket/internal/stream"
+	"github.com/isosocket/isosocket/ws"
+)
+
+// Accept performs the server's side of the handshake (RFC 6455, section 4.2)
+// and returns the connection, which is the caller's to close. Header fields
+// that were set in w before are sent along. r's context ends when the http
+// handler returns, and has no part in the connection.
+//
+// A request that is refused is answered: with 426 if it is no WebSocket
+// handshake, 405 if its method is not GET, 400 if the handshake is malformed,
+// 403 if it comes from a page that may not connect, 501 if w cannot be
+// hijacked, 500 if o is at fault. The error is then a
+// [*errors.ConnectionError] with that status, and nothing is left to do.
+//
+// w may be wrapped by middlewares as long as they can be unwrapped the way
+// [http.ResponseController] does it.
+//
+// [*errors.ConnectionError]: https://pkg.go.dev/github.com/isosocket/isosocket/errors#ConnectionError
+func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Conn, error) {
+	return newAcceptor(o).accept(w, r)
+}
+
+// acceptor is Options made ready.
+type acceptor struct {
+	Options
+	deflate *rfc6455.DeflateParams
+	policy  rfc6455.DeflatePolicy
+	err     error // what is wrong with Options
+}
+
+func newAcceptor(o *Options) *acceptor {
+	a := &acceptor{}
+	if o != nil {
+		a.Options = *o
+	}
+	a.deflate, a.policy, a.err = handshake.Deflate(a.Compression)
+	if err := checkOriginPatterns(a.OriginPatterns); err != nil {
+		a.err = err
+	}
+	for i, p := range a.Subprotocols {
+		if !handshake.IsToken(p) {
+			a.err = fmt.Errorf("websocket: Subprotocols has %q, which is not a token of letters, digits and !#$%%&'*+-.^_`|~", p)
+		} else if slices.Contains(a.Subprotocols[:i], p) {
+			a.err = fmt.Errorf("websocket: Subprotocols has %q twice", p)
+		}
+	}
+	return a
+}
+
+func (a *acceptor) accept(w http.ResponseWriter, r *http.Request) (*Conn, error) {
+	origin, err := checkOrigin(r, a.OriginPatterns)
+	if err != nil {
+		return nil, refuse(http.StatusForbidden, "%s%s.", strings.ToUpper(err.Error()[:1]), err.Error()[1:]).answer(w, r, "")
+	}
+	if a.err != nil {
+		return nil, misconfigured(a.err).answer(w, r, origin)
+	}
+	if f := check(r); f != nil {
+		return nil, f.answer(w, r, origin)
+	}
+	subprotocol, err := a.chooseSubprotocol(r)
+	if err != nil {
+		return nil, misconfigured(err).answer(w, r, origin)
+	}
+	var deflate *rfc6455.DeflateParams
+	var extension string
+	if a.deflate != nil {
+		deflate, extension = rfc6455.AcceptOffer(r.Header["Sec-Websocket-Extensions"], *a.deflate)
+	}
+
+	u := upgrade{ResponseWriter: w, subprotocol: subprotocol, extension: extension}
+	stub, err := websocket.Accept(&u, r, &websocket.AcceptOptions{
+		InsecureSkipVerify: true, // checked above
+		CompressionMode:    websocket.CompressionDisabled,
+	})
+	if err != nil {
+		if u.err != nil {
+			err = u.err
+		}
+		return nil, u.refusal(err).answer(w, r, origin)
+	}
+	stub.CloseNow() // it only ever had an Inert stream
+
+	config := a.config(subprotocol)
+	interval, timeout := a.pings()
+	transport := stream.New(u.conn, stream.Options{
+		Role:          rfc6455.Server,
+		Config:        *config,
+		Deflate:       deflate,
+		DeflatePolicy: a.policy,
+		PingInterval:  interval,
+		PingTimeout:   timeout,
+		Prefix:        u.prefix,
+	})
+	return &Conn{
+		Conn:       ws.NewConn(transport, config),
+		ending:     transport.Ending(),
+		header:     withoutHandshake(r.Header),
+		url:        r.URL,
+		host:       r.Host,
+		remoteAddr: r.RemoteAddr,
+		tls:        r.TLS,
+	}, nil
+}
+
+// withoutHandshake returns a copy of header without what only the handshake
+// needed, so that a connection does not hold on to it.
+func withoutHandshake(header http.Header) http.Header {
+	kept := make(http.Header, len(header))
+	for name, values := range header {
+		if name != "Connection" && name != "Upgrade" && !strings.HasPrefix(name, "Sec-Websocket-") {
+			kept[name] = values
+		}
+	}
+	return kept
+}
+
+// hasToken reports whether a list of tokens, spread over lines, has one
+// (RFC 9110, section 5.6.1), without regard to case.
+func hasToken(lines []string, token string) bool {
+	for _, line := range lines {
+		for element := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(strings.Trim(element, " \t"), token) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isKey reports whether s is 16 bytes in base64 (RFC 6455, section 4.2.1).
+func isKey(s string) bool {
+	var key [18]byte // base64 decodes in threes
+	if len(s) != base64.StdEncoding.EncodedLen(16) {
+		return false
+	}
+	n, err := base64.StdEncoding.Decode(key[:], []byte(s))
+	return err == nil && n == 16
+}

@@ -1,0 +1,43 @@
+package server
+
+import (
+	"crypto/tls"
+	"net/http"
+	"net/url"
+
+	"github.com/isosocket/isosocket/ws"
+)
+
+// Conn is a connection that a client opened: the [ws.Conn], and what is worth
+// knowing of the request that opened it. All methods added here may be called
+// at any time, by many goroutines; what they return is shared and may not be
+// changed.
+type Conn struct {
+	*ws.Conn
+	ending *ws.Ending
+
+	header     http.Header
+	url        *url.URL
+	host       string
+	remoteAddr string
+	tls        *tls.ConnectionState
+}
+
+// Header returns the header of the request, with cookies and all, but without
+// the fields of the handshake itself.
+func (c *Conn) Header() http.Header { return c.header }
+
+// URL returns the request's URL as [http.Request] has it: usually path and
+// query alone.
+func (c *Conn) URL() *url.URL { return c.url }
+
+// Host returns the host that the client dialed, with the port if it is not the
+// default one.
+func (c *Conn) Host() string { return c.host }
+
+// RemoteAddr returns the client's address as [http.Request] has it: "IP:port",
+// unless a middleware has put something else there.
+func (c *Conn) RemoteAddr() string { return c.remoteAddr }
+
+// TLS returns the state of the TLS connection, nil if it is not one.
+func (c *Conn) TLS() *tls.ConnectionState { return c.tls }

@@ -1,0 +1,2 @@
+// Package server accepts WebSocket connections on native targets.
+package server

@@ -1,0 +1,214 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net/http"
+	"runtime/debug"
+	"sync"
+
+	"github.com/isosocket/isosocket/errors"
+)
+
+// Endpoint is an [http.Handler] that accepts WebSocket connections and runs a
+// function for each. [Handler] makes one. All methods may be called by many
+// goroutines at the same time.
+type Endpoint struct {
+	serve func(ctx context.Context, conn *Conn) error
+	*acceptor
+
+	mu       sync.Mutex
+	conns    map[*Conn]struct{}
+	pending  int           // handshakes under way
+	shutdown bool          // no more of them
+	idle     chan struct{} // made by the first Shutdown, closed when nothing is left
+}
+
+// Handler returns an http.Handler that accepts WebSocket connections, each
+// with [Accept], and calls serve for each of them on a goroutine of its own.
+//
+// ctx has the values of the request's context. It ends when the connection
+// does, for whatever reason, and [context.Cause] is then the
+// [*errors.ConnectionClosed]. A Receive with it returns what arrived before.
+//
+// When serve returns, the connection is closed: with 1000 (normal closure) if
+// the error is nil, and with 1011 "internal error" if it is not, or if serve
+// panics; the error's text is for Options.Logger, never for the peer. An error
+// that is, or wraps, an [errors.CloseReason] that may be sent closes with that
+// reason. If serve has closed the connection itself, or the peer has, that
+// stays; returning the error with which Receive told so is the normal way out
+// and no failure.
+//
+// o may be nil. If something in it is invalid, every request is answered with
+// 500, and Options.Logger told.
+//
+// [*errors.ConnectionClosed]: https://pkg.go.dev/github.com/isosocket/isosocket/errors#ConnectionClosed
+// [errors.CloseReason]: https://pkg.go.dev/github.com/isosocket/isosocket/errors#CloseReason
+func Handler(serve func(ctx context.Context, conn *Conn) error, o *Options) *Endpoint {
+	return &Endpoint{serve: serve, acceptor: newAcceptor(o), conns: make(map[*Conn]struct{})}
+}
+
+// ServeHTTP performs the handshake and returns; the function that Handler was
+// given runs on. Requests that are no handshakes, or come after Shutdown, are
+// refused.
+func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !e.begin() {
+		origin, err := checkOrigin(r, e.OriginPatterns)
+		if err != nil {
+			origin = ""
+		}
+		w.Header().Set("Connection", "close")
+		refuse(http.StatusServiceUnavailable, "This WebSocket endpoint is shutting down.").answer(w, r, origin)
+		return
+	}
+	conn, err := e.accept(w, r)
+	if err != nil {
+		e.end(nil)
+		e.logRefusal(r, err)
+		return
+	}
+	// The request's context ends with the request, which is over now.
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(r.Context()))
+	conn.ending.Notify(func() { cancel(conn.Err()) })
+	if !e.add(conn) {
+		go func() {
+			defer e.end(conn)
+			conn.Close(errors.GoingAway, shutdownMessage)
+		}()
+		return
+	}
+	// On a goroutine of its own, so that the stack and the buffers that
+	// net/http needed go back while the connection lives.
+	go e.run(ctx, conn)
+}
+
+// run is all that stays of a handler for the life of a connection.
+func (e *Endpoint) run(ctx context.Context, conn *Conn) {
+	defer e.end(conn)
+	reason, message := errors.InternalError, "internal error"
+	// Also if serve ends the goroutine with runtime.Goexit.
+	defer func() { conn.Close(reason, message) }()
+	defer func() {
+		if v := recover(); v != nil && v != http.ErrAbortHandler {
+			e.logPanic(ctx, conn, v)
+		}
+	}()
+	reason, message = e.outcome(conn, e.serve(ctx, conn))
+}
+
+// outcome says with what to close after serve returned err.
+func (e *Endpoint) outcome(conn *Conn, err error) (errors.CloseReason, string) {
+	if err == nil {
+		return errors.NormalClosure, ""
+	}
+	if ended := conn.Err(); ended != nil && (errors.Is(err, ended) || errors.Is(err, context.Canceled)) {
+		return errors.NormalClosure, "" // without effect
+	}
+	if reason, ok := errors.AsType[errors.CloseReason](err); ok && reason.Sendable() {
+		return reason, ""
+	}
+	if e.Logger != nil {
+		e.Logger.Error("websocket: handler failed", "error", err, "remote", conn.RemoteAddr(), "path", conn.URL().Path)
+	}
+	return errors.InternalError, "internal error"
+}
+
+func (e *Endpoint) logPanic(ctx context.Context, conn *Conn, v any) {
+	stack := debug.Stack()
+	if e.Logger != nil {
+		e.Logger.Error("websocket: handler panicked", "panic", fmt.Sprint(v), "remote", conn.RemoteAddr(), "path", conn.URL().Path, "stack", string(stack))
+		return
+	}
+	logf := log.Printf
+	if s, ok := ctx.Value(http.ServerContextKey).(*http.Server); ok && s.ErrorLog != nil {
+		logf = s.ErrorLog.Printf
+	}
+	logf("websocket: panic serving %v: %v\n%s", conn.RemoteAddr(), v, stack)
+}
+
+func (e *Endpoint) logRefusal(r *http.Request, err error) {
+	if e.Logger == nil {
+		return
+	}
+	failed, _ := errors.AsType[*errors.ConnectionError](err)
+	if failed.StatusCode >= 500 {
+		e.Logger.Error("websocket: handshake failed", "error", failed.Err, "status", failed.StatusCode, "remote", r.RemoteAddr, "path", r.URL.Path)
+		return
+	}
+	e.Logger.Debug("websocket: handshake refused", "error", failed.Err, "status", failed.StatusCode, "remote", r.RemoteAddr, "path", r.URL.Path)
+}
+
+// Len returns how many connections there are whose function has not returned.
+func (e *Endpoint) Len() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.conns)
+}
+
+const shutdownMessage = "server shutting down"
+
+// Shutdown closes the endpoint: new requests are refused with 503, every
+// connection is closed with 1001 (going away), each within its CloseTimeout,
+// and then Shutdown waits until all functions have returned. When ctx ends
+// first it returns an error that is ctx.Err() and says how many have not.
+//
+// It knows the connections of this endpoint only; [http.Server.Shutdown], on
+// the other hand, does not know them. Call both.
+func (e *Endpoint) Shutdown(ctx context.Context) error {
+	e.mu.Lock()
+	if !e.shutdown {
+		e.shutdown = true
+		e.idle = make(chan struct{})
+		for conn := range e.conns {
+			go conn.Close(errors.GoingAway, shutdownMessage)
+		}
+		e.checkIdle()
+	}
+	e.mu.Unlock()
+	select {
+	case <-e.idle:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("websocket: shutdown: %d connections are still being served: %w", e.Len(), ctx.Err())
+	}
+}
+
+// begin counts a handshake in, unless the endpoint shuts down.
+func (e *Endpoint) begin() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.shutdown {
+		return false
+	}
+	e.pending++
+	return true
+}
+
+// add counts conn in place of its handshake, and reports whether it may live.
+func (e *Endpoint) add(conn *Conn) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.pending--
+	e.conns[conn] = struct{}{}
+	return !e.shutdown
+}
+
+// end counts out conn, or a handshake that failed if conn is nil.
+func (e *Endpoint) end(conn *Conn) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if conn == nil {
+		e.pending--
+	}
+	delete(e.conns, conn)
+	e.checkIdle()
+}
+
+func (e *Endpoint) checkIdle() {
+	if e.shutdown && e.pending == 0 && len(e.conns) == 0 {
+		close(e.idle)
+	}
+}
+
+var _ http.Handler = (*Endpoint)(nil)

@@ -1,0 +1,116 @@
+package server
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/isosocket/isosocket/ws"
+)
+
+// The defaults of Options that differ from those of a client.
+const (
+	// DefaultPingInterval is 25 seconds.
+	DefaultPingInterval = 25 * time.Second
+	// DefaultPingTimeout is 20 seconds.
+	DefaultPingTimeout = 20 * time.Second
+)
+
+// Options are what [Handler] and [Accept] can be told. A nil pointer and the
+// zero value mean every default. They may not be changed once they are in use;
+// one Options may serve many endpoints.
+type Options struct {
+	// Subprotocols are the ones that this server speaks. The first one in the
+	// client's order of preference that is among them is chosen. If there is
+	// none, the connection is accepted without a subprotocol; a browser then
+	// fails it, as does this library's client.
+	Subprotocols []string
+
+	// ChooseSubprotocol chooses instead of Subprotocols: by user, by version, by
+	// anything in r. offered are the client's, in its order of preference;
+	// "" chooses none. It is called for every request that offers some, by many
+	// goroutines at the same time. A choice that was not offered fails the
+	// handshake with status 500.
+	ChooseSubprotocol func(r *http.Request, offered []string) string
+
+	// OriginPatterns are the hosts, beside the one that was dialed, whose pages
+	// may connect. A browser names its page's origin, and sends the user's
+	// cookies along whoever the page belongs to; so without this check every page
+	// could speak in the user's name. Requests without an Origin, from programs,
+	// are not checked.
+	//
+	// A pattern is compared with the origin's host and port, without regard to
+	// case, in the syntax of [path.Match]: "example.com", "*.example.com",
+	// "localhost:*". With a scheme it is compared with scheme, host and port:
+	// "https://example.com". "*" allows every origin.
+	OriginPatterns []string
+
+	// MaxMessageSize is the most bytes of data that one message may have, sent
+	// or received. An incoming message over it ends the connection with
+	// [errors.MessageTooBig]. 0 means 1 MiB, a negative number no limit.
+	//
+	// [errors.MessageTooBig]: https://pkg.go.dev/github.com/isosocket/isosocket/errors#MessageTooBig
+	MaxMessageSize int
+
+	// SendBuffer is the high-water mark in bytes: while as many are queued,
+	// Send waits. 0 means 1 MiB.
+	SendBuffer int
+
+	// ReceiveBuffer is how many bytes of messages may wait while nobody
+	// receives. The connection is then not read from, so that TCP slows the peer
+	// down. 0 means 256 KiB.
+	ReceiveBuffer int
+
+	// CloseTimeout bounds Close: how long the peer may take to answer. 0 means
+	// 5 seconds.
+	CloseTimeout time.Duration
+
+	// PingInterval is how often to ping a peer from which nothing came
+	// meanwhile. 0 means [DefaultPingInterval], a negative number never.
+	PingInterval time.Duration
+
+	// PingTimeout is how long the peer may then stay silent before the
+	// connection ends with PolicyViolation, "Ping/Pong timeout". 0 means
+	// [DefaultPingTimeout].
+	PingTimeout time.Duration
+
+	// AnswerHeartbeat, if not nil, answers the heartbeats of clients out of the
+	// application's sight, while it receives: a message that equals its Message
+	// gets its Answer. The zero Heartbeat fits a client's zero Heartbeat.
+	AnswerHeartbeat *ws.Heartbeat
+
+	// Compression, if not nil, accepts permessage-deflate (RFC 7692) from
+	// clients that offer it.
+	Compression *ws.Compression
+
+	// Logger is told of functions that return an error or panic (Error), and of
+	// handshakes that were refused (Debug). nil logs nothing but panics, which
+	// go where net/http logs those of handlers: to the ErrorLog of the
+	// http.Server, or the log package if it has none.
+	Logger *slog.Logger
+}
+
+// config is what the Conn over a transport has to know.
+func (o *Options) config(subprotocol string) *ws.Config {
+	return &ws.Config{
+		Subprotocol:    subprotocol,
+		MaxMessageSize: o.MaxMessageSize,
+		SendBuffer:     o.SendBuffer,
+		ReceiveBuffer:  o.ReceiveBuffer,
+		CloseTimeout:   o.CloseTimeout,
+
+		AnswerHeartbeat: o.AnswerHeartbeat,
+	}
+}
+
+// pings returns the interval and timeout with their defaults, 0 for never.
+func (o *Options) pings() (interval, timeout time.Duration) {
+	interval, timeout = o.PingInterval, o.PingTimeout
+	if interval == 0 {
+		interval = DefaultPingInterval
+	}
+	if timeout <= 0 {
+		timeout = DefaultPingTimeout
+	}
+	return max(interval, 0), timeout
+}

@@ -1,0 +1,101 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/isosocket/isosocket/errors"
+)
+
+// refusal is an answer other than 101: its status, and a sentence for whoever
+// reads it at the other end.
+type refusal struct {
+	status   int
+	sentence string
+	err      error // for this side only, nil if sentence says it all
+}
+
+func refuse(status int, format string, args ...any) *refusal {
+	return &refusal{status: status, sentence: fmt.Sprintf(format, args...)}
+}
+
+// misconfigured keeps from the client what only this side can mend.
+func misconfigured(err error) *refusal {
+	return &refusal{
+		status:   http.StatusInternalServerError,
+		sentence: "This WebSocket endpoint is misconfigured. Its log says more.",
+		err:      err,
+	}
+}
+
+// answer writes the refusal and returns it as an error. allowedOrigin is the
+// request's origin if its pages may connect, else "".
+func (f *refusal) answer(w http.ResponseWriter, r *http.Request, allowedOrigin string) error {
+	header := w.Header()
+	switch f.status {
+	case http.StatusUpgradeRequired:
+		// RFC 9110, section 15.5.22, and RFC 6455, section 4.4. HTTP/2 has no Upgrade.
+		if r.ProtoMajor == 1 {
+			header.Set("Connection", "Upgrade")
+			header.Set("Upgrade", "websocket")
+		}
+		header.Set("Sec-WebSocket-Version", "13")
+	case http.StatusMethodNotAllowed:
+		header.Set("Allow", http.MethodGet)
+	}
+	// A browser tells a page nothing of a handshake that failed. A page that may
+	// connect may also ask with fetch what the status was.
+	header.Add("Vary", "Origin")
+	if allowedOrigin != "" {
+		header.Set("Access-Control-Allow-Origin", allowedOrigin)
+		header.Set("Access-Control-Allow-Credentials", "true")
+	}
+	header.Set("Cache-Control", "no-store")
+	http.Error(w, f.sentence, f.status)
+
+	err := f.err
+	if err == nil {
+		err = errors.New(f.sentence)
+	}
+	scheme := "ws://"
+	if r.TLS != nil {
+		scheme = "wss://"
+	}
+	return &errors.ConnectionError{StatusCode: f.status, URL: scheme + r.Host + r.URL.EscapedPath(), Err: err}
+}
+
+// check holds a request against RFC 6455, section 4.2.1.
+func check(r *http.Request) *refusal {
+	header := r.Header
+	switch {
+	case r.Method == http.MethodConnect:
+		return refuse(http.StatusNotImplemented, "WebSocket over HTTP/%d is not supported; connect with HTTP/1.1.", r.ProtoMajor)
+	case r.Method != http.MethodGet:
+		return refuse(http.StatusMethodNotAllowed, "This is a WebSocket endpoint: the method must be GET, not %s.", r.Method)
+	case r.ProtoMajor != 1 || r.ProtoMinor < 1:
+		return refuse(http.StatusUpgradeRequired, "This is a WebSocket endpoint: it needs a handshake in HTTP/1.1, not in %s.", r.Proto)
+	case !hasToken(header["Connection"], "upgrade") && !hasToken(header["Upgrade"], "websocket"):
+		return refuse(http.StatusUpgradeRequired, "This is a WebSocket endpoint: connect with a WebSocket client.")
+	case !hasToken(header["Connection"], "upgrade"):
+		return refuse(http.StatusUpgradeRequired, "The WebSocket handshake lacks the header Connection: Upgrade. A proxy in between may have dropped it.")
+	case !hasToken(header["Upgrade"], "websocket"):
+		return refuse(http.StatusUpgradeRequired, "The WebSocket handshake lacks the header Upgrade: websocket. A proxy in between may have dropped it.")
+	case r.ContentLength != 0 || len(r.TransferEncoding) > 0:
+		return refuse(http.StatusBadRequest, "A WebSocket handshake has no body.")
+	}
+	switch versions := header["Sec-Websocket-Version"]; {
+	case len(versions) == 0:
+		return refuse(http.StatusUpgradeRequired, "The WebSocket handshake lacks the header Sec-WebSocket-Version: 13.")
+	case len(versions) > 1 || versions[0] != "13":
+		return refuse(http.StatusUpgradeRequired, "The WebSocket handshake asks for the version %q; only 13 is supported.", versions)
+	}
+	switch keys := header["Sec-Websocket-Key"]; {
+	case len(keys) == 0:
+		return refuse(http.StatusBadRequest, "The WebSocket handshake lacks the header Sec-WebSocket-Key.")
+	case len(keys) > 1:
+		return refuse(http.StatusBadRequest, "The WebSocket handshake has %d headers Sec-WebSocket-Key; one is allowed.", len(keys))
+	case !isKey(keys[0]):
+		return refuse(http.StatusBadRequest, "The Sec-WebSocket-Key %q of the WebSocket handshake is not 16 bytes in base64.", keys[0])
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package server
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/handshake"
+)
+
+// responseTimeout bounds the write of the 101, which a new connection takes
+// at once.
+const responseTimeout = 10 * time.Second
+
+// upgrade is the http.ResponseWriter that coder/websocket gets. It hijacks the
+// real one and keeps the connection for itself.
+type upgrade struct {
+	http.ResponseWriter
+	subprotocol string
+	extension   string
+
+	conn   net.Conn
+	prefix []byte // what net/http has read of conn already
+	err    error  // why there is no conn
+}
+
+// WriteHeader holds the 101 back until Hijack: a connection that cannot be
+// hijacked can then still be refused in words. Any other status is answered by
+// accept.
+func (u *upgrade) WriteHeader(int) {}
+
+// Write drops the text of coder/websocket's refusal.
+func (u *upgrade) Write(p []byte) (int, error) { return len(p), nil }
+
+// Hijack implements [http.Hijacker].
+func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffered, err := http.NewResponseController(u.ResponseWriter).Hijack()
+	if err != nil {
+		u.err = err
+		return nil, nil, err
+	}
+	// Past this point there is no one left who could answer with a status.
+	u.conn = conn
+	if n := buffered.Reader.Buffered(); n > 0 {
+		ahead, _ := buffered.Reader.Peek(n)
+		u.prefix = bytes.Clone(ahead)
+	}
+	if err := u.respond(); err != nil {
+		conn.Close()
+		u.err = &brokenError{err}
+		return nil, nil, err
+	}
+	return handshake.Inert{}, bufio.NewReadWriter(
+		bufio.NewReaderSize(handshake.Inert{}, 0),
+		bufio.NewWriterSize(handshake.Inert{}, 0),
+	), nil
+}
+
+// respond writes the 101 with the fields that coder/websocket, the middlewares
+// and upgrade itself have set.
+func (u *upgrade) respond() error {
+	header := u.Header()
+	if u.subprotocol != "" {
+		header["Sec-Websocket-Protocol"] = []string{u.subprotocol}
+	}
+	if u.extension != "" {
+		header["Sec-Websocket-Extensions"] = []string{u.extension}
+	}
+	var b bytes.Buffer
+	b.Grow(256)
+	b.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
+	header.WriteSubset(&b, bodyFields)
+	b.WriteString("\r\n")
+	u.conn.SetDeadline(time.Now().Add(responseTimeout))
+	if _, err := u.conn.Write(b.Bytes()); err != nil {
+		return err
+	}
+	return u.conn.SetDeadline(time.Time{}) // also those of the http.Server
+}
+
+// bodyFields describe a body, which a 101 has not.
+var bodyFields = map[string]bool{"Content-Length": true, "Content-Type": true, "Transfer-Encoding": true, "Trailer": true}
+
+// refusal says what to answer when coder/websocket gave up with err.
+func (u *upgrade) refusal(err error) *refusal {
+	for _, name := range []string{"Connection", "Upgrade", "Sec-Websocket-Accept", "Sec-Websocket-Protocol", "Sec-Websocket-Extensions"} {
+		u.Header().Del(name)
+	}
+	if u.err == nil {
+		return refuse(http.StatusBadRequest, "%v.", err)
+	}
+	f := &refusal{status: http.StatusInternalServerError, sentence: "The connection could not be taken over.", err: fmt.Errorf("websocket: hijack: %w", err)}
+	if errors.Is(err, http.ErrNotSupported) || errors.Is(err, errors.ErrUnsupported) {
+		f.status = http.StatusNotImplemented
+		f.sentence = "This WebSocket endpoint cannot take over the connection: a middleware in front of it hides it."
+		f.err = fmt.Errorf("websocket: the http.ResponseWriter %T cannot be hijacked; a middleware's writer needs a method Unwrap() http.ResponseWriter: %w", u.ResponseWriter, err)
+	}
+	return f
+}
+
+// brokenError is a connection that broke before the 101 was out.
+type brokenError struct{ err error }
+
+func (e *brokenError) Error() string {
+	return "the client was gone before the answer: " + e.err.Error()
+}
+
+func (e *brokenError) Unwrap() error { return e.err }
