@@ -12,8 +12,9 @@ ws: errors
 ws/wstest: errors ws
 internal/rfc6455: errors github.com/klauspost/compress
 internal/stream: errors ws internal/rfc6455
-.: errors ws js:github.com/hack-pad/safejs native:internal/rfc6455 native:internal/stream native:github.com/coder/websocket
-server: errors ws . internal/rfc6455 internal/stream github.com/coder/websocket
+internal/handshake: errors ws internal/rfc6455 github.com/coder/websocket
+.: errors ws js:github.com/hack-pad/safejs native:internal/rfc6455 native:internal/stream native:internal/handshake native:github.com/coder/websocket
+server: errors ws . internal/rfc6455 internal/stream internal/handshake github.com/coder/websocket
 internal/chat: errors ws
 wasm: errors ws . internal/chat js:github.com/hack-pad/safejs
 cmd/isosocket: errors ws . server internal/chat wasm

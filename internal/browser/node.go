@@ -51,7 +51,7 @@ func webSocketFlags(version string) ([]string, error) {
 	case major == 21 || major == 20 && minor >= 10:
 		return []string{"--experimental-websocket"}, nil
 	}
-	return nil, fmt.Errorf("Node.js %s has no WebSocket; 20.10 or newer has", version)
+	return nil, fmt.Errorf("node %s has no WebSocket; 20.10 or newer has", version)
 }
 
 func (test WasmTest) startNode(ctx context.Context, to *reports) (func() string, error) {
