@@ -293,6 +293,10 @@ func (t *Transport) fill(ctx context.Context, wait bool) (rfc6455.Event, error) 
 		return rfc6455.EventNone, errNothingYet
 	}
 	t.watch(ctx)
+	// A context that was watched already may have interrupted somebody else.
+	if wait && ctx.Err() != nil {
+		return rfc6455.EventNone, ctx.Err()
+	}
 	t.direct = t.decoder.Direct()
 	defer func() { t.direct = nil }()
 	for {

@@ -71,16 +71,21 @@ func (t *Transport) Ending() *ws.Ending { return &t.ending }
 // Close implements ws.Transport.
 func (t *Transport) Close(ctx context.Context, reason errors.CloseReason, message string) error {
 	t.inbox.End()
+	t.inbox.Clear()
+	t.tellPulled()
 	t.sendClose(reason, message)
 	stop := context.AfterFunc(ctx, t.release)
 	defer stop()
 	if t.takeOver() {
-		t.answered.Store(t.awaitClose())
+		if t.awaitClose() {
+			t.answered.Store(true)
+			// The peer may have closed at the same time: it waits for ours.
+			t.awaitWritten()
+		}
 		t.release()
 	}
 	// Whoever took the turn for good before closes the stream.
 	<-t.closed
-	t.inbox.Clear()
 	switch {
 	case t.answered.Load():
 		return nil

@@ -1,0 +1,793 @@
+package stream
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/leak"
+	"github.com/isosocket/isosocket/internal/rfc6455"
+	"github.com/isosocket/isosocket/ws"
+)
+
+func TestMain(m *testing.M) { leak.Main(m) }
+
+// bare hides everything of a net.Conn that is not reading, writing and closing.
+type bare struct{ io.ReadWriteCloser }
+
+// streams are the kinds of stream that a Transport treats differently.
+var streams = map[string]func(t testing.TB) (client, server io.ReadWriteCloser){
+	"socket": func(t testing.TB) (io.ReadWriteCloser, io.ReadWriteCloser) { c, s := tcpPair(t); return c, s },
+	"TLS":    tlsPair,
+	"memory": func(testing.TB) (io.ReadWriteCloser, io.ReadWriteCloser) { c, s := net.Pipe(); return c, s },
+	"no deadlines": func(t testing.TB) (io.ReadWriteCloser, io.ReadWriteCloser) {
+		c, s := tcpPair(t)
+		return bare{c}, bare{s}
+	},
+}
+
+func onEveryStream(t *testing.T, test func(t *testing.T, client, server io.ReadWriteCloser)) {
+	t.Helper()
+	for name, make := range streams {
+		t.Run(name, func(t *testing.T) {
+			client, server := make(t)
+			t.Cleanup(func() { client.Close(); server.Close() })
+			test(t, client, server)
+		})
+	}
+}
+
+func tcpPair(t testing.TB) (client, server net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if client, err = net.Dial("tcp", l.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if server, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	return client, server
+}
+
+func tlsPair(t testing.TB) (io.ReadWriteCloser, io.ReadWriteCloser) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, s := tcpPair(t)
+	client := tls.Client(c, &tls.Config{InsecureSkipVerify: true})
+	server := tls.Server(s, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := server.Handshake(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := client.Handshake(); err != nil {
+		t.Error(err)
+	}
+	wg.Wait()
+	return client, server
+}
+
+func connect(t testing.TB, role rfc6455.Role, rwc io.ReadWriteCloser, o Options) *ws.Conn {
+	t.Helper()
+	o.Role = role
+	conn := ws.NewConn(New(rwc, o), &o.Config)
+	t.Cleanup(func() { rwc.Close(); conn.Close(errors.NormalClosure, "") })
+	return conn
+}
+
+func within(t testing.TB) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func mustSend(t testing.TB, conn *ws.Conn, m ws.Message) {
+	t.Helper()
+	if err := conn.Send(within(t), m); err != nil {
+		t.Errorf("Send: %v", err)
+	}
+}
+
+func mustReceive(t testing.TB, conn *ws.Conn, want string) {
+	t.Helper()
+	m, err := conn.Receive(within(t))
+	if err != nil {
+		t.Fatalf("Receive: %v", err)
+	}
+	if got := m.String(); got != want {
+		t.Fatalf("Receive = %.40q (%d bytes), want %.40q (%d bytes)", got, len(got), want, len(want))
+	}
+}
+
+// mustEnd receives the end, twice, and holds it against what it should be.
+func mustEnd(t testing.TB, conn *ws.Conn, reason errors.CloseReason, message string, remote bool) {
+	t.Helper()
+	for range 2 {
+		_, err := conn.Receive(within(t))
+		closed, ok := errors.AsType[*errors.ConnectionClosed](err)
+		if !ok {
+			t.Fatalf("Receive = %v, want the end", err)
+		}
+		if closed.Reason != reason || closed.Remote != remote || message != "*" && closed.Message != message {
+			t.Fatalf("ended with %+v, want %d %q remote=%v", closed, reason, message, remote)
+		}
+	}
+	if err := conn.Send(within(t), ws.Text("late")); err == nil || err != conn.Err() {
+		t.Fatalf("Send after the end = %v, want %v", err, conn.Err())
+	}
+	select {
+	case <-conn.Done():
+	default:
+		t.Fatal("Done is open after the end")
+	}
+}
+
+// frame is an unmasked or masked frame, made by hand.
+func frame(first byte, masked bool, payload []byte) []byte {
+	b := []byte{first}
+	mask := byte(0)
+	if masked {
+		mask = 0x80
+	}
+	switch n := len(payload); {
+	case n < 126:
+		b = append(b, mask|byte(n))
+	case n < 1<<16:
+		b = append(b, mask|126, byte(n>>8), byte(n))
+	default:
+		b = append(b, mask|127, 0, 0, 0, 0, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+	}
+	if masked {
+		b = append(b, 0, 0, 0, 0)
+	}
+	return append(b, payload...)
+}
+
+func closeFrame(masked bool, code uint16, message string) []byte {
+	return frame(0x88, masked, append([]byte{byte(code >> 8), byte(code)}, message...))
+}
+
+func write(t testing.TB, w io.Writer, b ...[]byte) {
+	t.Helper()
+	if _, err := w.Write(slices.Concat(b...)); err != nil {
+		t.Errorf("peer's write: %v", err)
+	}
+}
+
+// readFrame reads one frame of at most 125 bytes and undoes its mask.
+func readFrame(t testing.TB, r io.Reader) (first byte, payload []byte) {
+	t.Helper()
+	var head [2]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		t.Fatalf("peer's read: %v", err)
+	}
+	var key [4]byte
+	if head[1]&0x80 != 0 {
+		io.ReadFull(r, key[:])
+	}
+	payload = make([]byte, head[1]&0x7f)
+	if _, err := io.ReadFull(r, payload); err != nil {
+		t.Fatalf("peer's read: %v", err)
+	}
+	for i := range payload {
+		payload[i] ^= key[i%4]
+	}
+	return head[0], payload
+}
+
+func TestMessagesOfEverySize(t *testing.T) {
+	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
+		o := Options{Config: ws.Config{MaxMessageSize: 4 << 20}}
+		client, server := connect(t, rfc6455.Client, c, o), connect(t, rfc6455.Server, s, o)
+		sizes := []int{0, 1, 125, 126, 65535, 65536, 1 << 20, 3 << 20, 4 << 20, 7}
+		done := make(chan error, 1)
+		go func() {
+			buf := make([]byte, 1<<10)
+			for m, err := server.ReceiveInto(context.Background(), buf); ; m, err = server.ReceiveInto(context.Background(), buf) {
+				if err != nil {
+					done <- err
+					return
+				}
+				server.Send(context.Background(), m)
+			}
+		}()
+		for _, n := range sizes {
+			data := make([]byte, n)
+			rand.Read(data)
+			mustSend(t, client, ws.Binary(data))
+			m, err := client.Receive(within(t))
+			if err != nil || m.Kind != ws.KindBinary || !bytes.Equal(m.Data, data) {
+				t.Fatalf("%d bytes came back as %d bytes, %v, %v", n, len(m.Data), m.Kind, err)
+			}
+		}
+		if err := client.Close(errors.NormalClosure, "done"); err != nil {
+			t.Fatalf("Close: %v", err)
+		}
+		if err := <-done; !errors.Is(err, errors.NormalClosure) {
+			t.Fatalf("server's end = %v", err)
+		}
+		mustEnd(t, client, errors.NormalClosure, "done", false)
+		mustEnd(t, server, errors.NormalClosure, "done", true)
+	})
+}
+
+func TestMessagesBeforeTheClose(t *testing.T) {
+	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
+		client := connect(t, rfc6455.Client, c, Options{})
+		go write(t, s, frame(0x81, false, []byte("one")), frame(0x82, false, []byte("two")), closeFrame(false, 4001, "enough"))
+		<-client.Done() // a background reader finds the end
+		mustReceive(t, client, "one")
+		mustReceive(t, client, "two")
+		mustEnd(t, client, 4001, "enough", true)
+		if first, payload := readFrame(t, s); first != 0x88 || string(payload) != "\x0f\xa1" {
+			t.Fatalf("answer to the close = %x %q", first, payload)
+		}
+	})
+}
+
+func TestLostWithoutClose(t *testing.T) {
+	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
+		client := connect(t, rfc6455.Client, c, Options{})
+		go func() {
+			write(t, s, frame(0x81, false, []byte("one")), frame(0x81, false, []byte("cut"))[:3])
+			s.Close()
+		}()
+		mustReceive(t, client, "one")
+		mustEnd(t, client, errors.AbnormalClosure, "", false)
+		if err := client.Close(errors.NormalClosure, ""); err != nil {
+			t.Fatalf("Close after the end = %v", err)
+		}
+	})
+}
+
+func TestReset(t *testing.T) {
+	c, s := tcpPair(t)
+	client := connect(t, rfc6455.Client, c, Options{})
+	write(t, s, frame(0x81, false, []byte("one")))
+	s.(*net.TCPConn).SetLinger(0)
+	mustReceive(t, client, "one")
+	s.Close()
+	mustEnd(t, client, errors.AbnormalClosure, "", false)
+}
+
+func TestContextInTheMiddleOfAMessage(t *testing.T) {
+	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
+		client := connect(t, rfc6455.Client, c, Options{})
+		long := strings.Repeat("long", 50_000)
+		whole := frame(0x81, false, []byte(long))
+		cuts := []int{1, 3, 5, 11, 4000, 40_000, 150_000, len(whole)}
+		buf := make([]byte, 0, 1<<20)
+		from := 0
+		for i, to := range cuts {
+			go write(t, s, whole[from:to])
+			from = to
+			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+			receive := client.Receive
+			if i%2 == 0 {
+				receive = func(ctx context.Context) (ws.Message, error) { return client.ReceiveInto(ctx, buf) }
+			}
+			m, err := receive(ctx)
+			cancel()
+			clear(buf[:cap(buf)]) // the buffer is the caller's after an error
+			if to < len(whole) {
+				if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, errors.ErrWebSocket) {
+					t.Fatalf("cut at %d: %v, %v", to, len(m.Data), err)
+				}
+			} else if err != nil {
+				mustReceive(t, client, long)
+			} else if m.String() != long {
+				t.Fatalf("%d bytes, want %d", len(m.Data), len(long))
+			}
+		}
+		if client.Err() != nil {
+			t.Fatalf("Err = %v", client.Err())
+		}
+	})
+}
+
+func TestShortReceivesLoseNothing(t *testing.T) {
+	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
+		client, server := connect(t, rfc6455.Client, c, Options{}), connect(t, rfc6455.Server, s, Options{})
+		const n = 500
+		go func() {
+			for i := range n {
+				mustSend(t, server, ws.Text(fmt.Sprint(i)))
+				if i%50 == 0 {
+					time.Sleep(3 * time.Millisecond)
+				}
+			}
+		}()
+		for i := 0; i < n; {
+			ctx, cancel := context.WithTimeout(context.Background(), 200*time.Microsecond)
+			m, err := client.Receive(ctx)
+			cancel()
+			switch {
+			case err == nil && m.String() == fmt.Sprint(i):
+				i++
+			case err == nil:
+				t.Fatalf("message %q in place of %d", m, i)
+			case !errors.Is(err, context.DeadlineExceeded):
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+func TestEndedContextStillGivesWhatIsHere(t *testing.T) {
+	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
+		client := connect(t, rfc6455.Client, c, Options{})
+		go write(t, s, frame(0x81, false, []byte("a")), frame(0x81, false, []byte("b")))
+		mustReceive(t, client, "a")
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		for {
+			m, err := client.Receive(ended)
+			if err == nil {
+				if m.String() != "b" {
+					t.Fatalf("got %q", m)
+				}
+				break
+			}
+			if !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if _, err := client.Receive(ended); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestTryReceiveFindsEverything(t *testing.T) {
+	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
+		client, server := connect(t, rfc6455.Client, c, Options{}), connect(t, rfc6455.Server, s, Options{})
+		const n = 200
+		go func() {
+			for i := range n {
+				mustSend(t, server, ws.Text(fmt.Sprint(i)))
+			}
+			server.Close(errors.GoingAway, "")
+		}()
+		deadline := time.Now().Add(20 * time.Second)
+		for i := 0; ; {
+			m, ok, err := client.TryReceive()
+			if err != nil {
+				if i != n || !errors.Is(err, errors.GoingAway) {
+					t.Fatalf("after %d messages: %v", i, err)
+				}
+				return
+			}
+			if ok {
+				if m.String() != fmt.Sprint(i) {
+					t.Fatalf("message %q in place of %d", m, i)
+				}
+				i++
+			} else if time.Now().After(deadline) {
+				t.Fatalf("only %d messages", i)
+			} else {
+				time.Sleep(100 * time.Microsecond)
+			}
+		}
+	})
+}
+
+func TestPingIsAnsweredWithoutAReceive(t *testing.T) {
+	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
+		client := connect(t, rfc6455.Client, c, Options{})
+		go write(t, s, frame(0x81, false, []byte("first")), frame(0x89, false, []byte("are you there")))
+		if first, payload := readFrame(t, s); first != 0x8a || string(payload) != "are you there" {
+			t.Fatalf("answer = %x %q", first, payload)
+		}
+		mustReceive(t, client, "first")
+	})
+}
+
+func TestPeerClosesOnOneWhoOnlySends(t *testing.T) {
+	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
+		client := connect(t, rfc6455.Client, c, Options{})
+		go func() {
+			readFrame(t, s)
+			write(t, s, closeFrame(false, 1013, "busy"))
+			io.Copy(io.Discard, s)
+		}()
+		ctx := within(t)
+		for {
+			if err := client.Send(ctx, ws.Text("x")); err != nil {
+				if !errors.Is(err, errors.TryAgainLater) {
+					t.Fatalf("Send = %v", err)
+				}
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		mustEnd(t, client, errors.TryAgainLater, "busy", true)
+	})
+}
+
+// A failed write must not hide the reason that the peer gave before.
+func TestReasonSurvivesAFailedWrite(t *testing.T) {
+	c, s := tcpPair(t)
+	client := connect(t, rfc6455.Client, c, Options{})
+	write(t, s, frame(0x81, false, []byte("last words")), closeFrame(false, 4009, "gone"))
+	s.Close()
+	for range 100 {
+		if err := client.Send(within(t), ws.Text("x")); err != nil {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	mustReceive(t, client, "last words")
+	mustEnd(t, client, 4009, "gone", true)
+}
+
+func TestSendWaitsAboveTheHighWaterMark(t *testing.T) {
+	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
+		o := Options{Config: ws.Config{SendBuffer: 256 << 10}}
+		client := connect(t, rfc6455.Client, c, o)
+		data := make([]byte, 64<<10)
+		sent := 0
+		for {
+			ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+			err := client.Send(ctx, ws.Binary(data))
+			cancel()
+			if err != nil {
+				if !errors.Is(err, context.DeadlineExceeded) {
+					t.Fatal(err)
+				}
+				break
+			}
+			if sent++; sent > 1000 {
+				t.Fatal("64 MB were taken for a peer that reads nothing")
+			}
+		}
+		if b := client.Buffered(); b < o.Config.SendBuffer || b > 2*o.Config.SendBuffer {
+			t.Errorf("Buffered = %d above a mark of %d", b, o.Config.SendBuffer)
+		}
+		server := connect(t, rfc6455.Server, s, Options{})
+		for range sent {
+			if m, err := server.Receive(within(t)); err != nil || len(m.Data) != len(data) {
+				t.Fatalf("%d bytes, %v", len(m.Data), err)
+			}
+		}
+		if err := client.Flush(within(t)); err != nil || client.Buffered() != 0 {
+			t.Fatalf("Flush = %v, Buffered = %d", err, client.Buffered())
+		}
+		mustSend(t, client, ws.Text("on it goes"))
+		mustReceive(t, server, "on it goes") // nothing of the message that gave up is here
+	})
+}
+
+func TestConcurrentSendsKeepWholeAndInOrder(t *testing.T) {
+	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
+		client, server := connect(t, rfc6455.Client, c, Options{}), connect(t, rfc6455.Server, s, Options{})
+		const senders, each = 16, 100
+		for g := range senders {
+			go func() {
+				for i := range each {
+					mustSend(t, client, ws.Text(fmt.Sprintf("%d %d %s", g, i, strings.Repeat("x", i*g))))
+				}
+			}()
+		}
+		var next [senders]int
+		for range senders * each {
+			m, err := server.Receive(within(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var g, i int
+			var x string
+			fmt.Sscanf(m.String(), "%d %d %s", &g, &i, &x)
+			if i != next[g] || len(x) != i*g {
+				t.Fatalf("from %d: message %d of %d bytes, want %d of %d", g, i, len(x), next[g], next[g]*g)
+			}
+			next[g]++
+		}
+	})
+}
+
+// Whatever the order of Sends and Receives, nothing stays unsent while the
+// process is idle.
+func TestNothingStaysBehind(t *testing.T) {
+	for name, make := range streams {
+		if name == "memory" {
+			continue // a write there waits for its reader, so Flush would too
+		}
+		t.Run(name, func(t *testing.T) {
+			c, s := make(t)
+			client := connect(t, rfc6455.Client, c, Options{})
+			// Three messages in one read, one of which is answered: two are left
+			// unread, and nobody comes for them.
+			write(t, s, frame(0x81, false, []byte("1")), frame(0x81, false, []byte("2")), frame(0x81, false, []byte("3")))
+			mustReceive(t, client, "1")
+			mustSend(t, client, ws.Text("answer"))
+			if first, payload := readFrame(t, s); first != 0x81 || string(payload) != "answer" {
+				t.Fatalf("peer got %x %q", first, payload)
+			}
+			mustReceive(t, client, "2")
+			mustSend(t, client, ws.Text("again"))
+			if _, payload := readFrame(t, s); string(payload) != "again" {
+				t.Fatalf("peer got %q", payload)
+			}
+		})
+	}
+}
+
+func TestTooBig(t *testing.T) {
+	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
+		server := connect(t, rfc6455.Server, s, Options{Config: ws.Config{MaxMessageSize: 1000}})
+		// Where nothing is buffered on the way, the last write cannot end.
+		go c.Write(slices.Concat(frame(0x82, true, make([]byte, 1000)), frame(0x82, true, make([]byte, 100_000))))
+		if m, err := server.Receive(within(t)); err != nil || len(m.Data) != 1000 {
+			t.Fatal(len(m.Data), err)
+		}
+		mustEnd(t, server, errors.MessageTooBig, "*", false)
+		if !strings.Contains(server.Err().Error(), "1000") {
+			t.Errorf("%v does not name the limit", server.Err())
+		}
+		if first, payload := readFrame(t, c); first != 0x88 || !bytes.HasPrefix(payload, []byte("\x03\xf1")) {
+			t.Fatalf("peer got %x %q", first, payload)
+		}
+	})
+}
+
+func TestViolations(t *testing.T) {
+	for name, test := range map[string]struct {
+		bytes  []byte
+		reason errors.CloseReason
+	}{
+		"reserved bit":      {frame(0xc1, true, []byte("x")), errors.ProtocolError},
+		"opcode 3":          {frame(0x83, true, nil), errors.ProtocolError},
+		"unmasked":          {frame(0x81, false, []byte("x")), errors.ProtocolError},
+		"text not UTF-8":    {frame(0x81, true, []byte("\xff")), errors.InvalidPayload},
+		"close of one byte": {frame(0x88, true, []byte("x")), errors.ProtocolError},
+		"garbage":           {[]byte("GET / HTTP/1.1\r\n\r\n"), errors.ProtocolError},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, s := tcpPair(t)
+			defer c.Close()
+			server := connect(t, rfc6455.Server, s, Options{})
+			write(t, c, frame(0x81, true, []byte("fine")), test.bytes)
+			mustReceive(t, server, "fine")
+			mustEnd(t, server, test.reason, "*", false)
+			if first, payload := readFrame(t, c); first != 0x88 || len(payload) < 2 ||
+				errors.CloseReason(payload[0])<<8|errors.CloseReason(payload[1]) != test.reason {
+				t.Fatalf("peer got %x %q", first, payload)
+			}
+			if _, err := c.Read(make([]byte, 1)); err != io.EOF {
+				t.Fatalf("peer's read behind the close frame: %v, want EOF and no reset", err)
+			}
+		})
+	}
+}
+
+func TestCloseCodes(t *testing.T) {
+	for _, masked := range []bool{true, false} {
+		c, s := tcpPair(t)
+		role := rfc6455.Client
+		if masked {
+			role = rfc6455.Server
+		}
+		conn := connect(t, role, s, Options{})
+		write(t, c, closeFrame(masked, 3909, "too big"))
+		want := errors.CloseReason(3909)
+		if masked {
+			want = errors.MessageTooBig // only a server undoes what a browser had to do
+		}
+		mustEnd(t, conn, want, "too big", true)
+		if _, payload := readFrame(t, c); string(payload) != "\x0f\x45" {
+			t.Fatalf("answer = %q", payload)
+		}
+	}
+	c, s := tcpPair(t)
+	conn := connect(t, rfc6455.Client, c, Options{})
+	write(t, s, frame(0x88, false, nil))
+	mustEnd(t, conn, errors.NoStatusReceived, "", true)
+	if first, payload := readFrame(t, s); first != 0x88 || len(payload) != 0 {
+		t.Fatalf("answer = %x %q", first, payload)
+	}
+}
+
+func TestBothCloseAtOnce(t *testing.T) {
+	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
+		client, server := connect(t, rfc6455.Client, c, Options{}), connect(t, rfc6455.Server, s, Options{})
+		var wg sync.WaitGroup
+		for _, conn := range []*ws.Conn{client, server, client, server} {
+			wg.Go(func() {
+				if err := conn.Close(4000, ""); err != nil {
+					t.Errorf("Close: %v", err)
+				}
+			})
+		}
+		wg.Wait()
+		for _, conn := range []*ws.Conn{client, server} {
+			if !errors.Is(conn.Err(), errors.CloseReason(4000)) {
+				t.Errorf("Err = %v", conn.Err())
+			}
+		}
+	})
+}
+
+func TestCloseInterruptsReceive(t *testing.T) {
+	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
+		client := connect(t, rfc6455.Client, c, Options{})
+		connect(t, rfc6455.Server, s, Options{}) // its background reader answers
+		received := make(chan error, 1)
+		go func() {
+			_, err := client.Receive(context.Background())
+			received <- err
+		}()
+		time.Sleep(5 * time.Millisecond)
+		if err := client.Close(errors.NormalClosure, "done"); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+		if err := <-received; err != client.Err() || !errors.Is(err, errors.NormalClosure) {
+			t.Errorf("Receive = %v", err)
+		}
+	})
+}
+
+func TestCloseDropsWhatIsUnread(t *testing.T) {
+	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
+		client := connect(t, rfc6455.Client, c, Options{})
+		go func() {
+			write(t, s, frame(0x81, false, []byte("1")), frame(0x81, false, []byte("2")))
+			readFrame(t, s)
+			write(t, s, frame(0x81, false, []byte("3")), closeFrame(false, 1000, ""))
+		}()
+		mustReceive(t, client, "1")
+		if err := client.Close(errors.NormalClosure, "bye"); err != nil {
+			t.Fatal(err)
+		}
+		mustEnd(t, client, errors.NormalClosure, "bye", false)
+	})
+}
+
+// The timing is that of a stream in memory, in a bubble whose clock is its own.
+
+func TestCloseTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := net.Pipe()
+		defer s.Close()
+		go io.Copy(io.Discard, s) // reads, but never answers
+		conn := ws.NewConn(New(c, Options{Role: rfc6455.Client}), nil)
+		start := time.Now()
+		err := conn.Close(4000, "bye")
+		if d := time.Since(start); d != ws.DefaultCloseTimeout {
+			t.Errorf("Close took %v", d)
+		}
+		if !errors.Is(err, errors.AbnormalClosure) {
+			t.Errorf("Close = %v", err)
+		}
+		if _, err := conn.Receive(t.Context()); !errors.Is(err, errors.CloseReason(4000)) {
+			t.Errorf("Receive = %v", err)
+		}
+	})
+}
+
+func TestPingTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := net.Pipe()
+		defer c.Close()
+		go io.Copy(io.Discard, c)
+		conn := ws.NewConn(New(s, Options{Role: rfc6455.Server, PingInterval: 10 * time.Second, PingTimeout: 4 * time.Second}), nil)
+		start := time.Now()
+		_, err := conn.Receive(t.Context())
+		if d := time.Since(start); d != 14*time.Second {
+			t.Errorf("the silence was noticed after %v", d)
+		}
+		closed, ok := errors.AsType[*errors.ConnectionClosed](err)
+		if !ok || closed.Reason != errors.PolicyViolation || closed.Message != "Ping/Pong timeout" || closed.Remote {
+			t.Errorf("Receive = %v", err)
+		}
+		conn.Close(errors.NormalClosure, "")
+	})
+}
+
+func TestPingsKeepAQuietConnectionOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := net.Pipe()
+		o := Options{PingInterval: 10 * time.Second, PingTimeout: 4 * time.Second}
+		o.Role = rfc6455.Server
+		transport := New(s, o)
+		server := ws.NewConn(transport, nil)
+		client := ws.NewConn(New(c, Options{Role: rfc6455.Client}), nil)
+		received := make(chan error, 1)
+		go func() {
+			_, err := server.Receive(context.Background())
+			received <- err
+		}()
+		time.Sleep(time.Hour) // nobody receives at the client
+		if server.Err() != nil || client.Err() != nil {
+			t.Errorf("server: %v, client: %v", server.Err(), client.Err())
+		}
+		transport.timers.Lock()
+		pings := transport.pings
+		transport.timers.Unlock()
+		if pings < 300 {
+			t.Errorf("%d pings in an hour", pings)
+		}
+		if err := client.Close(errors.NormalClosure, ""); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+		if err := <-received; !errors.Is(err, errors.NormalClosure) {
+			t.Errorf("Receive = %v", err)
+		}
+	})
+}
+
+func TestReceiveBufferFullStopsReading(t *testing.T) {
+	c, s := tcpPair(t)
+	client := connect(t, rfc6455.Client, c, Options{Config: ws.Config{ReceiveBuffer: 10_000}})
+	server := connect(t, rfc6455.Server, s, Options{})
+	const n = 3000
+	go func() {
+		for i := range n {
+			mustSend(t, server, ws.Text(fmt.Sprintf("%4d%s", i, strings.Repeat("x", 5000))))
+		}
+	}()
+	time.Sleep(4 * absence)
+	for i := range n {
+		m, err := client.Receive(within(t))
+		if err != nil || m.String()[:4] != fmt.Sprintf("%4d", i) {
+			t.Fatalf("message %d: %.10q, %v", i, m, err)
+		}
+	}
+}
+
+func TestNoAllocations(t *testing.T) {
+	c, s := tcpPair(t)
+	client, server := connect(t, rfc6455.Client, c, Options{}), connect(t, rfc6455.Server, s, Options{})
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	m := ws.Binary(make([]byte, 64))
+	buf := make([]byte, 0, 1024)
+	check := func(what string, want float64, f func()) {
+		t.Helper()
+		f()
+		if got := testing.AllocsPerRun(200, f); got > want {
+			t.Errorf("%s: %v allocations, want %v", what, got, want)
+		}
+	}
+	echo := func(receive func() (ws.Message, error)) func() {
+		return func() {
+			if err := client.Send(ctx, m); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := receive(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	check("Send and ReceiveInto", 0, echo(func() (ws.Message, error) { return server.ReceiveInto(ctx, buf) }))
+	check("Send and Receive", 1, echo(func() (ws.Message, error) { return server.Receive(ctx) }))
+}
