@@ -70,7 +70,7 @@ func (p *pipeEnd) Send(ctx context.Context, m Message) error {
 	if limit := p.peer.maxMessage; limit > 0 && len(m.Data) > limit {
 		p.peer.end(&errors.ConnectionClosed{
 			Reason:  errors.MessageTooBig,
-			Message: "message of " + strconv.Itoa(len(m.Data)) + " bytes is over the limit of " + strconv.Itoa(limit),
+			Message: "message of " + strconv.Itoa(len(m.Data)) + " bytes: the limit is " + strconv.Itoa(limit) + " bytes",
 		})
 		return nil
 	}
