@@ -117,17 +117,10 @@ func (c *Conn) receive(ctx context.Context, buf []byte) (m Message, err error) {
 	}
 	defer c.receiving.Store(false)
 	for again := true; again; again = err == nil && c.heartbeat != nil && c.heartbeat.takes(c, m) {
-		switch {
-		case c.closed.Load():
+		if c.closed.Load() {
 			return Message{}, c.ending.Cause()
-		case ctx.Err() == nil:
-			m, err = c.transport.Receive(ctx, buf)
-		default:
-			var ok bool
-			if m, ok, err = c.transport.TryReceive(buf); !ok && err == nil {
-				err = ctx.Err()
-			}
 		}
+		m, err = c.next(ctx, buf)
 	}
 	if c.closed.Load() {
 		return Message{}, c.ending.Cause()
@@ -136,6 +129,26 @@ func (c *Conn) receive(ctx context.Context, buf []byte) (m Message, err error) {
 		return Message{}, c.explain(ctx, "receive", err)
 	}
 	return m, nil
+}
+
+// next waits for a message while ctx has not ended, and looks for one when it has.
+func (c *Conn) next(ctx context.Context, buf []byte) (Message, error) {
+	if ctx.Err() == nil {
+		m, err := c.transport.Receive(ctx, buf)
+		if err == nil || ctx.Err() == nil || c.ending.Cause() == nil {
+			return m, err
+		}
+		// ctx may have ended because the connection has: a server's handler has
+		// such a one. What arrived before the end is then still to come.
+	}
+	m, ok, err := c.transport.TryReceive(buf)
+	switch {
+	case ok || err != nil:
+		return m, err
+	case c.ending.Cause() != nil:
+		return Message{}, c.ending.Cause()
+	}
+	return Message{}, ctx.Err()
 }
 
 // TryReceive returns the next message if one has arrived, and never blocks. ok
