@@ -118,6 +118,9 @@ func Dial(ctx context.Context, url string, opts *DialOptions) (*ws.Conn, error) 
 		}
 		return nil, &errors.ConnectionError{URL: redact(url), Err: err}
 	}
+	if o.Heartbeat != nil {
+		probeOnReturn(conn)
+	}
 	return conn, nil
 }
 

@@ -1,0 +1,334 @@
+package isosocket
+
+import (
+	"context"
+	"iter"
+	"strconv"
+	"time"
+
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/ws"
+)
+
+// The defaults of ReconnectOptions.
+const (
+	// DefaultBaseDelay is 3 seconds. With less, a thousand clients that lose
+	// their server together would come back in too narrow a window.
+	DefaultBaseDelay = 3 * time.Second
+	// DefaultMaxDelay is 30 seconds.
+	DefaultMaxDelay = 30 * time.Second
+	// DefaultStableAfter is 10 seconds.
+	DefaultStableAfter = 10 * time.Second
+)
+
+// ReconnectOptions are what [Connections] and [Client] can be told. A nil
+// pointer and the zero value mean every default.
+type ReconnectOptions struct {
+	// Dial is what each attempt is dialed with; nil means every default.
+	Dial *DialOptions
+
+	// Prepare, if not nil, is called before each attempt and may change its URL
+	// and its Options, such as Header and Subprotocols: the place to fetch a
+	// fresh token. ctx ends with the loop's, and with HandshakeTimeout.
+	//
+	// An error of Prepare's is an attempt that failed: one that is not a
+	// [*errors.ConnectionError] counts as one without a status, which
+	// [DefaultRetry] tries again.
+	Prepare func(ctx context.Context, attempt *Attempt) error
+
+	// Retry decides, from the error that ended the last connection or attempt,
+	// whether to try again. nil means [DefaultRetry].
+	Retry func(err error) bool
+
+	// BaseDelay bounds the wait before the first new attempt, MaxDelay that
+	// before any. The bound doubles with each attempt from the one to the other,
+	// and the wait is a random time from 0 up to it, so that clients that lost
+	// their server together do not come back together. 0 means 3 seconds, and 30.
+	BaseDelay, MaxDelay time.Duration
+
+	// StableAfter is how long a connection must have lived for the count of
+	// attempts, and with it the wait, to begin anew. A server that accepts and
+	// drops at once is thus not called at short intervals for ever. 0 means 10
+	// seconds.
+	StableAfter time.Duration
+
+	// MaxAttempts is how many attempts there may be in a row without a stable
+	// connection, the first one included. 0 means any number.
+	MaxAttempts int
+
+	// OnAttempt, if not nil, is called before each attempt, after Prepare.
+	OnAttempt func(Attempt)
+
+	// OnDown, if not nil, is called when an attempt has failed or a connection
+	// has ended and another attempt will follow: with the error and the wait, so
+	// that a user can be shown a countdown.
+	OnDown func(Down)
+}
+
+// Attempt is one try to connect.
+type Attempt struct {
+	// Number counts from 1, and anew after each stable connection.
+	Number int
+	// URL is what will be dialed.
+	URL string
+	// Options are what it will be dialed with: this attempt's own copy, but for
+	// what its fields refer to.
+	Options DialOptions
+}
+
+// Down is the time between a connection, or an attempt, and the next attempt.
+type Down struct {
+	// Err says why the last attempt failed or the last connection ended.
+	Err error
+	// Attempts is how many attempts there were since the last stable connection.
+	Attempts int
+	// Wait is how long it will be until the next one. In a browser the next one
+	// may come sooner, when the machine is online again or the user comes back
+	// to the page, or later, while the machine is offline and the page hidden.
+	Wait time.Duration
+}
+
+// Connections returns an iterator over live connections to url, one after the
+// other, which dials again whenever the last one is gone:
+//
+//	for conn, err := range isosocket.Connections(ctx, url, nil) {
+//		if err != nil {
+//			return err // trying again makes no sense
+//		}
+//		for m, err := range conn.Messages(ctx) {
+//			if err != nil {
+//				break // the next connection, please
+//			}
+//			use(m)
+//		}
+//	}
+//
+// The loop's body owns the connection until it ends. Then the connection is
+// closed if it is still open, with [errors.NormalClosure], or
+// [errors.GoingAway] if ctx has ended, so that there are never two at a time;
+// this may take DialOptions.CloseTimeout.
+//
+// A connection that was still open when the body ended is followed by another
+// one. Else Retry decides by the error that ended it, or the attempt. If it
+// says no, or MaxAttempts is reached, the loop ends by yielding a nil
+// connection and the error. It ends without an error when ctx ends or the body
+// breaks.
+//
+// The first attempt is made at once. Each later one waits first, as BaseDelay
+// and MaxDelay say, and at least as long as the server asked for in a
+// Retry-After field that can be read, up to an hour. In a browser the rest of
+// the wait is skipped when the machine comes online, or the page becomes
+// visible or returns from the back/forward cache; and no attempt is made while
+// the machine is offline and the page hidden.
+//
+// Everything happens on the goroutine of the loop, the functions of opts
+// included. The iterator may be used again, and by many goroutines at the same
+// time: each use is a loop of its own.
+func Connections(ctx context.Context, url string, opts *ReconnectOptions) iter.Seq2[*ws.Conn, error] {
+	return newRedialer(url, opts).connections(ctx)
+}
+
+// redialer is what a use of Connections needs.
+type redialer struct {
+	ReconnectOptions
+	url      string
+	dial     func(context.Context, string, *DialOptions) (*ws.Conn, error)
+	presence func() presence
+	random   func() float64
+}
+
+func newRedialer(url string, opts *ReconnectOptions) *redialer {
+	r := &redialer{url: url, dial: Dial, presence: newPresence}
+	if opts != nil {
+		r.ReconnectOptions = *opts
+	}
+	return r
+}
+
+// withDefaults returns o with its zero fields filled in, or an error that names
+// a field that cannot be used.
+func (o ReconnectOptions) withDefaults() (ReconnectOptions, error) {
+	if o.Dial == nil {
+		o.Dial = &DialOptions{}
+	}
+	if o.Retry == nil {
+		o.Retry = DefaultRetry
+	}
+	for _, d := range []struct {
+		field string
+		value *time.Duration
+		zero  time.Duration
+	}{
+		{"BaseDelay", &o.BaseDelay, DefaultBaseDelay},
+		{"MaxDelay", &o.MaxDelay, DefaultMaxDelay},
+		{"StableAfter", &o.StableAfter, DefaultStableAfter},
+	} {
+		switch {
+		case *d.value < 0:
+			return o, &optionError{"ReconnectOptions." + d.field, "is negative: " + d.value.String()}
+		case *d.value == 0:
+			*d.value = d.zero
+		}
+	}
+	if o.MaxAttempts < 0 {
+		return o, &optionError{"ReconnectOptions.MaxAttempts", "is negative: " + strconv.Itoa(o.MaxAttempts)}
+	}
+	return o, nil
+}
+
+func (r *redialer) connections(ctx context.Context) iter.Seq2[*ws.Conn, error] {
+	return func(yield func(*ws.Conn, error) bool) {
+		o, err := r.withDefaults()
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		backoff := backoff{base: o.BaseDelay, limit: o.MaxDelay, random: r.random}
+		if !r.wait(ctx, 0, 0) {
+			return
+		}
+		for attempts := 1; ; attempts++ {
+			conn, err := r.attempt(ctx, &o, attempts)
+			again := false
+			if err == nil {
+				began := time.Now()
+				if again, err = lend(ctx, conn, yield); err == nil {
+					return
+				}
+				if time.Since(began) >= o.StableAfter {
+					attempts = 0
+				}
+			}
+			switch {
+			case ctx.Err() != nil:
+				return
+			case !again && !o.Retry(err):
+				yield(nil, err)
+				return
+			case o.MaxAttempts > 0 && attempts >= o.MaxAttempts:
+				yield(nil, &attemptsError{attempts, err})
+				return
+			}
+			asked, wait := retryAfter(err), backoff.wait(max(attempts, 1))
+			if o.OnDown != nil {
+				o.OnDown(Down{Err: err, Attempts: attempts, Wait: asked + wait})
+			}
+			if !r.wait(ctx, asked, wait) {
+				return
+			}
+		}
+	}
+}
+
+// attempt dials once.
+func (r *redialer) attempt(ctx context.Context, o *ReconnectOptions, number int) (*ws.Conn, error) {
+	a := Attempt{Number: number, URL: r.url, Options: *o.Dial}
+	if o.Prepare != nil {
+		if err := prepare(ctx, o.Prepare, &a); err != nil {
+			if _, ok := errors.AsType[*errors.ConnectionError](err); !ok {
+				err = &errors.ConnectionError{URL: redact(a.URL), Err: err}
+			}
+			return nil, err
+		}
+	}
+	if o.OnAttempt != nil {
+		o.OnAttempt(a)
+	}
+	return r.dial(ctx, a.URL, &a.Options)
+}
+
+func prepare(ctx context.Context, f func(context.Context, *Attempt) error, a *Attempt) error {
+	timeout := a.Options.HandshakeTimeout
+	if timeout == 0 {
+		timeout = defaultHandshakeTimeout
+	}
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	return f(ctx, a)
+}
+
+// lend gives conn to the body of the loop and closes it afterwards. err is what
+// ended conn, nil if the body left the loop. wasOpen tells that the body did
+// not wait for an end.
+func lend(ctx context.Context, conn *ws.Conn, yield func(*ws.Conn, error) bool) (wasOpen bool, err error) {
+	returned := false
+	defer func() {
+		if !returned { // the body panicked, or ended its goroutine
+			conn.Close(errors.InternalError, "")
+		}
+	}()
+	stays := yield(conn, nil)
+	returned = true
+	wasOpen = conn.Err() == nil
+	if ctx.Err() != nil {
+		conn.Close(errors.GoingAway, "")
+	} else {
+		conn.Close(errors.NormalClosure, "")
+	}
+	if !stays {
+		return wasOpen, nil
+	}
+	return wasOpen, conn.Err()
+}
+
+// wait waits until the next attempt may be made, and reports false when ctx
+// ended first. What the server asked for is waited out; the wait after it is
+// cut short by a user who comes back.
+func (r *redialer) wait(ctx context.Context, asked, wait time.Duration) bool {
+	p := r.presence()
+	defer p.stop()
+	timer := time.NewTimer(asked)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+	}
+	timer.Reset(wait)
+	select {
+	case <-ctx.Done():
+		return false
+	case <-p.wake():
+	case <-timer.C:
+	}
+	for p.away() {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-p.wake():
+		}
+	}
+	return ctx.Err() == nil
+}
+
+// presence tells whether an attempt makes sense now, as far as a browser knows.
+type presence interface {
+	// wake delivers a value when the machine came online or the user came back.
+	wake() <-chan struct{}
+	// away reports whether the machine is offline and the page hidden.
+	away() bool
+	// stop releases everything.
+	stop()
+}
+
+type attemptsError struct {
+	attempts int
+	err      error
+}
+
+func (e *attemptsError) Error() string {
+	return "websocket: gave up after " + strconv.Itoa(e.attempts) + " attempts: " + e.err.Error()
+}
+
+func (e *attemptsError) Unwrap() error { return e.err }
+
+func (e *attemptsError) Is(target error) bool { return target == errors.ErrWebSocket }
+
+type optionError struct{ field, why string }
+
+func (e *optionError) Error() string { return "websocket: invalid option: " + e.field + " " + e.why }
+
+func (e *optionError) Is(target error) bool { return target == errors.ErrWebSocket }

@@ -1,0 +1,74 @@
+package isosocket
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/ws"
+)
+
+// DefaultRetry is what [ReconnectOptions] use to decide, from the error that
+// ended a connection or an attempt, whether another attempt makes sense.
+//
+//   - A connection that ended: if its reason is one of
+//     [errors.CloseReason.Retryable], or the peer was given up, by either side,
+//     because it answered no pings ([ws.PingTimeoutMessage]). An application's
+//     own reasons, 3000-4999, are not: only the application knows.
+//   - An attempt that failed: if there was no HTTP status, or it is 408, 425,
+//     429 or 5xx. In a browser also 426, which is what a healthy server answers
+//     when it is asked for the status of an attempt that failed.
+//   - A URL, a subprotocol or an option that cannot be used: no.
+//   - Any other error: no.
+//
+// A Retry of one's own can ask it about everything that it does not decide:
+//
+//	Retry: func(err error) bool {
+//		return errors.Is(err, roomFull) || isosocket.DefaultRetry(err)
+//	},
+//
+// It may be called from many goroutines at the same time.
+func DefaultRetry(err error) bool {
+	if errors.Is(err, errors.ErrInvalidURL) || errors.Is(err, errors.ErrInvalidSubprotocol) || errors.Is(err, errors.ErrUnsupported) {
+		return false
+	}
+	if closed, ok := errors.AsType[*errors.ConnectionClosed](err); ok {
+		return closed.Reason.Retryable() || closed.Reason == errors.PolicyViolation && closed.Message == ws.PingTimeoutMessage
+	}
+	if failed, ok := errors.AsType[*errors.ConnectionError](err); ok {
+		return retryableStatus(failed.StatusCode)
+	}
+	return false
+}
+
+func retryableStatus(code int) bool {
+	switch code {
+	case 0, 408, 425, 429:
+		return true
+	case 426:
+		return statusIsProbed
+	}
+	return code >= 500 && code <= 599
+}
+
+// maxRetryAfter bounds what a server can ask for: a mistake there shall not
+// turn a client off for good.
+const maxRetryAfter = time.Hour
+
+// retryAfter returns how long the server asked to be left alone, 0 if it did
+// not, from the Retry-After field of a refusal (RFC 9110, section 10.2.3).
+func retryAfter(err error) time.Duration {
+	failed, ok := errors.AsType[*errors.ConnectionError](err)
+	if !ok {
+		return 0
+	}
+	var wait time.Duration
+	for _, value := range failed.Header["Retry-After"] {
+		if seconds, err := strconv.ParseUint(value, 10, 63); err == nil {
+			wait = time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second
+		} else if at, err := time.Parse("Mon, 02 Jan 2006 15:04:05 GMT", value); err == nil {
+			wait = time.Until(at)
+		}
+	}
+	return min(max(wait, 0), maxRetryAfter)
+}
