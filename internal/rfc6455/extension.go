@@ -205,14 +205,6 @@ func bitsValue(p parameter) (int, error) {
 	return 0, fmt.Errorf("parameter %s has the value %q: it takes one from 8 to 15", p.name, p.value)
 }
 
-// windowBits returns bits, or 15 where it is no window's size.
-func windowBits(bits int) int {
-	if bits < minWindowBits || bits > maxWindowBits {
-		return maxWindowBits
-	}
-	return bits
-}
-
 // extension is one element of a Sec-WebSocket-Extensions list (RFC 6455, section 9.1).
 type extension struct {
 	name   string
@@ -339,5 +331,5 @@ func isTokenByte(c byte) bool {
 	case '0' <= c && c <= '9', 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z':
 		return true
 	}
-	return c != 0 && strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
+	return strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }

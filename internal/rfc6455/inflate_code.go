@@ -154,6 +154,26 @@ func makeTable(table []uint32, root uint, lens []uint8, entry func(symbol int) u
 	return true
 }
 
+// fixedLens returns the lengths of the fixed code (RFC 1951, section 3.2.6).
+func fixedLens() (lit [maxLitLen + 2]uint8, dist [32]uint8) {
+	for i := range lit {
+		switch {
+		case i < 144:
+			lit[i] = 8
+		case i < 256:
+			lit[i] = 9
+		case i < 280:
+			lit[i] = 7
+		default:
+			lit[i] = 8
+		}
+	}
+	for i := range dist {
+		dist[i] = 5
+	}
+	return lit, dist
+}
+
 // codes are the two decoding tables of a block.
 type codes struct {
 	lit  [litSize]uint32
@@ -163,24 +183,9 @@ type codes struct {
 // fixedCodes returns the tables of the fixed code (RFC 1951, section 3.2.6).
 var fixedCodes = sync.OnceValue(func() *codes {
 	c := new(codes)
-	var lens [maxLitLen + 2]uint8
-	for i := range lens {
-		switch {
-		case i < 144:
-			lens[i] = 8
-		case i < 256:
-			lens[i] = 9
-		case i < 280:
-			lens[i] = 7
-		default:
-			lens[i] = 8
-		}
-	}
-	makeTable(c.lit[:], litRoot, lens[:], litLenEntry)
-	for i := range 32 {
-		lens[i] = 5
-	}
-	makeTable(c.dist[:], distRoot, lens[:32], distEntry)
+	lit, dist := fixedLens()
+	makeTable(c.lit[:], litRoot, lit[:], litLenEntry)
+	makeTable(c.dist[:], distRoot, dist[:], distEntry)
 	return c
 })
 
