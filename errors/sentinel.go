@@ -22,6 +22,16 @@ var (
 	ErrConcurrentReceive error = sentinel("websocket: a Receive is already under way")
 )
 
+// What becomes of messages that a client holds or sent across reconnects.
+var (
+	// ErrOutboxFull: the outbox has no room for the message, or had to make some.
+	ErrOutboxFull error = sentinel("websocket: the outbox is full")
+	// ErrNotSent: the message was accepted, but not sent.
+	ErrNotSent error = sentinel("websocket: the message was not sent")
+	// ErrUnconfirmed: the message was sent, and nobody knows whether it arrived.
+	ErrUnconfirmed error = sentinel("websocket: the message may not have arrived")
+)
+
 type sentinel string
 
 func (s sentinel) Error() string { return string(s) }

@@ -69,17 +69,8 @@ func (c *Conn) Send(ctx context.Context, m Message) error {
 	if cause := c.ending.Cause(); cause != nil {
 		return cause
 	}
-	if c.maxMessage > 0 && len(m.Data) > c.maxMessage {
-		return &sizeError{size: len(m.Data), limit: c.maxMessage}
-	}
-	switch m.Kind {
-	case KindBinary:
-	case KindText:
-		if !utf8.Valid(m.Data) {
-			return errors.ErrInvalidUTF8
-		}
-	default:
-		return &kindError{m.Kind}
+	if err := m.Check(c.maxMessage); err != nil {
+		return err
 	}
 	err := ctx.Err()
 	if err == nil {
@@ -206,8 +197,8 @@ func (c *Conn) Messages(ctx context.Context) iter.Seq2[Message, error] {
 // A message has at most 123 bytes (RFC 6455, section 5.5); a longer one is cut
 // behind its last whole rune within them. Bytes that are not UTF-8 become U+FFFD.
 func (c *Conn) Close(reason errors.CloseReason, message string) error {
-	if !reason.Sendable() {
-		return &reasonError{reason}
+	if err := CheckCloseReason(reason); err != nil {
+		return err
 	}
 	return c.close(reason, message, c.closeTimeout)
 }
@@ -239,6 +230,15 @@ func (c *Conn) close(reason errors.CloseReason, message string, timeout time.Dur
 		c.closeErr = closed
 	})
 	return c.closeErr
+}
+
+// CheckCloseReason returns nil if reason may be passed to Close, else an
+// [errors.ErrInvalidCloseReason] that tells what may.
+func CheckCloseReason(reason errors.CloseReason) error {
+	if reason.Sendable() {
+		return nil
+	}
+	return &reasonError{reason}
 }
 
 // maxCloseMessage is what a close frame's 125 bytes leave beside the reason.

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	"github.com/isosocket/isosocket/errors"
 )
@@ -90,13 +89,8 @@ func (h *Heartbeat) Check(maxMessageSize int) error {
 		field   string
 		message Message
 	}{{"Message", d.Message}, {"Answer", d.Answer}} {
-		switch {
-		case m.message.Kind != KindText && m.message.Kind != KindBinary:
-			return &heartbeatError{m.field, &kindError{m.message.Kind}}
-		case m.message.Kind == KindText && !utf8.Valid(m.message.Data):
-			return &heartbeatError{m.field, errors.ErrInvalidUTF8}
-		case maxMessageSize > 0 && len(m.message.Data) > maxMessageSize:
-			return &heartbeatError{m.field, &sizeError{len(m.message.Data), maxMessageSize}}
+		if err := m.message.Check(maxMessageSize); err != nil {
+			return &heartbeatError{m.field, err}
 		}
 	}
 	if d.Every < 0 {

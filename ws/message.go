@@ -1,5 +1,11 @@
 package ws
 
+import (
+	"unicode/utf8"
+
+	"github.com/isosocket/isosocket/errors"
+)
+
 // Kind tells text from binary messages.
 type Kind uint8
 
@@ -31,6 +37,25 @@ func Text(s string) Message { return Message{KindText, []byte(s)} }
 
 // Binary returns a binary message that holds b itself, not a copy.
 func Binary(b []byte) Message { return Message{KindBinary, b} }
+
+// Check returns nil if m may be sent with at most maxSize bytes of data, of
+// which 0 or less means any number. Else the error is [errors.ErrInvalidUTF8],
+// [errors.ErrMessageTooBig] with both sizes, or says what is wrong with Kind.
+func (m Message) Check(maxSize int) error {
+	if maxSize > 0 && len(m.Data) > maxSize {
+		return &sizeError{size: len(m.Data), limit: maxSize}
+	}
+	switch m.Kind {
+	case KindBinary:
+	case KindText:
+		if !utf8.Valid(m.Data) {
+			return errors.ErrInvalidUTF8
+		}
+	default:
+		return &kindError{m.Kind}
+	}
+	return nil
+}
 
 // String returns the data as a string.
 func (m Message) String() string { return string(m.Data) }
