@@ -1,0 +1,79 @@
+// Package latency keeps how long things took, in little memory and to within 3 %.
+package latency
+
+import (
+	"math/bits"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	fraction = 5 // bits kept behind the leading one
+	buckets  = (64 - fraction + 1) << fraction
+)
+
+// Histogram counts durations in logarithmic buckets. Its zero value is empty.
+// One goroutine may record while others merge it.
+type Histogram struct{ counts [buckets]atomic.Uint32 }
+
+// Record counts d.
+func (h *Histogram) Record(d time.Duration) {
+	// One goroutine records, so a plain increment will do; the atomics are for
+	// those who look on.
+	c := &h.counts[index(d)]
+	c.Store(c.Load() + 1)
+}
+
+func index(d time.Duration) int {
+	n := uint64(max(d, 0))
+	if n < 1<<fraction {
+		return int(n)
+	}
+	exponent := bits.Len64(n) - 1 - fraction
+	return exponent<<fraction + int(n>>exponent)
+}
+
+func value(i int) time.Duration {
+	if i < 1<<(fraction+1) {
+		return time.Duration(i)
+	}
+	exponent := i>>fraction - 1
+	return time.Duration(uint64(i-exponent<<fraction)<<exponent + 1<<exponent/2)
+}
+
+// Counts is a Histogram at one moment, or the sum of several.
+type Counts [buckets]uint64
+
+// Add adds what h counted.
+func (c *Counts) Add(h *Histogram) {
+	for i := range h.counts {
+		c[i] += uint64(h.counts[i].Load())
+	}
+}
+
+// Sub takes an earlier moment away.
+func (c *Counts) Sub(earlier *Counts) {
+	for i := range c {
+		c[i] -= earlier[i]
+	}
+}
+
+// Quantile returns the duration that the share q of all stayed within, 0 if
+// there are none.
+func (c *Counts) Quantile(q float64) time.Duration {
+	var total uint64
+	for _, n := range c {
+		total += n
+	}
+	if total == 0 {
+		return 0
+	}
+	rank := uint64(q * float64(total-1))
+	for i, n := range c {
+		if rank < n {
+			return value(i)
+		}
+		rank -= n
+	}
+	return 0
+}

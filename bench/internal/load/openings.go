@@ -1,0 +1,79 @@
+package load
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/isosocket/isosocket/bench/internal/latency"
+	"github.com/isosocket/isosocket/bench/internal/wire"
+)
+
+// Openings opens connections and leaves them again, as fast as it can.
+type Openings struct {
+	counters []counter
+	times    []latency.Histogram
+	timing   atomic.Bool
+	closing  atomic.Bool
+	failure  atomic.Pointer[error]
+	done     sync.WaitGroup
+}
+
+// OpenAgainAndAgain starts opening connections to address, so many at a time.
+func OpenAgainAndAgain(address string, workers int) *Openings {
+	o := &Openings{counters: make([]counter, workers), times: make([]latency.Histogram, workers)}
+	for i := range workers {
+		o.done.Go(func() {
+			for !o.closing.Load() {
+				start := time.Now()
+				conn, _, _, err := wire.Dial(address, "")
+				if err != nil {
+					o.failure.CompareAndSwap(nil, &err)
+					return
+				}
+				if o.timing.Load() {
+					o.times[i].Record(time.Since(start))
+				}
+				conn.Close()
+				o.counters[i].add(1, 0)
+			}
+		})
+	}
+	return o
+}
+
+// Count returns how many connections were opened so far, as messages.
+func (o *Openings) Count() Count {
+	var sum Count
+	for i := range o.counters {
+		sum.Messages += o.counters[i].messages.Load()
+	}
+	sum.At = time.Now()
+	return sum
+}
+
+// Time switches the timing of handshakes on or off.
+func (o *Openings) Time(on bool) { o.timing.Store(on) }
+
+// Times returns the handshakes that were timed.
+func (o *Openings) Times() *latency.Counts {
+	sum := new(latency.Counts)
+	for i := range o.times {
+		sum.Add(&o.times[i])
+	}
+	return sum
+}
+
+// Err returns what went wrong first, nil if all is well.
+func (o *Openings) Err() error {
+	if err := o.failure.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Close stops opening and waits for what is under way.
+func (o *Openings) Close() {
+	o.closing.Store(true)
+	o.done.Wait()
+}

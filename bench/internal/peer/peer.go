@@ -1,0 +1,85 @@
+package peer
+
+import (
+	"fmt"
+	"net"
+	"slices"
+
+	"github.com/isosocket/isosocket/bench/internal/process"
+	"github.com/isosocket/isosocket/bench/internal/wire"
+)
+
+// Conn is a connection of any library. One goroutine at a time may receive,
+// and one may send.
+type Conn interface {
+	// Send sends one message of the task's kind. data is the caller's again
+	// when it returns.
+	Send(data []byte) error
+
+	// Receive returns the data of the next message, valid until the next call.
+	Receive() ([]byte, error)
+}
+
+// Peer is one implementation.
+type Peer struct {
+	Name   string
+	Module string // its module path, "" for the standard library alone
+
+	// Serve accepts connections from l and calls serve for each, on a goroutine
+	// of its own. It returns when l fails.
+	Serve func(l net.Listener, t *process.Task, serve func(Conn)) error
+
+	// ServeEvents is Serve for a library that calls back with each message
+	// instead of letting one be received; Serve is nil then.
+	ServeEvents func(l net.Listener, t *process.Task, opened, message func(Conn, []byte)) error
+
+	// Broadcast sends data to all of conns, as a library's own means allow.
+	Broadcast func(t *process.Task, conns []Conn, data []byte) error
+
+	// Dial connects to a server. nil if there is no client.
+	Dial func(t *process.Task) (Conn, error)
+
+	// DialEvents is Dial for a library that calls back with each message. It
+	// runs the connection until it ends, on the caller's goroutine.
+	DialEvents func(t *process.Task, opened, message func(Conn, []byte)) (run func(), err error)
+
+	// Lacks says what the implementation cannot do of t, "" if it can all.
+	Lacks func(t *process.Task) string
+}
+
+// All are the implementations in the order of the tables: bare TCP, this
+// library, the others.
+var All = []*Peer{&TCP, &Coder, &Gorilla, &GWS, &Gobwas}
+
+// Find returns the implementation of that name.
+func Find(name string) (*Peer, error) {
+	i := slices.IndexFunc(All, func(p *Peer) bool { return p.Name == name })
+	if i < 0 {
+		return nil, fmt.Errorf("unknown peer %q; allowed are %s", name, Names())
+	}
+	return All[i], nil
+}
+
+// Names returns the names of all implementations, separated by commas.
+func Names() string {
+	var s string
+	for i, p := range All {
+		if i > 0 {
+			s += ","
+		}
+		s += p.Name
+	}
+	return s
+}
+
+// opcode is the one of the task's messages.
+func opcode(t *process.Task) byte {
+	if t.Text {
+		return wire.Text
+	}
+	return wire.Binary
+}
+
+// bufferSize is what a library's documentation means by a buffer that fits the
+// largest expected message: its data and the longest header, within reason.
+func bufferSize(t *process.Task) int { return min(max(t.Size+14, 1024), 64<<10+14) }

@@ -1,0 +1,248 @@
+package peer
+
+import (
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/isosocket/isosocket/bench/internal/latency"
+	"github.com/isosocket/isosocket/bench/internal/process"
+	"github.com/isosocket/isosocket/bench/internal/wire"
+)
+
+// Run carries out c's task, on this side of the control connection, until the
+// other side ends it.
+func Run(c *process.Control) error {
+	p, err := Find(c.Task.Peer)
+	if err != nil {
+		return err
+	}
+	r := &runner{Control: c, peer: p, payload: payload(&c.Task)}
+	return c.Run(func() (string, error) {
+		if c.Task.Client() {
+			return "", r.dial()
+		}
+		return r.listen()
+	})
+}
+
+func payload(t *process.Task) []byte {
+	if t.Text {
+		return wire.Document(t.Size)
+	}
+	return wire.Payload(t.Size)
+}
+
+type runner struct {
+	*process.Control
+	peer    *Peer
+	payload []byte
+
+	mu    sync.Mutex
+	conns []Conn // of a broadcaster
+}
+
+func (r *runner) listen() (address string, err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	if r.Task.Role == process.Broadcast {
+		r.OnBroadcast(r.broadcast)
+	}
+	go func() {
+		var err error
+		if r.peer.ServeEvents != nil {
+			err = r.peer.ServeEvents(l, &r.Task, r.opened, r.message)
+		} else {
+			err = r.peer.Serve(l, &r.Task, r.serve)
+		}
+		r.Fail(fmt.Errorf("listener: %w", err))
+	}()
+	return l.Addr().String(), nil
+}
+
+// serve has a connection until it ends, however that comes: the load simply
+// leaves when it has measured enough.
+func (r *runner) serve(c Conn) {
+	switch r.Task.Role {
+	case process.Echo:
+		for {
+			data, err := c.Receive()
+			if err != nil {
+				return
+			}
+			if err := c.Send(data); err != nil {
+				return
+			}
+		}
+	case process.Push:
+		for c.Send(r.payload) == nil {
+		}
+	case process.Broadcast:
+		r.join(c)
+		for {
+			if _, err := c.Receive(); err != nil {
+				return
+			}
+		}
+	case process.Swallow:
+		for {
+			data, err := c.Receive()
+			if err != nil {
+				return
+			}
+			if !r.swallow(data, c) {
+				return
+			}
+		}
+	}
+}
+
+func (r *runner) opened(c Conn, _ []byte) {
+	switch r.Task.Role {
+	case process.Push:
+		go func() {
+			for c.Send(r.payload) == nil {
+			}
+		}()
+	case process.Broadcast:
+		r.join(c)
+	}
+}
+
+func (r *runner) message(c Conn, data []byte) {
+	switch r.Task.Role {
+	case process.Echo:
+		c.Send(data)
+	case process.Swallow:
+		r.swallow(data, c)
+	}
+}
+
+func (r *runner) swallow(data []byte, c Conn) bool {
+	if len(data) != r.Task.Size {
+		r.Fail(fmt.Errorf("received %d bytes, not %d", len(data), r.Task.Size))
+		return false
+	}
+	return c.Send([]byte("ok")) == nil
+}
+
+func (r *runner) join(c Conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.conns = append(r.conns, c)
+}
+
+// broadcast returns when all was handed over, which need not be delivered yet.
+func (r *runner) broadcast(rounds int) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for range rounds {
+		if err := r.peer.Broadcast(&r.Task, r.conns, r.payload); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dial opens the task's connections and lets each go as soon as it stands.
+func (r *runner) dial() error {
+	for range r.Task.Connections {
+		if r.peer.DialEvents != nil {
+			run, err := r.dialEvents()
+			if err != nil {
+				return err
+			}
+			go run()
+			continue
+		}
+		c, err := r.peer.Dial(&r.Task)
+		if err != nil {
+			return err
+		}
+		go func() {
+			if err := r.call(c); err != nil {
+				r.Fail(err)
+			}
+		}()
+	}
+	return nil
+}
+
+// call is what a client does on one connection.
+func (r *runner) call(c Conn) error {
+	if r.Task.Role == process.Drain {
+		for {
+			if _, err := c.Receive(); err != nil {
+				return err
+			}
+		}
+	}
+	for range r.Task.Depth {
+		if err := c.Send(r.payload); err != nil {
+			return err
+		}
+	}
+	t := r.timer()
+	for {
+		if _, err := c.Receive(); err != nil {
+			return err
+		}
+		t.lap()
+		if err := c.Send(r.payload); err != nil {
+			return err
+		}
+	}
+}
+
+// dialEvents is call for a library that calls back.
+func (r *runner) dialEvents() (run func(), err error) {
+	drain := r.Task.Role == process.Drain
+	t := r.timer()
+	opened := func(c Conn, _ []byte) {
+		if drain {
+			return
+		}
+		for range r.Task.Depth {
+			if err := c.Send(r.payload); err != nil {
+				r.Fail(err)
+				return
+			}
+		}
+	}
+	message := func(c Conn, _ []byte) {
+		if drain {
+			return
+		}
+		t.lap()
+		if err := c.Send(r.payload); err != nil {
+			r.Fail(err)
+		}
+	}
+	return r.peer.DialEvents(&r.Task, opened, message)
+}
+
+// timer times the round trips of a client with one message in flight. With
+// more, one cannot tell them apart, and it does nothing.
+type timer struct {
+	h    *latency.Histogram
+	last time.Time
+}
+
+func (r *runner) timer() *timer {
+	if r.Task.Role != process.PingPong || r.Task.Depth != 1 {
+		return new(timer)
+	}
+	return &timer{h: r.Histogram(), last: time.Now()}
+}
+
+func (t *timer) lap() {
+	if t.h == nil {
+		return
+	}
+	now := time.Now()
+	t.h.Record(now.Sub(t.last))
+	t.last = now
+}

@@ -1,0 +1,207 @@
+package peer
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/isosocket/isosocket/bench/internal/process"
+	"github.com/isosocket/isosocket/bench/internal/wire"
+)
+
+// TCP moves the same bytes as the others over bare TCP, a whole read and a
+// whole write at a time, without looking at them: the limit that the machine
+// and Go's network poller set.
+var TCP = Peer{
+	Name: "tcp",
+	Serve: func(l net.Listener, t *process.Task, serve func(Conn)) error {
+		return acceptEach(l, func(conn net.Conn) error {
+			head := make([]byte, 1024)
+			if n, err := conn.Read(head); err != nil || n == 0 {
+				return err
+			}
+			if _, err := conn.Write(wire.Response); err != nil {
+				return err
+			}
+			head = nil
+			switch t.Role {
+			case process.Echo:
+				return tcpEcho(conn, t)
+			case process.Push:
+				return tcpPush(conn, t)
+			case process.Swallow:
+				return tcpSwallow(conn, t)
+			}
+			serve(&tcpConn{conn})
+			return nil
+		})
+	},
+	Broadcast: func(t *process.Task, conns []Conn, data []byte) error {
+		frame := wire.AppendServerFrame(nil, opcode(t), data)
+		for _, c := range conns {
+			if _, err := c.(*tcpConn).Write(frame); err != nil {
+				return err
+			}
+		}
+		return nil
+	},
+	Dial: func(t *process.Task) (Conn, error) {
+		conn, _, rest, err := wire.Dial(t.Address, "")
+		if err != nil {
+			return nil, err
+		}
+		return newTCPClient(conn, t, len(rest)), nil
+	},
+	Lacks: func(t *process.Task) string {
+		if t.Compression != wire.None {
+			return "bare TCP does not compress"
+		}
+		return ""
+	},
+}
+
+// acceptEach runs serve for each connection on a goroutine of its own, and
+// closes the connection behind it.
+func acceptEach(l net.Listener, serve func(net.Conn) error) error {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return err
+		}
+		go func() {
+			defer conn.Close()
+			// The load leaves when it has measured enough; an error here is that.
+			_ = serve(conn)
+		}()
+	}
+}
+
+// bulk is how many bytes bare TCP reads or writes at once where messages are
+// small and many.
+const bulk = 16 << 10
+
+// frames returns an integral number of equal server frames, at least min bytes.
+func frames(t *process.Task, payload []byte, min int) (all []byte, each int) {
+	frame := wire.AppendServerFrame(nil, opcode(t), payload)
+	for len(all) < min || len(all) == 0 {
+		all = append(all, frame...)
+	}
+	return all, len(frame)
+}
+
+func tcpEcho(conn net.Conn, t *process.Task) error {
+	replies, out := frames(t, payload(t), bulk)
+	in := len(wire.AppendClientFrame(nil, opcode(t), false, payload(t)))
+	buf := make([]byte, max(bulk, in))
+	have := 0
+	for {
+		if t.Limit > 0 {
+			if err := conn.SetReadDeadline(time.Now().Add(t.Limit)); err != nil {
+				return err
+			}
+		}
+		// The place in buf only matters in that a large message fills it.
+		n, err := conn.Read(buf[have%len(buf):])
+		if err != nil {
+			return err
+		}
+		have += n
+		whole := have / in
+		have %= in
+		for whole > 0 {
+			n := min(whole, len(replies)/out)
+			if _, err := conn.Write(replies[:n*out]); err != nil {
+				return err
+			}
+			whole -= n
+		}
+	}
+}
+
+func tcpPush(conn net.Conn, t *process.Task) error {
+	all, _ := frames(t, payload(t), bulk)
+	for {
+		if _, err := conn.Write(all); err != nil {
+			return err
+		}
+	}
+}
+
+func tcpSwallow(conn net.Conn, t *process.Task) error {
+	buf := make([]byte, len(wire.AppendClientFrame(nil, opcode(t), false, payload(t))))
+	if _, err := io.ReadFull(conn, buf); err != nil {
+		return err
+	}
+	_, err := conn.Write(wire.AppendServerFrame(nil, opcode(t), []byte("ok")))
+	return err
+}
+
+// tcpConn is a connection that only waits.
+type tcpConn struct{ net.Conn }
+
+func (c *tcpConn) Send(data []byte) error {
+	_, err := c.Write(data)
+	return err
+}
+
+func (c *tcpConn) Receive() ([]byte, error) {
+	var b [64]byte
+	n, err := c.Read(b[:])
+	return b[:n], err
+}
+
+// tcpClient receives as many messages as one read brought, and answers with
+// one write when all of those were taken.
+type tcpClient struct {
+	conn    net.Conn
+	buf     []byte
+	in      int // bytes of a message that comes
+	have    int // bytes read but not yet taken as messages
+	out     []byte
+	frame   int // bytes of a message that goes
+	waiting int // messages sent but not yet written
+	size    int
+}
+
+func newTCPClient(conn net.Conn, t *process.Task, have int) *tcpClient {
+	data := payload(t)
+	c := &tcpClient{conn: conn, have: have, buf: make([]byte, bulk), size: len(data)}
+	c.in = len(wire.AppendServerFrame(nil, opcode(t), data))
+	frame := wire.AppendClientFrame(nil, opcode(t), false, data)
+	c.frame = len(frame)
+	for range max(t.Depth, bulk/len(frame)) {
+		c.out = append(c.out, frame...)
+	}
+	return c
+}
+
+func (c *tcpClient) Send(data []byte) error {
+	if len(data) != c.size {
+		return fmt.Errorf("tcp: a message of %d bytes, where all have %d", len(data), c.size)
+	}
+	c.waiting++
+	if c.have >= c.in && c.waiting < len(c.out)/c.frame {
+		return nil
+	}
+	return c.flush()
+}
+
+func (c *tcpClient) flush() error {
+	n := c.waiting
+	c.waiting = 0
+	_, err := c.conn.Write(c.out[:n*c.frame])
+	return err
+}
+
+func (c *tcpClient) Receive() ([]byte, error) {
+	for c.have < c.in {
+		n, err := c.conn.Read(c.buf)
+		if err != nil {
+			return nil, err
+		}
+		c.have += n
+	}
+	c.have -= c.in
+	return nil, nil
+}

@@ -1,0 +1,39 @@
+package process
+
+import (
+	"time"
+
+	"github.com/isosocket/isosocket/bench/internal/wire"
+)
+
+// Role is what the process does on its connections.
+type Role string
+
+// The roles of a server, then those of a client.
+const (
+	Echo      Role = "echo"      // returns every message
+	Push      Role = "push"      // sends as fast as it can
+	Broadcast Role = "broadcast" // keeps connections and sends to all when told
+	Swallow   Role = "swallow"   // answers every message with two bytes
+
+	PingPong Role = "ping-pong" // sends a message for each that comes, Depth to begin with
+	Drain    Role = "drain"     // receives as fast as it can
+)
+
+// Task is what a process is started for.
+type Task struct {
+	Peer        string           // the implementation's name
+	Role        Role             // what it does
+	Address     string           // the server to dial, for clients
+	Connections int              // how many to dial, for clients
+	Depth       int              // messages in flight on each, for clients
+	Size        int              // bytes of data in a message
+	Text        bool             // text messages, not binary ones
+	Compression wire.Compression // permessage-deflate
+	Limit       time.Duration    // a fresh limit for every receive, 0 for none
+	Fresh       bool             // receive into memory of the message's own, not a buffer used again
+	Profile     string           // file for a CPU profile of the measured window, "" for none
+}
+
+// Client reports whether the process dials instead of listening.
+func (t *Task) Client() bool { return t.Role == PingPong || t.Role == Drain }

@@ -1,0 +1,266 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/isosocket/isosocket/bench/internal/latency"
+	"github.com/isosocket/isosocket/bench/internal/load"
+	"github.com/isosocket/isosocket/bench/internal/process"
+	"github.com/isosocket/isosocket/bench/internal/report"
+	"github.com/isosocket/isosocket/bench/internal/wire"
+)
+
+// counterpart is what a measured process works with.
+type counterpart interface {
+	Count() load.Count
+	Time(on bool)
+	Times() *latency.Counts
+	Err() error
+	Close()
+}
+
+// start runs the measured process.
+func (m *measurement) start(t process.Task) (*process.Process, error) {
+	t.Peer, t.Profile = m.peer.Name, m.profile
+	return process.Start(&t)
+}
+
+// watch measures p for one window while it works with c.
+func (m *measurement) watch(p *process.Process, c counterpart, window time.Duration) (report.Figures, error) {
+	time.Sleep(m.warmup)
+	before, err := p.Begin()
+	if err != nil {
+		return report.Figures{}, err
+	}
+	c.Time(true)
+	from := c.Count()
+	time.Sleep(window)
+	to := c.Count()
+	c.Time(false)
+	after, err := p.End()
+	if err != nil {
+		return report.Figures{}, err
+	}
+	if err := c.Err(); err != nil {
+		return report.Figures{}, err
+	}
+	f, err := figures(before, after, from, to)
+	if times := c.Times(); err == nil && times != nil {
+		f.P50Micros, f.P99Micros = micros(times.Quantile(0.5)), micros(times.Quantile(0.99))
+	}
+	return f, err
+}
+
+func figures(before, after process.Sample, from, to load.Count) (report.Figures, error) {
+	messages, bytes, took := to.Since(from)
+	if messages == 0 {
+		return report.Figures{}, fmt.Errorf("no message in %v", took)
+	}
+	n := float64(messages)
+	return report.Figures{
+		Rate:      n / took.Seconds(),
+		CPUMicros: micros(after.CPU-before.CPU) / n,
+		P50Micros: micros(after.P50),
+		P99Micros: micros(after.P99),
+		Allocs:    float64(after.Mallocs-before.Mallocs) / n,
+		RSS:       float64(after.RSS) / (1 << 20),
+		WireBytes: float64(bytes) / n,
+	}, nil
+}
+
+func micros(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 }
+
+// echo measures a server that returns what it gets.
+func (m *measurement) echo(t process.Task, script *wire.Script, connections, depth int) (report.Figures, error) {
+	t.Role = process.Echo
+	p, err := m.start(t)
+	if err != nil {
+		return report.Figures{}, err
+	}
+	defer p.Stop()
+	c, err := load.Open(p.Address, connections, t.Compression.Offer())
+	if err != nil {
+		return report.Figures{}, err
+	}
+	defer c.Close()
+	c.Echo(script, depth, min(max(t.Size*2, 16<<10), 128<<10))
+	return m.watch(p, c, m.window)
+}
+
+// push measures a server that sends as fast as it can.
+func (m *measurement) push(t process.Task, connections int) (report.Figures, error) {
+	t.Role = process.Push
+	p, err := m.start(t)
+	if err != nil {
+		return report.Figures{}, err
+	}
+	defer p.Stop()
+	c, err := load.Open(p.Address, connections, "")
+	if err != nil {
+		return report.Figures{}, err
+	}
+	defer c.Close()
+	c.Read(64 << 10)
+	return m.watch(p, c, m.window)
+}
+
+// broadcast measures a server that sends rounds messages to every connection.
+func (m *measurement) broadcast(t process.Task, connections, rounds int) (report.Figures, error) {
+	t.Role = process.Broadcast
+	p, err := m.start(t)
+	if err != nil {
+		return report.Figures{}, err
+	}
+	defer p.Stop()
+	c, err := load.Open(p.Address, connections, t.Compression.Offer())
+	if err != nil {
+		return report.Figures{}, err
+	}
+	defer c.Close()
+	c.Read(4 << 10)
+	// One round beforehand: pools fill, and whoever did not join yet does.
+	joined, err := m.settle(p, c, connections)
+	if err != nil {
+		return report.Figures{}, err
+	}
+	before, err := p.Begin()
+	if err != nil {
+		return report.Figures{}, err
+	}
+	from := c.Count()
+	if err := p.Broadcast(rounds); err != nil {
+		return report.Figures{}, err
+	}
+	to, err := c.Wait(joined + int64(connections*rounds))
+	if err != nil {
+		return report.Figures{}, err
+	}
+	after, err := p.End()
+	if err != nil {
+		return report.Figures{}, err
+	}
+	return figures(before, after, from, to)
+}
+
+// settle broadcasts until one round has reached every connection, and returns
+// how many messages came in all. A server may be a little behind its own
+// handshakes with taking connections up.
+func (m *measurement) settle(p *process.Process, c *load.Clients, connections int) (int64, error) {
+	for range 20 {
+		base := c.Count().Messages
+		if err := p.Broadcast(1); err != nil {
+			return 0, err
+		}
+		for range 200 {
+			if n := c.Count().Messages; n == base+int64(connections) {
+				return n, nil
+			}
+			time.Sleep(10 * time.Millisecond)
+			if err := c.Err(); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return 0, fmt.Errorf("no broadcast reached all %d connections", connections)
+}
+
+// idle measures what connections cost that did something once.
+func (m *measurement) idle(t process.Task, connections int) (report.Figures, error) {
+	t.Role = process.Echo
+	p, err := m.start(t)
+	if err != nil {
+		return report.Figures{}, err
+	}
+	defer p.Stop()
+	before, err := p.Collect()
+	if err != nil {
+		return report.Figures{}, err
+	}
+	c, err := load.Open(p.Address, connections, "")
+	if err != nil {
+		return report.Figures{}, err
+	}
+	defer c.Close()
+	if err := c.Once(wire.Repeat(t.Size)); err != nil {
+		return report.Figures{}, err
+	}
+	time.Sleep(2 * time.Second)
+	after, err := p.Collect()
+	if err != nil {
+		return report.Figures{}, err
+	}
+	return report.Figures{
+		RSS:     float64(after.RSS) / (1 << 20),
+		ConnKiB: float64(after.RSS-before.RSS) / 1024 / float64(connections),
+	}, nil
+}
+
+// openings measures how fast connections are accepted.
+func (m *measurement) openings(t process.Task, workers int) (report.Figures, error) {
+	t.Role = process.Echo
+	p, err := m.start(t)
+	if err != nil {
+		return report.Figures{}, err
+	}
+	defer p.Stop()
+	o := load.OpenAgainAndAgain(p.Address, workers)
+	defer o.Close()
+	return m.watch(p, o, m.window)
+}
+
+// client measures connections that a library dialled, against server.
+func (m *measurement) client(t process.Task, server *load.Server) (report.Figures, error) {
+	defer server.Close()
+	t.Address = server.Address()
+	p, err := m.start(t)
+	if err != nil {
+		return report.Figures{}, err
+	}
+	defer p.Stop()
+	return m.watch(p, server, m.window)
+}
+
+// swallow measures the memory that receiving one message takes.
+func (m *measurement) swallow(t process.Task) (report.Figures, error) {
+	t.Role = process.Swallow
+	p, err := m.start(t)
+	if err != nil {
+		return report.Figures{}, err
+	}
+	defer p.Stop()
+	before, err := p.Collect()
+	if err != nil {
+		return report.Figures{}, err
+	}
+	c, err := load.Open(p.Address, 1, "")
+	if err != nil {
+		return report.Figures{}, err
+	}
+	defer c.Close()
+	if err := c.Swallow(wire.Repeat(t.Size)); err != nil {
+		return report.Figures{}, err
+	}
+	after, err := p.End()
+	if err != nil {
+		return report.Figures{}, err
+	}
+	return report.Figures{PeakRatio: float64(after.Peak-before.RSS) / float64(t.Size)}, nil
+}
+
+// paced measures a server under a load whose rate does not depend on it.
+func (m *measurement) paced(t process.Task, connections int, every time.Duration) (report.Figures, error) {
+	t.Role = process.Echo
+	p, err := m.start(t)
+	if err != nil {
+		return report.Figures{}, err
+	}
+	defer p.Stop()
+	c, err := load.Open(p.Address, connections, "")
+	if err != nil {
+		return report.Figures{}, err
+	}
+	defer c.Close()
+	c.Pace(wire.Repeat(t.Size), every, 512)
+	return m.watch(p, c, max(m.window, 2*m.warmup))
+}

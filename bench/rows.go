@@ -1,0 +1,201 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/isosocket/isosocket/bench/internal/load"
+	"github.com/isosocket/isosocket/bench/internal/peer"
+	"github.com/isosocket/isosocket/bench/internal/process"
+	"github.com/isosocket/isosocket/bench/internal/report"
+	"github.com/isosocket/isosocket/bench/internal/wire"
+)
+
+// small is the size of a small message.
+const small = 64
+
+// rows are all rows of the table.
+var rows = []*row{
+	{
+		id: "a", title: "server: echo of 64 B, one message in flight on each connection", unit: "messages",
+		cases: []scenario{echoes("1 connection", process.Task{Size: small}, 1, 1), echoes("64 connections", process.Task{Size: small}, 64, 1)},
+		bars:  hold(cpuOfBest, cpuOfTCP, p99OfBest),
+	},
+	{
+		id: "b", title: "server: echo of 64 B, 64 connections, 32 in flight on each", unit: "messages",
+		cases: []scenario{echoes("64 x 32", process.Task{Size: small}, 64, 32)},
+		bars:  hold(eightTimesBest, rateOfTCP),
+	},
+	{
+		id: "c", title: "server: echo of 64 KiB, 8 connections", unit: "messages",
+		cases: []scenario{echoes("8 connections", process.Task{Size: 64 << 10}, 8, 1)},
+		bars:  hold(cpuOfBest, cpuOfTCP),
+	},
+	{
+		id: "d", title: "server: sends messages of 64 B as fast as it can", unit: "messages",
+		cases: []scenario{pushes("1 reader", 1), pushes("16 readers", 16)},
+		bars:  hold(eightTimesBest),
+	},
+	{
+		id: "e", title: "server: one message of 512 B to 5,000 connections, 100 times", unit: "messages",
+		cases: []scenario{broadcasts("plain", wire.None), broadcasts("permessage-deflate", wire.Isolated)},
+		bars:  hold(bar{figure: report.CPU, name: "CPU", among: []string{"gorilla", "gws"}, limit: 0.9}),
+	},
+	{
+		id: "f", title: "server: echo of 1 KiB of JSON with permessage-deflate, 16 connections", unit: "messages",
+		cases: []scenario{deflates("each message by itself", wire.Isolated), deflates("context takeover", wire.Takeover)},
+		bars:  hold(rateOfBest, cpuOfBest),
+	},
+	{
+		id: "g", title: "server: 10,000 connections that echoed once, then idle", unit: "connections",
+		cases: []scenario{serving("10,000 connections", process.Task{Size: small}, func(m *measurement, t process.Task) (report.Figures, error) {
+			return m.idle(t, 10_000)
+		})},
+		bars: func(r *report.Result) []report.Check {
+			return []report.Check{absolute(r, "10,000 connections", report.ConnKiB, "KiB resident for each", 8)}
+		},
+	},
+	{
+		id: "h", title: "server: connections opened", unit: "connections",
+		cases: []scenario{serving("16 at a time", process.Task{Size: small}, func(m *measurement, t process.Task) (report.Figures, error) {
+			return m.openings(t, 16)
+		})},
+		bars: hold(rateOfBest),
+	},
+	{
+		id: "i", title: "client: rows a, b and d from the other side, against one neutral server", unit: "messages",
+		cases: []scenario{
+			calls("a: 1 connection", process.Task{Role: process.PingPong, Connections: 1, Depth: 1}),
+			calls("a: 64 connections", process.Task{Role: process.PingPong, Connections: 64, Depth: 1}),
+			calls("b: 64 x 32", process.Task{Role: process.PingPong, Connections: 64, Depth: 32}),
+			calls("d: 1 reader", process.Task{Role: process.Drain, Connections: 1}),
+			calls("d: 16 readers", process.Task{Role: process.Drain, Connections: 16}),
+		},
+		bars: func(r *report.Result) []report.Check {
+			var checks []report.Check
+			for i := range r.Cases {
+				c := &r.Cases[i]
+				bars := []bar{cpuOfBest, cpuOfTCP, p99OfBest}
+				switch {
+				case strings.HasPrefix(c.Name, "b:"):
+					bars = []bar{eightTimesBest, rateOfTCP}
+				case strings.HasPrefix(c.Name, "d:"):
+					bars = []bar{eightTimesBest}
+				}
+				for _, b := range bars {
+					checks = append(checks, b.check(c))
+				}
+			}
+			return checks
+		},
+	},
+	{
+		id: "j", title: "server: one message of 16 MiB received", unit: "messages",
+		cases: []scenario{
+			serving("into new memory", process.Task{Role: process.Swallow, Size: 16 << 20, Fresh: true}, (*measurement).swallow),
+			serving("into a buffer large enough", process.Task{Role: process.Swallow, Size: 16 << 20}, (*measurement).swallow),
+		},
+		bars: func(r *report.Result) []report.Check {
+			return []report.Check{
+				absolute(r, "into new memory", report.PeakRatio, "peak memory to the message's size", 2.1),
+				absolute(r, "into a buffer large enough", report.PeakRatio, "peak memory to the message's size", 1.1),
+			}
+		},
+	},
+	{
+		id: "k", title: "server: echo of 64 B, 64 connections, a fresh timeout for every receive", unit: "messages",
+		cases: []scenario{
+			echoes("one context", process.Task{Size: small}, 64, 1),
+			echoes("fresh timeouts", process.Task{Size: small, Limit: time.Minute}, 64, 1),
+		},
+		bars: func(r *report.Result) []report.Check {
+			k := report.Check{Text: "CPU with fresh timeouts to CPU with one context", Limit: 1.5}
+			plain, ok := r.Cases[0].Of(own, report.CPU)
+			fresh, found := r.Cases[1].Of(own, report.CPU)
+			if ok && found {
+				k.Value, k.Known = fresh/plain, true
+			}
+			return []report.Check{k}
+		},
+	},
+	{
+		id: "l", title: "server: echo of 64 B, 5,000 messages a second in all", unit: "messages",
+		peers: []string{limit, own, "gorilla"},
+		cases: []scenario{paces(1), paces(10), paces(100), paces(1_000), paces(10_000)},
+		bars: func(r *report.Result) []report.Check {
+			var checks []report.Check
+			for _, c := range r.Cases[1:] {
+				checks = append(checks, growth(r, r.Cases[0].Name, c.Name, report.CPU, 1.15))
+			}
+			return checks
+		},
+	},
+}
+
+// serving is a scenario for every implementation that can do t as a server.
+func serving(name string, t process.Task, run func(*measurement, process.Task) (report.Figures, error)) scenario {
+	return scenario{
+		name:  name,
+		run:   func(m *measurement) (report.Figures, error) { return run(m, t) },
+		lacks: func(p *peer.Peer) string { return p.Lacks(&t) },
+	}
+}
+
+func echoes(name string, t process.Task, connections, depth int) scenario {
+	script := wire.Repeat(t.Size)
+	return serving(name, t, func(m *measurement, t process.Task) (report.Figures, error) {
+		return m.echo(t, script, connections, depth)
+	})
+}
+
+func pushes(name string, connections int) scenario {
+	return serving(name, process.Task{Size: small}, func(m *measurement, t process.Task) (report.Figures, error) {
+		return m.push(t, connections)
+	})
+}
+
+func broadcasts(name string, c wire.Compression) scenario {
+	t := process.Task{Role: process.Broadcast, Size: 512, Text: true, Compression: c}
+	return serving(name, t, func(m *measurement, t process.Task) (report.Figures, error) {
+		return m.broadcast(t, 5_000, 100)
+	})
+}
+
+func deflates(name string, c wire.Compression) scenario {
+	t := process.Task{Size: 1 << 10, Text: true, Compression: c}
+	return serving(name, t, func(m *measurement, t process.Task) (report.Figures, error) {
+		script, err := wire.JSON(c)
+		if err != nil {
+			return report.Figures{}, err
+		}
+		return m.echo(t, script, 16, 1)
+	})
+}
+
+func paces(connections int) scenario {
+	name := strconv.Itoa(connections) + " connections"
+	return serving(name, process.Task{Size: small}, func(m *measurement, t process.Task) (report.Figures, error) {
+		return m.paced(t, connections, time.Second/5_000)
+	})
+}
+
+// calls is a scenario for every implementation's client.
+func calls(name string, t process.Task) scenario {
+	t.Size = small
+	return scenario{
+		name: name,
+		run: func(m *measurement) (report.Figures, error) {
+			start := load.Answer
+			if t.Role == process.Drain {
+				start = load.Flood
+			}
+			server, err := start(wire.Payload(t.Size))
+			if err != nil {
+				return report.Figures{}, err
+			}
+			return m.client(t, server)
+		},
+		lacks: func(p *peer.Peer) string { return p.Lacks(&t) },
+	}
+}
