@@ -102,7 +102,7 @@ func TestHeartbeatIsAnsweredInTryReceive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, peer := Pipe(&Config{Heartbeat: beat()}, &Config{AnswerHeartbeat: beat()})
 		receiveAll(c)
-		time.Sleep(18 * time.Second) // the heartbeat is on its way
+		time.Sleep(19 * time.Second) // the heartbeat is on its way
 		mustSend(t, c, Text("behind it"))
 		if m, ok, err := peer.TryReceive(); !ok || err != nil || m.String() != "behind it" {
 			t.Errorf("TryReceive = %q, %v, %v, want the message behind the heartbeat", m, ok, err)
@@ -138,7 +138,7 @@ func TestHeartbeatKeepsOnlyAnswersFromTheApplication(t *testing.T) {
 		got := receiveAll(c)
 		mustSend(t, peer, Text("ping")) // nobody had asked
 		synctest.Wait()
-		time.Sleep(18 * time.Second)
+		time.Sleep(19 * time.Second)
 		if m, err := peer.Receive(t.Context()); err != nil || m.String() != "ping" {
 			t.Fatalf("the peer received %q, %v, want the heartbeat", m, err)
 		}
