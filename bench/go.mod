@@ -8,6 +8,7 @@ require (
 	github.com/coder/websocket v1.8.15
 	github.com/gobwas/ws v1.5.0
 	github.com/gorilla/websocket v1.5.3
+	github.com/isosocket/isosocket v0.0.0-00010101000000-000000000000
 	github.com/klauspost/compress v1.20.3
 	github.com/lxzan/gws v1.8.9
 )
@@ -15,4 +16,5 @@ require (
 require (
 	github.com/dolthub/maphash v0.1.0 // indirect
 	github.com/gobwas/httphead v0.1.0 // indirect
+	github.com/hack-pad/safejs v0.1.0 // indirect
 )

@@ -49,7 +49,7 @@ type Peer struct {
 
 // All are the implementations in the order of the tables: bare TCP, this
 // library, the others.
-var All = []*Peer{&TCP, &Coder, &Gorilla, &GWS, &Gobwas}
+var All = []*Peer{&TCP, &Isosocket, &Coder, &Gorilla, &GWS, &Gobwas}
 
 // Find returns the implementation of that name.
 func Find(name string) (*Peer, error) {

@@ -16,6 +16,7 @@ import (
 var TCP = Peer{
 	Name: "tcp",
 	Serve: func(l net.Listener, t *process.Task, serve func(Conn)) error {
+		all, each := frames(t)
 		return acceptEach(l, func(conn net.Conn) error {
 			head := make([]byte, 1024)
 			if n, err := conn.Read(head); err != nil || n == 0 {
@@ -27,9 +28,13 @@ var TCP = Peer{
 			head = nil
 			switch t.Role {
 			case process.Echo:
-				return tcpEcho(conn, t)
+				return tcpEcho(conn, t, all, each)
 			case process.Push:
-				return tcpPush(conn, t)
+				for {
+					if _, err := conn.Write(all); err != nil {
+						return err
+					}
+				}
 			case process.Swallow:
 				return tcpSwallow(conn, t)
 			}
@@ -81,19 +86,22 @@ func acceptEach(l net.Listener, serve func(net.Conn) error) error {
 // small and many.
 const bulk = 16 << 10
 
-// frames returns an integral number of equal server frames, at least min bytes.
-func frames(t *process.Task, payload []byte, min int) (all []byte, each int) {
-	frame := wire.AppendServerFrame(nil, opcode(t), payload)
-	for len(all) < min || len(all) == 0 {
+// frames returns an integral number of equal server frames. They are prepared
+// once, for all connections.
+func frames(t *process.Task) (all []byte, each int) {
+	if t.Role == process.Swallow {
+		return nil, 0
+	}
+	frame := wire.AppendServerFrame(nil, opcode(t), payload(t))
+	for len(all) < bulk {
 		all = append(all, frame...)
 	}
 	return all, len(frame)
 }
 
-func tcpEcho(conn net.Conn, t *process.Task) error {
-	replies, out := frames(t, payload(t), bulk)
-	in := len(wire.AppendClientFrame(nil, opcode(t), false, payload(t)))
-	buf := make([]byte, max(bulk, in))
+func tcpEcho(conn net.Conn, t *process.Task, replies []byte, out int) error {
+	in := wire.ClientFrameSize(t.Size)
+	buf := make([]byte, max(4<<10, in))
 	have := 0
 	for {
 		if t.Limit > 0 {
@@ -119,17 +127,8 @@ func tcpEcho(conn net.Conn, t *process.Task) error {
 	}
 }
 
-func tcpPush(conn net.Conn, t *process.Task) error {
-	all, _ := frames(t, payload(t), bulk)
-	for {
-		if _, err := conn.Write(all); err != nil {
-			return err
-		}
-	}
-}
-
 func tcpSwallow(conn net.Conn, t *process.Task) error {
-	buf := make([]byte, len(wire.AppendClientFrame(nil, opcode(t), false, payload(t))))
+	buf := make([]byte, wire.ClientFrameSize(t.Size))
 	if _, err := io.ReadFull(conn, buf); err != nil {
 		return err
 	}

@@ -51,3 +51,9 @@ func appendHeader(dst []byte, first, mask byte, n int) []byte {
 		return binary.BigEndian.AppendUint64(dst, uint64(n))
 	}
 }
+
+// ClientFrameSize returns how many bytes [AppendClientFrame] appends for a
+// payload of n bytes.
+func ClientFrameSize(n int) int {
+	return len(appendHeader(make([]byte, 0, 14), 0, maskBit, n)) + len(maskingKey) + n
+}

@@ -1,0 +1,101 @@
+package peer
+
+import (
+	"context"
+	"net"
+	"net/http"
+
+	"github.com/isosocket/isosocket"
+	"github.com/isosocket/isosocket/server"
+	"github.com/isosocket/isosocket/ws"
+
+	"github.com/isosocket/isosocket/bench/internal/process"
+	"github.com/isosocket/isosocket/bench/internal/wire"
+)
+
+// Isosocket is this library as a user would write it: a Handler, a context
+// that can be cancelled in every call, and a buffer used again.
+var Isosocket = Peer{
+	Name:   "isosocket",
+	Module: "github.com/isosocket/isosocket",
+	Serve: func(l net.Listener, t *process.Task, serve func(Conn)) error {
+		return http.Serve(l, server.Handler(func(ctx context.Context, conn *server.Conn) error {
+			serve(newIsosocketConn(ctx, conn.Conn, t))
+			return nil
+		}, &server.Options{
+			MaxMessageSize: max(t.Size, 1<<20),
+			Compression:    isosocketCompression(t.Compression),
+		}))
+	},
+	Broadcast: func(_ *process.Task, conns []Conn, data []byte) error {
+		for _, c := range conns {
+			if err := c.Send(data); err != nil {
+				return err
+			}
+		}
+		return nil
+	},
+	Dial: func(t *process.Task) (Conn, error) {
+		// What ends the process ends its connections; nothing else cancels them.
+		ctx, cancel := context.WithCancel(context.Background())
+		conn, err := isosocket.Dial(ctx, "ws://"+t.Address, nil)
+		if err != nil {
+			cancel()
+			return nil, err
+		}
+		c := newIsosocketConn(ctx, conn, t)
+		c.cancel = cancel
+		return c, nil
+	},
+	Lacks: func(*process.Task) string { return "" },
+}
+
+func isosocketCompression(c wire.Compression) *ws.Compression {
+	if c == wire.None {
+		return nil
+	}
+	return &ws.Compression{ContextTakeover: c == wire.Takeover}
+}
+
+type isosocketConn struct {
+	conn   *ws.Conn
+	ctx    context.Context
+	cancel context.CancelFunc
+	task   *process.Task
+	kind   ws.Kind
+	buf    []byte
+}
+
+func newIsosocketConn(ctx context.Context, conn *ws.Conn, t *process.Task) *isosocketConn {
+	c := &isosocketConn{conn: conn, ctx: ctx, task: t, kind: ws.KindBinary}
+	if t.Text {
+		c.kind = ws.KindText
+	}
+	return c
+}
+
+func (c *isosocketConn) Send(data []byte) error {
+	return c.conn.Send(c.ctx, ws.Message{Kind: c.kind, Data: data})
+}
+
+func (c *isosocketConn) Receive() ([]byte, error) {
+	ctx := c.ctx
+	if c.task.Limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.task.Limit)
+		defer cancel()
+	}
+	if c.task.Fresh {
+		m, err := c.conn.Receive(ctx)
+		return m.Data, err
+	}
+	if c.buf == nil {
+		c.buf = make([]byte, 0, c.task.Size)
+	}
+	m, err := c.conn.ReceiveInto(ctx, c.buf)
+	if err != nil {
+		return nil, err
+	}
+	c.buf = m.Data
+	return m.Data, nil
+}
