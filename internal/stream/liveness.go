@@ -40,21 +40,21 @@ type liveness struct {
 }
 
 func (l *liveness) init(t *Transport, o Options) {
-	if t.conn != nil {
-		l.armed.Store(true)
-		l.absent = time.AfterFunc(absence, t.checkAbsence)
-	}
-	if o.PingInterval <= 0 {
-		return
-	}
-	l.pingInterval, l.pingTimeout = o.PingInterval, o.PingTimeout
+	l.pingInterval, l.pingTimeout = max(o.PingInterval, 0), o.PingTimeout
 	if l.pingTimeout <= 0 {
 		l.pingTimeout = DefaultPingTimeout
 	}
 	l.start = time.Now()
+	// The timers come last: what they run reads the rest.
 	l.timers.Lock()
 	defer l.timers.Unlock()
-	l.ping = time.AfterFunc(l.pingInterval, t.checkPing)
+	if t.conn != nil {
+		l.armed.Store(true)
+		l.absent = time.AfterFunc(absence, t.checkAbsence)
+	}
+	if l.pingInterval > 0 {
+		l.ping = time.AfterFunc(l.pingInterval, t.checkPing)
+	}
 }
 
 // noticeAbsence begins to watch whether anybody comes to read again. A reader
