@@ -48,6 +48,9 @@ func newAcceptor(o *Options) *acceptor {
 		a.Options = *o
 	}
 	a.deflate, a.policy, a.err = handshake.Deflate(a.Compression)
+	if config := a.config("").WithDefaults(); a.err == nil {
+		a.err = a.AnswerHeartbeat.Check(config.MaxMessageSize)
+	}
 	if err := checkOriginPatterns(a.OriginPatterns); err != nil {
 		a.err = err
 	}

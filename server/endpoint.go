@@ -169,8 +169,17 @@ func (e *Endpoint) Shutdown(ctx context.Context) error {
 	select {
 	case <-e.idle:
 		return nil
+	default:
+	}
+	select {
+	case <-e.idle:
+		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("websocket: shutdown: %d connections are still being served: %w", e.Len(), ctx.Err())
+		n, are := e.Len(), "connections are"
+		if n == 1 {
+			are = "connection is"
+		}
+		return fmt.Errorf("websocket: shutdown: %d %s still being served: %w", n, are, ctx.Err())
 	}
 }
 

@@ -51,6 +51,9 @@ func (f *refusal) answer(w http.ResponseWriter, r *http.Request, allowedOrigin s
 		header.Set("Access-Control-Allow-Credentials", "true")
 	}
 	header.Set("Cache-Control", "no-store")
+	if r.ProtoMajor == 1 && r.ContentLength != 0 {
+		header.Set("Connection", "close") // else net/http waits for the body first
+	}
 	http.Error(w, f.sentence, f.status)
 
 	err := f.err

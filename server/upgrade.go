@@ -16,6 +16,9 @@ import (
 // at once.
 const responseTimeout = 10 * time.Second
 
+// leastBuffer is the smallest that bufio makes, for buffers that nobody uses.
+const leastBuffer = 16
+
 // upgrade is the http.ResponseWriter that coder/websocket gets. It hijacks the
 // real one and keeps the connection for itself.
 type upgrade struct {
@@ -55,8 +58,8 @@ func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	return handshake.Inert{}, bufio.NewReadWriter(
-		bufio.NewReaderSize(handshake.Inert{}, 0),
-		bufio.NewWriterSize(handshake.Inert{}, 0),
+		bufio.NewReaderSize(handshake.Inert{}, leastBuffer),
+		bufio.NewWriterSize(handshake.Inert{}, leastBuffer),
 	), nil
 }
 

@@ -1,0 +1,580 @@
+package server_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/server"
+	"github.com/isosocket/isosocket/ws"
+)
+
+// start serves h and returns the server, which ends with the test.
+func start(t *testing.T, h http.Handler) *httptest.Server {
+	t.Helper()
+	s := httptest.NewUnstartedServer(h)
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.Start()
+	t.Cleanup(s.Close)
+	return s
+}
+
+// startEndpoint is start with an Endpoint, which is shut down with the test.
+func startEndpoint(t *testing.T, serve func(context.Context, *server.Conn) error, o *server.Options) (*server.Endpoint, *httptest.Server) {
+	t.Helper()
+	e := server.Handler(serve, o)
+	s := start(t, e)
+	t.Cleanup(func() { mustShutdown(t, e) })
+	return e, s
+}
+
+func mustShutdown(t *testing.T, e *server.Endpoint) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := e.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// timeout returns a context that no test should outlive.
+func timeout(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func echo(ctx context.Context, conn *server.Conn) error {
+	for m, err := range conn.Messages(ctx) {
+		if err != nil {
+			return err
+		}
+		if err := conn.Send(ctx, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// goodRequest is a handshake, line by line, as RFC 6455, section 1.3, has it.
+var goodRequest = []string{
+	"GET /chat HTTP/1.1",
+	"Host: example.com",
+	"Connection: Upgrade",
+	"Upgrade: websocket",
+	"Sec-WebSocket-Version: 13",
+	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+// with returns goodRequest with the lines of edits replacing those that have
+// their beginning up to the colon (or the request line, for one without), or
+// added. An edit that ends in a colon removes.
+func with(edits ...string) []string {
+	lines := slices.Clone(goodRequest)
+	for _, edit := range edits {
+		name, value, isField := strings.Cut(edit, ":")
+		if !isField || strings.Contains(name, " ") {
+			lines[0] = edit
+			continue
+		}
+		had := slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, name+":") })
+		switch {
+		case value == "":
+			lines = slices.Delete(lines, had, had+1)
+		case had >= 0 && !strings.HasPrefix(value, "+"):
+			lines[had] = edit
+		default:
+			lines = append(lines, name+":"+strings.TrimPrefix(value, "+"))
+		}
+	}
+	return lines
+}
+
+// roundTrip sends a request as it stands, with more bytes behind it, and
+// returns the answer and the connection.
+func roundTrip(t *testing.T, s *httptest.Server, lines []string, more ...byte) (*http.Response, net.Conn, *bufio.Reader) {
+	t.Helper()
+	conn, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := conn.Write(append([]byte(strings.Join(lines, "\r\n")+"\r\n\r\n"), more...)); err != nil {
+		t.Fatal(err)
+	}
+	reader := bufio.NewReader(conn)
+	method, _, _ := strings.Cut(lines[0], " ")
+	response, err := http.ReadResponse(reader, &http.Request{Method: method})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response, conn, reader
+}
+
+func TestHandshake(t *testing.T) {
+	t.Parallel()
+	_, s := startEndpoint(t, echo, &server.Options{Subprotocols: []string{"v2.chat", "v1.chat"}})
+	for _, test := range []struct {
+		name    string
+		request []string
+		want    map[string]string // of the answer's header
+	}{
+		{"the example of RFC 6455, section 1.3", goodRequest, map[string]string{
+			"Upgrade": "websocket", "Connection": "Upgrade", "Sec-Websocket-Accept": "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+			"Sec-Websocket-Protocol": "", "Sec-Websocket-Extensions": "", "Content-Length": "",
+		}},
+		{"tokens in lists, in any case", with("Connection: keep-alive, uPGRADE", "Upgrade: h2c , WebSocket"), nil},
+		{"tokens spread over lines", with("Connection: keep-alive", "Connection:+ Upgrade"), nil},
+		{"the client's first choice", with("Sec-WebSocket-Protocol: v1.chat, v2.chat"), map[string]string{"Sec-Websocket-Protocol": "v1.chat"}},
+		{"subprotocols over lines", with("Sec-WebSocket-Protocol: x", "Sec-WebSocket-Protocol:+ v2.chat"), map[string]string{"Sec-Websocket-Protocol": "v2.chat"}},
+		{"subprotocols differ in case", with("Sec-WebSocket-Protocol: V1.CHAT"), map[string]string{"Sec-Websocket-Protocol": ""}},
+		{"case decides between two", with("Sec-WebSocket-Protocol: V1.CHAT, v1.chat"), map[string]string{"Sec-Websocket-Protocol": "v1.chat"}},
+		{"none of the subprotocols", with("Sec-WebSocket-Protocol: x,,y z, x"), map[string]string{"Sec-Websocket-Protocol": ""}},
+		{"compression is not on", with("Sec-WebSocket-Extensions: permessage-deflate"), map[string]string{"Sec-Websocket-Extensions": ""}},
+		{"the origin is the host", with("Origin: http://example.com"), nil},
+		{"the origin with the default port", with("Origin: https://EXAMPLE.com:443"), nil},
+		{"the host with the default port", with("Host: example.com:80", "Origin: http://example.com"), nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			response, _, _ := roundTrip(t, s, test.request)
+			if response.StatusCode != http.StatusSwitchingProtocols {
+				body, _ := io.ReadAll(response.Body)
+				t.Fatalf("status %d: %s", response.StatusCode, body)
+			}
+			for name, want := range test.want {
+				if got := response.Header.Get(name); got != want {
+					t.Errorf("%s: %q, want %q", name, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestHandshakeRefused(t *testing.T) {
+	t.Parallel()
+	_, s := startEndpoint(t, echo, &server.Options{OriginPatterns: []string{"*.friend.example"}})
+	for _, test := range []struct {
+		name     string
+		request  []string
+		status   int
+		sentence string            // part of the body
+		want     map[string]string // of the answer's header
+	}{
+		{"a plain GET", []string{"GET / HTTP/1.1", "Host: example.com"}, 426, "connect with a WebSocket client", map[string]string{
+			"Upgrade": "websocket", "Connection": "Upgrade", "Sec-Websocket-Version": "13", "Content-Type": "text/plain; charset=utf-8",
+			"Access-Control-Allow-Origin": "",
+		}},
+		{"a plain GET of a friend's page", []string{"GET / HTTP/1.1", "Host: example.com", "Origin: https://a.friend.example"}, 426, "connect with a WebSocket client", map[string]string{
+			"Access-Control-Allow-Origin": "https://a.friend.example", "Access-Control-Allow-Credentials": "true", "Vary": "Origin", "Cache-Control": "no-store",
+		}},
+		{"a plain GET of a stranger's page", []string{"GET / HTTP/1.1", "Host: example.com", "Origin: https://evil.example"}, 403, `"https://evil.example"`, map[string]string{
+			"Access-Control-Allow-Origin": "", "Vary": "Origin",
+		}},
+		{"a handshake of a stranger's page", with("Origin: https://evil.example"), 403, `"https://evil.example"`, map[string]string{"Access-Control-Allow-Origin": ""}},
+		{"a stranger whose name ends alike", with("Origin: https://evilfriend.example"), 403, "may not connect", nil},
+		{"another port of the host", with("Origin: http://example.com:8080"), 403, "may not connect", nil},
+		{"an origin that is null", with("Origin: null"), 403, `"null"`, nil},
+		{"an origin that is no URL", with("Origin: http://%zz"), 403, "may not connect", nil},
+		{"two origins", with("Origin: http://example.com", "Origin:+ http://example.com"), 403, "2 Origin headers", nil},
+		{"HTTP/1.0", with("GET /chat HTTP/1.0"), 426, "HTTP/1.0", nil},
+		{"POST", with("POST /chat HTTP/1.1"), 405, "not POST", map[string]string{"Allow": "GET"}},
+		{"HEAD", []string{"HEAD / HTTP/1.1", "Host: example.com"}, 405, "", map[string]string{"Allow": "GET"}},
+		{"OPTIONS", []string{"OPTIONS / HTTP/1.1", "Host: example.com"}, 405, "not OPTIONS", map[string]string{"Allow": "GET"}},
+		{"no Connection: Upgrade", with("Connection: keep-alive"), 426, "lacks the header Connection: Upgrade", nil},
+		{"no Upgrade", with("Upgrade:"), 426, "lacks the header Upgrade: websocket", nil},
+		{"another Upgrade", with("Upgrade: h2c"), 426, "lacks the header Upgrade: websocket", nil},
+		{"no version", with("Sec-WebSocket-Version:"), 426, "lacks the header Sec-WebSocket-Version", map[string]string{"Sec-Websocket-Version": "13"}},
+		{"another version", with("Sec-WebSocket-Version: 8"), 426, `the version ["8"]`, map[string]string{"Sec-Websocket-Version": "13"}},
+		{"two versions", with("Sec-WebSocket-Version:+ 8"), 426, `["13" "8"]`, nil},
+		{"no key", with("Sec-WebSocket-Key:"), 400, "lacks the header Sec-WebSocket-Key", nil},
+		{"two keys", with("Sec-WebSocket-Key:+ dGhlIHNhbXBsZSBub25jZQ=="), 400, "has 2 headers Sec-WebSocket-Key", nil},
+		{"a short key", with("Sec-WebSocket-Key: c2hvcnQ="), 400, "not 16 bytes in base64", nil},
+		{"a long key", with("Sec-WebSocket-Key: " + strings.Repeat("QUFB", 6)), 400, "not 16 bytes in base64", nil},
+		{"a key that is not base64", with("Sec-WebSocket-Key: ????????????????????????"), 400, "not 16 bytes in base64", nil},
+		{"a body", with("Content-Length: 1"), 400, "no body", nil},
+		{"a body in chunks", with("Transfer-Encoding: chunked"), 400, "no body", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			response, _, _ := roundTrip(t, s, test.request)
+			body, _ := io.ReadAll(response.Body)
+			if response.StatusCode != test.status {
+				t.Errorf("status %d, want %d", response.StatusCode, test.status)
+			}
+			if !strings.Contains(string(body), test.sentence) {
+				t.Errorf("the body is %q, want %q in it", body, test.sentence)
+			}
+			for name, want := range test.want {
+				if got := response.Header.Get(name); got != want {
+					t.Errorf("%s: %q, want %q", name, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestOriginPatterns(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		patterns []string
+		origin   string
+		allowed  bool
+	}{
+		{nil, "http://example.com", true},
+		{nil, "http://other.example", false},
+		{[]string{"other.example"}, "http://other.example", true},
+		{[]string{"other.example"}, "https://OTHER.example", true},
+		{[]string{"Other.Example"}, "https://other.example:443", true},
+		{[]string{"other.example"}, "https://other.example:444", false},
+		{[]string{"other.example"}, "https://sub.other.example", false},
+		{[]string{"*.other.example"}, "https://sub.other.example", true},
+		{[]string{"*.other.example"}, "https://other.example", false},
+		{[]string{"localhost:*"}, "http://localhost:5173", true},
+		{[]string{"localhost:*"}, "http://localhost.evil.example:80", false},
+		{[]string{"https://other.example"}, "https://other.example", true},
+		{[]string{"https://other.example"}, "http://other.example", false},
+		{[]string{"a.example", "b.example"}, "http://b.example", true},
+		{[]string{"*"}, "https://anything.example:1", true},
+		{[]string{"*"}, "null", true},
+		{[]string{"null"}, "null", true},
+		{[]string{"*.example"}, "null", false},
+		{[]string{`\[::1\]:*`}, "http://[::1]:3000", true},
+	} {
+		t.Run(fmt.Sprint(test.patterns, " and ", test.origin), func(t *testing.T) {
+			t.Parallel()
+			_, s := startEndpoint(t, echo, &server.Options{OriginPatterns: test.patterns})
+			response, _, _ := roundTrip(t, s, with("Origin: "+test.origin))
+			if allowed := response.StatusCode == http.StatusSwitchingProtocols; allowed != test.allowed {
+				t.Errorf("status %d", response.StatusCode)
+			}
+		})
+	}
+}
+
+func TestCompressionNegotiated(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name        string
+		compression ws.Compression
+		offer, want string
+	}{
+		{"without context takeover unless asked", ws.Compression{}, "permessage-deflate",
+			"permessage-deflate; server_no_context_takeover; client_no_context_takeover"},
+		{"with context takeover", ws.Compression{ContextTakeover: true}, "permessage-deflate; client_max_window_bits", "permessage-deflate"},
+		{"smaller windows", ws.Compression{ContextTakeover: true, MaxWindowBits: 10}, "permessage-deflate; client_max_window_bits",
+			"permessage-deflate; server_max_window_bits=10; client_max_window_bits=10"},
+		{"another extension", ws.Compression{}, "x-webkit-deflate-frame", ""},
+		{"parameters that do not exist", ws.Compression{}, "permessage-deflate; level=9", ""},
+		{"no offer", ws.Compression{}, "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			_, s := startEndpoint(t, echo, &server.Options{Compression: &test.compression})
+			request := goodRequest
+			if test.offer != "" {
+				request = with("Sec-WebSocket-Extensions: " + test.offer)
+			}
+			response, _, _ := roundTrip(t, s, request)
+			if got := response.Header.Get("Sec-WebSocket-Extensions"); response.StatusCode != 101 || got != test.want {
+				t.Errorf("status %d, Sec-WebSocket-Extensions: %q, want %q", response.StatusCode, got, test.want)
+			}
+		})
+	}
+}
+
+func TestChooseSubprotocol(t *testing.T) {
+	t.Parallel()
+	_, s := startEndpoint(t, echo, &server.Options{
+		Subprotocols: []string{"ignored"},
+		ChooseSubprotocol: func(r *http.Request, offered []string) string {
+			if len(offered) != 2 || offered[0] != "a" || offered[1] != "ignored" {
+				t.Errorf("offered = %q", offered)
+			}
+			offered[0] = "changed" // is of no account
+			return r.URL.Query().Get("choose")
+		},
+	})
+	for _, test := range []struct {
+		choose string
+		status int
+		want   string
+	}{
+		{"a", 101, "a"}, {"ignored", 101, "ignored"}, {"", 101, ""}, {"other", 500, ""}, {"changed", 500, ""},
+	} {
+		response, _, _ := roundTrip(t, s, with("GET /?choose="+test.choose+" HTTP/1.1", "Sec-WebSocket-Protocol: a, ignored, a,\tb c"))
+		if got := response.Header.Get("Sec-WebSocket-Protocol"); response.StatusCode != test.status || got != test.want {
+			t.Errorf("%q: status %d, Sec-WebSocket-Protocol: %q", test.choose, response.StatusCode, got)
+		}
+	}
+	// Without an offer there is nothing to choose.
+	if response, _, _ := roundTrip(t, s, goodRequest); response.StatusCode != 101 {
+		t.Errorf("without an offer: status %d", response.StatusCode)
+	}
+}
+
+func TestInvalidOptions(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		options server.Options
+		want    string // part of the error
+	}{
+		{"a pattern", server.Options{OriginPatterns: []string{"[a-"}}, `"[a-"`},
+		{"an empty pattern", server.Options{OriginPatterns: []string{""}}, `""`},
+		{"a subprotocol", server.Options{Subprotocols: []string{"a b"}}, `"a b"`},
+		{"a subprotocol twice", server.Options{Subprotocols: []string{"a", "a"}}, `"a" twice`},
+		{"a compression level", server.Options{Compression: &ws.Compression{Level: 10}}, "Level is 10; allowed are 1 to 9"},
+		{"window bits", server.Options{Compression: &ws.Compression{MaxWindowBits: 8}}, "MaxWindowBits is 8; allowed are 9 to 15"},
+		{"a threshold", server.Options{Compression: &ws.Compression{Threshold: -1}}, "Threshold is -1"},
+		{"a heartbeat", server.Options{AnswerHeartbeat: &ws.Heartbeat{Every: -1}}, "Every"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var err error
+			s := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, err = server.Accept(w, r, &test.options)
+			}))
+			response, _, _ := roundTrip(t, s, goodRequest)
+			body, _ := io.ReadAll(response.Body)
+			if response.StatusCode != 500 || !strings.Contains(string(body), "misconfigured") {
+				t.Errorf("status %d: %s", response.StatusCode, body)
+			}
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("Accept = %v, want %s in it", err, test.want)
+			}
+			if strings.Contains(string(body), test.want) {
+				t.Errorf("the client is told %q", body)
+			}
+		})
+	}
+}
+
+func TestAcceptError(t *testing.T) {
+	t.Parallel()
+	errs := make(chan error, 1)
+	s := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, err := server.Accept(w, r, nil)
+		errs <- err
+	}))
+	roundTrip(t, s, with("GET /a%20b?token=secret HTTP/1.1", "Sec-WebSocket-Key: short"))
+	err := <-errs
+	refused, ok := errors.AsType[*errors.ConnectionError](err)
+	if !ok || refused.StatusCode != 400 || refused.URL != "ws://example.com/a%20b" || !errors.Is(err, errors.ErrWebSocket) {
+		t.Errorf("Accept = %#v", err)
+	}
+	const want = `websocket: cannot connect to "ws://example.com/a%20b": HTTP status 400: The Sec-WebSocket-Key "short" of the WebSocket handshake is not 16 bytes in base64.`
+	if err.Error() != want {
+		t.Errorf("Accept = %v\nwant     %s", err, want)
+	}
+}
+
+// A client may send right behind its request, and net/http reads ahead.
+func TestMessageInThePacketOfTheHandshake(t *testing.T) {
+	t.Parallel()
+	_, s := startEndpoint(t, echo, nil)
+	response, _, reader := roundTrip(t, s, goodRequest, 0x81, 0x82, 0, 0, 0, 0, 'h', 'i')
+	if response.StatusCode != 101 {
+		t.Fatalf("status %d", response.StatusCode)
+	}
+	frame := make([]byte, 4)
+	if _, err := io.ReadFull(reader, frame); err != nil || string(frame) != "\x81\x02hi" {
+		t.Errorf("the answer is %q, %v", frame, err)
+	}
+}
+
+// plainWriter hides what the writer below can do; unwrapping shows it again.
+type plainWriter struct{ http.ResponseWriter }
+
+type unwrapping struct{ plainWriter }
+
+func (u unwrapping) Unwrap() http.ResponseWriter { return u.ResponseWriter }
+
+// refusingHijacker has the method, but cannot.
+type refusingHijacker struct{ plainWriter }
+
+func (refusingHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return nil, nil, http.ErrHijacked
+}
+
+func TestMiddleware(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		wrap   func(http.ResponseWriter) http.ResponseWriter
+		status int
+		want   string // of the error
+	}{
+		{"that unwraps", func(w http.ResponseWriter) http.ResponseWriter { return unwrapping{plainWriter{w}} }, 101, ""},
+		{"that unwraps twice", func(w http.ResponseWriter) http.ResponseWriter {
+			return unwrapping{plainWriter{unwrapping{plainWriter{w}}}}
+		}, 101, ""},
+		{"that hides", func(w http.ResponseWriter) http.ResponseWriter { return plainWriter{w} }, 501,
+			"server_test.plainWriter cannot be hijacked; a middleware's writer needs a method Unwrap() http.ResponseWriter"},
+		{"that hides behind one that unwraps", func(w http.ResponseWriter) http.ResponseWriter {
+			return unwrapping{plainWriter{plainWriter{w}}}
+		}, 501, "cannot be hijacked"},
+		{"that fails to hijack", func(w http.ResponseWriter) http.ResponseWriter { return refusingHijacker{plainWriter{w}} }, 500, "hijack: "},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			errs := make(chan error, 1)
+			s := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Set-Cookie", "session=1")
+				w.Header().Set("Content-Type", "application/json")
+				w.Header().Set("Content-Length", "5")
+				conn, err := server.Accept(test.wrap(w), r, &server.Options{Subprotocols: []string{"a"}})
+				if err == nil {
+					go conn.Close(errors.NormalClosure, "")
+				}
+				errs <- err
+			}))
+			response, conn, _ := roundTrip(t, s, with("Sec-WebSocket-Protocol: a"))
+			body, _ := io.ReadAll(io.LimitReader(response.Body, response.ContentLength))
+			conn.Close()
+			err := <-errs
+			if response.StatusCode != test.status || (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+				t.Errorf("status %d, error %v", response.StatusCode, err)
+			}
+			if got := response.Header.Get("Set-Cookie"); got != "session=1" {
+				t.Errorf("Set-Cookie: %q", got)
+			}
+			if test.status == 101 {
+				if got := response.Header.Get("Content-Type") + response.Header.Get("Content-Length"); got != "" {
+					t.Errorf("the 101 describes a body: %q", got)
+				}
+				return
+			}
+			for _, name := range []string{"Sec-Websocket-Accept", "Sec-Websocket-Protocol", "Upgrade"} {
+				if got := response.Header.Get(name); got != "" {
+					t.Errorf("the refusal has %s: %q", name, got)
+				}
+			}
+			if len(body) == 0 || response.Header.Get("Content-Type") != "text/plain; charset=utf-8" {
+				t.Errorf("the refusal has the body %q of %s", body, response.Header.Get("Content-Type"))
+			}
+		})
+	}
+}
+
+// HTTP/2 has no Upgrade; a browser asks there why a handshake failed.
+func TestHTTP2(t *testing.T) {
+	t.Parallel()
+	e := server.Handler(echo, nil)
+	s := httptest.NewUnstartedServer(e)
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	t.Cleanup(func() { mustShutdown(t, e) })
+	request, _ := http.NewRequest(http.MethodGet, s.URL, nil)
+	request.Header.Set("Origin", s.URL)
+	response, err := s.Client().Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, _ := io.ReadAll(response.Body)
+	if response.ProtoMajor != 2 || response.StatusCode != 426 || !strings.Contains(string(body), "HTTP/1.1, not in HTTP/2.0") {
+		t.Errorf("%s %d: %s", response.Proto, response.StatusCode, body)
+	}
+	if got := response.Header.Get("Access-Control-Allow-Origin"); got != s.URL {
+		t.Errorf("Access-Control-Allow-Origin: %q", got)
+	}
+}
+
+// deadlineConn remembers its deadlines.
+type deadlineConn struct {
+	net.Conn
+	read, write *time.Time
+}
+
+func (c deadlineConn) SetDeadline(t time.Time) error {
+	*c.read, *c.write = t, t
+	return c.Conn.SetDeadline(t)
+}
+
+func (c deadlineConn) SetReadDeadline(t time.Time) error {
+	*c.read = t
+	return c.Conn.SetReadDeadline(t)
+}
+
+func (c deadlineConn) SetWriteDeadline(t time.Time) error {
+	*c.write = t
+	return c.Conn.SetWriteDeadline(t)
+}
+
+type deadlineListener struct {
+	net.Listener
+	read, write *time.Time
+}
+
+func (l deadlineListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	return deadlineConn{conn, l.read, l.write}, err
+}
+
+// What bounds requests does not bound connections.
+func TestTimeoutsOfTheServerDoNotBoundConnections(t *testing.T) {
+	t.Parallel()
+	var read, write time.Time
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Hour))
+		conn, err := server.Accept(w, r, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if !read.IsZero() || !write.IsZero() {
+			t.Errorf("deadlines are left: read %v, write %v", read, write)
+		}
+		conn.Close(errors.NormalClosure, "")
+	}))
+	s.Config.ReadTimeout, s.Config.WriteTimeout = time.Hour, time.Hour
+	s.Listener = deadlineListener{s.Listener, &read, &write}
+	s.Start()
+	t.Cleanup(s.Close)
+	_, conn, _ := roundTrip(t, s, goodRequest)
+	conn.Close()
+}
+
+func TestRequestStaysReachable(t *testing.T) {
+	t.Parallel()
+	conns := make(chan *server.Conn, 1)
+	e := server.Handler(func(ctx context.Context, conn *server.Conn) error {
+		conns <- conn
+		return echo(ctx, conn)
+	}, nil)
+	s := httptest.NewUnstartedServer(e)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	t.Cleanup(func() { mustShutdown(t, e) })
+	dialer := tls.Dialer{Config: s.Client().Transport.(*http.Transport).TLSClientConfig.Clone()}
+	client, err := dialer.DialContext(timeout(t), "tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	io.WriteString(client, strings.Join(with("GET /room/7?as=ann HTTP/1.1", "Cookie: session=1"), "\r\n")+"\r\n\r\n")
+	conn := <-conns
+	if conn.TLS() == nil || !conn.TLS().HandshakeComplete {
+		t.Errorf("TLS = %v", conn.TLS())
+	}
+	if conn.URL().String() != "/room/7?as=ann" || conn.Host() != "example.com" || conn.RemoteAddr() != client.LocalAddr().String() {
+		t.Errorf("URL %v, Host %q, RemoteAddr %q", conn.URL(), conn.Host(), conn.RemoteAddr())
+	}
+	if got := conn.Header(); len(got) != 1 || got.Get("Cookie") != "session=1" {
+		t.Errorf("Header = %v", got)
+	}
+}
