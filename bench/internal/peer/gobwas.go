@@ -97,6 +97,10 @@ func (i gobwasInflater) Reset(r io.Reader) {
 	}
 }
 
+// onlyReader hides ReadByte: wsflate v1.5.0 takes a zero byte too many from a
+// source that has it.
+type onlyReader struct{ io.Reader }
+
 type gobwasConn struct {
 	conn   net.Conn
 	in     *bufio.Reader
@@ -107,6 +111,7 @@ type gobwasConn struct {
 	buf    []byte
 	out    bytes.Buffer // a frame to be written, header first
 
+	deflated bytes.Reader // hidden behind onlyReader
 	inflated []byte
 	deflater *wsflate.Writer
 	inflater *wsflate.Reader
@@ -177,7 +182,8 @@ func (c *gobwasConn) Receive() ([]byte, error) {
 	if !h.Rsv1() {
 		return c.buf, nil
 	}
-	c.inflater.Reset(bytes.NewReader(c.buf))
+	c.deflated.Reset(c.buf)
+	c.inflater.Reset(onlyReader{&c.deflated})
 	c.inflated, err = readInto(c.inflater, c.inflated)
 	return c.inflated, err
 }
