@@ -10,9 +10,8 @@ const (
 	// minDirect is the least rest of a payload that Direct lends room for; less
 	// is better read along with what follows it.
 	minDirect = 4 << 10
-	// growStep bounds the memory taken for bytes that were announced but have
-	// not come.
-	growStep = 1 << 20
+	// growStep is the most memory taken for a message of which nothing has come.
+	growStep = 64 << 10
 )
 
 // phase is what a Decoder expects next.
@@ -249,13 +248,14 @@ func (d *Decoder) reserved(first byte, op Opcode) *Error {
 // limit returns an error when the current frame takes its message over the limit.
 func (d *Decoder) limit() *Error {
 	if d.compressed {
-		// A bound for what deflate can make of a message of the greatest size, with
-		// room for a sender that flushes often.
-		if max := d.max + d.max/8 + 64; d.rest > max-int64(len(d.wire)) && max > d.max {
-			return failure(codeTooBig, "compressed message of at least %d bytes: the limit is %d bytes uncompressed", int64(len(d.wire))+d.rest, d.max)
+		// What deflate can make of a message of the greatest size, with room for a
+		// sender that flushes often.
+		bound := d.max
+		if bound < math.MaxInt/2 {
+			bound += d.max/8 + 64
 		}
-		if d.rest > math.MaxInt-int64(len(d.wire)) {
-			return failure(codeTooBig, "compressed message of at least %d bytes: the limit is %d bytes uncompressed", d.rest, d.max)
+		if have := int64(len(d.wire)); d.rest > bound-have {
+			return failure(codeTooBig, "compressed message of at least %d bytes: the limit is %d bytes uncompressed", uint64(have)+uint64(d.rest), d.max)
 		}
 		return nil
 	}
@@ -312,7 +312,7 @@ func (d *Decoder) data(p []byte) (taken int, ev Event, failed *Error) {
 			d.wire = d.wire[:end+len(chunk)]
 			d.key = d.unmask(d.wire[end:], chunk)
 		}
-	case len(chunk) > 0 || d.msg == nil:
+	case len(chunk) > 0:
 		d.reserve(len(chunk))
 		end := len(d.msg)
 		d.msg = d.msg[:end+len(chunk)]
@@ -351,6 +351,9 @@ func (d *Decoder) received() (Event, *Error) {
 		ev, failed := d.finishCompressed(d.wire)
 		d.releaseWire()
 		return ev, failed
+	}
+	if d.msg == nil {
+		d.msg = []byte{}
 	}
 	d.finish()
 	return EventMessage, nil
@@ -532,14 +535,13 @@ func (d *Decoder) Idle() bool {
 }
 
 // Release gives memory that is shared between connections back, at the end of a
-// connection. The decoder must not be used after it, except to Init it again.
+// connection. The Decoder must not be used after it, except to Init it again.
 func (d *Decoder) Release() {
 	d.drop()
 	if d.inflate != nil {
 		d.inflate.release()
 		d.inflate = nil
 	}
-	d.err = failure(codeProtocolError, "the decoder was released")
 }
 
 // reserve makes room for n more bytes of the current message.
@@ -559,17 +561,16 @@ func (d *Decoder) reserveWire(n int) {
 	}
 }
 
-// grown returns b with room for at least n more bytes. It grows b to the end
-// of the current frame, but by no more than growStep or what has come already, and
-// to no more where the end of the message is known.
+// grown returns b with room for at least n more bytes. It takes four times what has come, or all of
+// the current frame where that is at most twice as much again; and no more than the message needs, where that is known.
 func (d *Decoder) grown(b []byte, n int) []byte {
 	end := len(b) + int(d.rest) // limit has seen to it that this does not overflow
-	size := max(len(b)+n, 2*len(b), min(end, len(b)+growStep))
-	if d.fin {
-		if len(b) >= end/4 {
-			size = end
-		}
-		size = min(size, end)
+	size := max(len(b)+n, min(end, max(4*len(b), growStep)))
+	if len(b) > 0 && end <= 2*size {
+		size = max(size, end)
+	}
+	if !d.fin {
+		size = max(size, 2*len(b)) // there may be many small fragments
 	}
 	return append(make([]byte, 0, size), b...)
 }
