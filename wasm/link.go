@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/isosocket/isosocket"
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/chat"
+	"github.com/isosocket/isosocket/ws"
+)
+
+// dialTimeout bounds how long a person looks at "connecting".
+const dialTimeout = 10 * time.Second
+
+// link is the client's way to the server: the one place that connects, again
+// when a connection was lost, and receives. All that happens goes to events.
+// Its methods belong to one goroutine.
+type link struct {
+	url string
+	// stubborn tells whether to try again before there was a first connection.
+	stubborn bool
+	events   *mailbox[linkEvent]
+
+	opens  int                // how many calls of open there were
+	cancel context.CancelFunc // ends what the last one started
+}
+
+// linkEvent is something that happened on the link.
+type linkEvent struct {
+	open int // the number of the call of open
+	kind linkEventKind
+	at   time.Time
+
+	conn    *connection  // of linkUp
+	message chat.Message // of linkMessage
+	err     error        // of linkDown and linkOver: why the connection ended, or could not be opened
+	until   time.Time    // of linkDown: when the next attempt will be made
+}
+
+type linkEventKind uint8
+
+const (
+	linkDialing linkEventKind = iota + 1 // an attempt begins
+	linkUp                               // there is a connection
+	linkMessage                          // the server told something
+	linkDown                             // the connection is gone; another attempt will follow
+	linkOver                             // the connection is gone; no attempt follows
+)
+
+func newLink(url string, stubborn bool) *link {
+	return &link{url: url, stubborn: stubborn, events: newMailbox[linkEvent](), cancel: func() {}}
+}
+
+// open connects and receives, and connects again when that makes sense, until
+// ctx ends, the connection was closed for good, or open is called again. It does
+// not wait. There may not be an open connection.
+func (l *link) open(ctx context.Context) {
+	l.cancel()
+	ctx, l.cancel = context.WithCancel(ctx)
+	l.opens++
+	again := &attempts{open: l.opens, worthwhile: l.stubborn || l.opens > 1, events: l.events}
+	go again.run(ctx, l.url)
+}
+
+// current reports whether e comes from the last call of open.
+func (l *link) current(e linkEvent) bool { return e.open == l.opens }
+
+// attempts is what one call of open started.
+type attempts struct {
+	open       int
+	worthwhile bool // to try again after a failure
+	events     *mailbox[linkEvent]
+	closed     error // how this side's close of the last connection went, nil if it did not close
+}
+
+func (a *attempts) run(ctx context.Context, url string) {
+	for conn, err := range isosocket.Connections(ctx, url, &isosocket.ReconnectOptions{
+		Dial: &isosocket.DialOptions{
+			Subprotocols:     []string{chat.Subprotocol},
+			HandshakeTimeout: dialTimeout,
+		},
+		Retry:     a.retry,
+		OnAttempt: func(isosocket.Attempt) { a.tell(linkEvent{kind: linkDialing}) },
+		OnDown: func(d isosocket.Down) {
+			a.tell(linkEvent{kind: linkDown, err: d.Err, until: time.Now().Add(d.Wait)})
+		},
+	}) {
+		if err != nil {
+			if a.closed != nil {
+				err = a.closed
+			}
+			a.tell(linkEvent{kind: linkOver, err: err})
+			return
+		}
+		a.worthwhile = true
+		a.closed = a.receive(ctx, &connection{Conn: conn, closes: make(chan error, 1)})
+	}
+}
+
+// retry decides whether to connect again.
+func (a *attempts) retry(err error) bool {
+	return a.closed == nil && a.worthwhile && isosocket.DefaultRetry(err)
+}
+
+// receive hands on what comes until nothing comes any more. If this side
+// closed, it returns how that went.
+func (a *attempts) receive(ctx context.Context, conn *connection) error {
+	stop := context.AfterFunc(ctx, func() { conn.close(errors.GoingAway, "") })
+	defer stop()
+	a.tell(linkEvent{kind: linkUp, conn: conn})
+	for {
+		m, err := conn.Receive(context.Background())
+		if err != nil {
+			return conn.closed()
+		}
+		at := time.Now()
+		message, err := chat.DecodeEvent(m.Data)
+		if violation, ok := errors.AsType[*chat.Violation](err); ok {
+			conn.close(violation.Reason, violation.Message)
+			continue // the next Receive tells the end
+		}
+		a.events.push(linkEvent{open: a.open, kind: linkMessage, at: at, message: message})
+	}
+}
+
+func (a *attempts) tell(e linkEvent) {
+	e.open, e.at = a.open, time.Now()
+	a.events.push(e)
+}
+
+// connection is a connection that can be closed without waiting.
+type connection struct {
+	*ws.Conn
+	closing atomic.Bool
+	closes  chan error
+}
+
+// close ends the connection for a reason of this side. It does not wait: the
+// link tells when the server has answered, or has not in time.
+func (c *connection) close(reason errors.CloseReason, message string) {
+	if c.Err() != nil || !c.closing.CompareAndSwap(false, true) {
+		return
+	}
+	go func() {
+		err := c.Close(reason, message)
+		if err == nil {
+			err = c.Err()
+		}
+		c.closes <- err
+	}()
+}
+
+// closed waits until close, if it was called, has done its work, and returns
+// how the connection ended; nil if close was not called.
+func (c *connection) closed() error {
+	if !c.closing.Load() {
+		return nil
+	}
+	return <-c.closes
+}

@@ -1,0 +1,303 @@
+package main
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/chat"
+)
+
+const (
+	maxEntries = 500
+	maxSamples = 60
+)
+
+// state is all that the client knows and a view shows. It belongs to the
+// client's goroutine.
+type state struct {
+	status  status
+	self    chat.Person   // ID 0 before the server has given one
+	people  []chat.Person // the longest there first
+	entries []entry       // the last maxEntries
+	samples []time.Duration
+	changed changes
+
+	added    int            // entries that there ever were
+	own      map[int]string // the names under which this client joined, by ID
+	lastSaid int64          // the Time of the newest text
+}
+
+// changes tells what is new since the last take.
+type changes struct {
+	status, self, people, samples bool
+	entries                       int // how many
+}
+
+// entry is one line of what happened.
+type entry struct {
+	kind entryKind
+	time time.Time
+	from chat.Person // of a text
+	own  bool        // a text of this client's
+	text string
+}
+
+type entryKind uint8
+
+const (
+	said    entryKind = iota + 1 // somebody's text
+	notice                       // something that happened
+	problem                      // something that did not work
+)
+
+// line returns the entry as a line of text.
+func (e entry) line() string {
+	switch e.kind {
+	case said:
+		return chat.Message{Type: chat.Said, Name: e.from.Name, Text: e.text}.Line()
+	case problem:
+		return "! " + e.text
+	}
+	return "* " + e.text
+}
+
+// phase is where a connection's life has got to.
+type phase string
+
+const (
+	connecting phase = "connecting"
+	opened     phase = "open"
+	waiting    phase = "waiting" // lost or refused, and to be tried again
+	closing    phase = "closing"
+	closed     phase = "closed" // by a close frame, of either side
+	lost       phase = "lost"   // without a close frame
+	failed     phase = "failed" // there was none
+)
+
+// live reports whether there is a connection, or soon will be one unless it fails.
+func (p phase) live() bool {
+	return p == connecting || p == opened || p == closing || p == waiting
+}
+
+// status is the state of the connection, in words and code.
+type status struct {
+	phase    phase
+	headline string
+	reason   errors.CloseReason // why it ended, 0 unless it did
+	code     int                // the HTTP status that refused it, 0 unless one did
+	detail   string
+	since    time.Time
+	until    time.Time // of waiting: when the next attempt will be made
+}
+
+// countdown says how long a waiting connection still waits.
+func (s status) countdown(now time.Time) string {
+	seconds := int((s.until.Sub(now) + time.Second - 1) / time.Second)
+	if seconds <= 0 {
+		return "trying again now"
+	}
+	return "trying again in " + strconv.Itoa(seconds) + " s"
+}
+
+// sentence returns the whole status as one line.
+func (s status) sentence() string {
+	line := s.headline
+	if s.reason != 0 {
+		line += ": " + s.reason.String()
+	}
+	if s.detail != "" {
+		line += ": " + s.detail
+	}
+	if s.phase == waiting {
+		line += "; " + s.countdown(s.since)
+	}
+	return line
+}
+
+// ended describes why a connection ended, or never came to be.
+func ended(err error) status {
+	if c, ok := errors.AsType[*errors.ConnectionClosed](err); ok {
+		s := status{phase: closed, headline: "Closed by this side", reason: c.Reason, detail: chat.Printable(c.Message)}
+		switch {
+		case c.Reason == errors.AbnormalClosure:
+			s.phase, s.headline = lost, "Connection lost"
+		case c.Remote:
+			s.headline = "Closed by the server"
+		}
+		if s.detail == "" {
+			s.detail = meaning(c.Reason)
+		}
+		return s
+	}
+	s := status{phase: failed, headline: "Could not connect", detail: strings.TrimPrefix(err.Error(), "websocket: ")}
+	if refused, ok := errors.AsType[*errors.ConnectionError](err); ok {
+		s.code = refused.StatusCode
+		s.detail = "the server cannot be reached"
+		if refused.StatusCode != 0 {
+			s.detail = "the server answered with the HTTP status " + strconv.Itoa(refused.StatusCode)
+		}
+		if refused.Err != nil {
+			s.detail += ": " + chat.Printable(refused.Err.Error())
+		}
+	}
+	return s
+}
+
+// meaning says in a few words what a reason without a message tells.
+func meaning(r errors.CloseReason) string {
+	switch r {
+	case errors.NormalClosure:
+		return "all is done, nothing went wrong"
+	case errors.GoingAway:
+		return "that side shuts down or leaves"
+	case errors.ProtocolError:
+		return "the other side broke the WebSocket protocol"
+	case errors.UnsupportedData:
+		return "that kind of message is not accepted"
+	case errors.NoStatusReceived:
+		return "no reason was given"
+	case errors.AbnormalClosure:
+		return "the link broke without a close frame"
+	case errors.InvalidPayload:
+		return "a message did not fit its kind"
+	case errors.PolicyViolation:
+		return "a rule was broken"
+	case errors.MessageTooBig:
+		return "a message was larger than accepted"
+	case errors.InternalError:
+		return "something unexpected went wrong there"
+	case errors.ServiceRestart:
+		return "the server restarts; come back soon"
+	case errors.TryAgainLater:
+		return "the server is overloaded; come back later"
+	case errors.BadGateway:
+		return "a gateway got no proper answer"
+	}
+	return ""
+}
+
+func newState() *state { return &state{own: map[int]string{}} }
+
+// take returns what changed since the last call.
+func (s *state) take() changes {
+	c := s.changed
+	s.changed = changes{}
+	return c
+}
+
+// fresh returns the last n entries, those that changes counted.
+func (s *state) fresh(n int) []entry { return s.entries[max(0, len(s.entries)-n):] }
+
+func (s *state) setStatus(to status, now time.Time) {
+	to.since = now
+	s.status = to
+	s.changed.status = true
+	kind := notice
+	if to.phase == failed || to.phase == lost || to.phase == waiting {
+		kind = problem
+	}
+	s.add(entry{kind: kind, time: now, text: to.sentence()})
+	if to.phase != opened && to.phase != closing {
+		s.people, s.changed.people = nil, true
+	}
+}
+
+func (s *state) add(e entry) {
+	s.entries = append(s.entries, e)
+	if len(s.entries) > 2*maxEntries {
+		s.entries = slices.Clone(s.entries[len(s.entries)-maxEntries:])
+	}
+	s.added++
+	s.changed.entries = min(s.changed.entries+1, maxEntries)
+}
+
+// apply takes in what the server told at the time now.
+func (s *state) apply(m chat.Message, now time.Time) {
+	tell := func(text string) { s.add(entry{kind: notice, time: now, text: text}) }
+	who := chat.Person{ID: m.ID, Name: m.Name, Platform: m.Platform}
+	at := slices.IndexFunc(s.people, func(p chat.Person) bool { return p.ID == m.ID })
+	switch m.Type {
+	case chat.Welcome:
+		s.self, s.changed.self = who, true
+		s.own[m.ID] = m.Name
+		s.people, s.changed.people = slices.Clone(m.People), true
+		for _, old := range m.History {
+			// What a connection before this one brought is shown already.
+			if old.Type == chat.Said && old.Time > s.lastSaid {
+				s.heard(old, s.own[old.ID] == old.Name)
+			}
+		}
+		tell("You are " + m.Name)
+	case chat.Joined:
+		if at < 0 {
+			s.people, s.changed.people = append(s.people, who), true
+		}
+		tell(strings.TrimPrefix(m.Line(), "* "))
+	case chat.Left:
+		if at >= 0 {
+			s.people, s.changed.people = slices.Delete(s.people, at, at+1), true
+		}
+		tell(strings.TrimPrefix(m.Line(), "* "))
+	case chat.Renamed:
+		if at >= 0 {
+			s.people[at].Name, s.changed.people = m.Name, true
+		}
+		if m.ID == s.self.ID {
+			s.self.Name, s.changed.self = m.Name, true
+			s.own[m.ID] = m.Name
+		}
+		tell(strings.TrimPrefix(m.Line(), "* "))
+	case chat.Said:
+		s.heard(m, m.ID == s.self.ID)
+	case chat.Refused:
+		s.add(entry{kind: problem, time: now, text: m.Text})
+	}
+}
+
+func (s *state) heard(m chat.Message, own bool) {
+	s.lastSaid = max(s.lastSaid, m.Time)
+	s.add(entry{kind: said, time: m.When(), from: chat.Person{ID: m.ID, Name: m.Name}, own: own, text: m.Text})
+}
+
+// sample takes in how long one message took to the server and back.
+func (s *state) sample(d time.Duration) {
+	s.samples = append(s.samples[max(0, len(s.samples)+1-maxSamples):], d)
+	s.changed.samples = true
+}
+
+// roundTrip sums up the samples; ok is false if there are none.
+func (s *state) roundTrip() (r roundTrip, ok bool) {
+	if len(s.samples) == 0 {
+		return r, false
+	}
+	sorted := slices.Sorted(slices.Values(s.samples))
+	return roundTrip{
+		last:   s.samples[len(s.samples)-1],
+		least:  sorted[0],
+		median: sorted[len(sorted)/2],
+		most:   sorted[len(sorted)-1],
+	}, true
+}
+
+type roundTrip struct{ last, least, median, most time.Duration }
+
+func (r roundTrip) String() string {
+	return "round trip " + milliseconds(r.last) + ", median " + milliseconds(r.median) +
+		", " + milliseconds(r.least) + " to " + milliseconds(r.most)
+}
+
+// milliseconds writes d with as many digits as tell something.
+func milliseconds(d time.Duration) string {
+	ms := float64(d) / float64(time.Millisecond)
+	digits := 0
+	switch {
+	case ms < 1:
+		digits = 2
+	case ms < 100:
+		digits = 1
+	}
+	return strconv.FormatFloat(ms, 'f', digits, 64) + " ms"
+}
