@@ -2,6 +2,7 @@ package handshake
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -190,6 +191,9 @@ func (x *exchange) explain(ctx context.Context, response *http.Response, err err
 		}
 	case ctx.Err() != nil:
 		return &interrupted{err: ctx.Err(), cause: context.Cause(ctx), below: err}
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return fmt.Errorf("the server does not answer with TLS: %w", err)
 	}
 	return err
 }

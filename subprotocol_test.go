@@ -1,0 +1,39 @@
+package isosocket
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/isosocket/isosocket/errors"
+)
+
+func TestCheckSubprotocols(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		offered []string
+		want    string // part of the error, "" for none
+	}{
+		{"none", nil, ""},
+		{"tokens", []string{"chat", "v1.chat+json", "!#$%&'*+-.^_`|~09azAZ"}, ""},
+		{"two that differ in case", []string{"chat", "Chat"}, ""},
+		{"an empty one", []string{"chat", ""}, `"" is not a token`},
+		{"a space", []string{"a b"}, `"a b" is not a token`},
+		{"a comma", []string{"a,b"}, `"a,b" is not a token`},
+		{"a separator", []string{"a/b"}, `"a/b" is not a token`},
+		{"a control character", []string{"a\x00"}, `"a\x00" is not a token`},
+		{"beyond ASCII", []string{"schön"}, "is not a token"},
+		{"twice", []string{"a", "b", "a"}, `"a" is given twice`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			err := checkSubprotocols(test.offered)
+			switch {
+			case test.want == "" && err != nil:
+				t.Errorf("checkSubprotocols = %v", err)
+			case test.want != "" && (!errors.Is(err, errors.ErrInvalidSubprotocol) || !errors.Is(err, errors.ErrWebSocket) || !strings.Contains(err.Error(), test.want)):
+				t.Errorf("checkSubprotocols = %v, want an ErrInvalidSubprotocol with %s in it", err, test.want)
+			}
+		})
+	}
+}
