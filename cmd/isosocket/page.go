@@ -1,0 +1,186 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"html/template"
+	"io"
+	"io/fs"
+	"mime"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+)
+
+//go:embed page
+var pageFiles embed.FS
+
+// built is what make build leaves: the wasm client, compressed, and the
+// JavaScript that Go needs to run it. Without make build it is empty.
+//
+//go:embed all:dist
+var built embed.FS
+
+// The names of what make build leaves.
+const (
+	clientName  = "client.wasm"
+	runtimeName = "wasm_exec.js"
+)
+
+// page serves the demo's page and the files that it loads, all from memory.
+type page struct {
+	files map[string]*pageFile // by path
+}
+
+// pageFile is a file with its headers, and its content plain, gzipped or both.
+type pageFile struct {
+	contentType   string
+	etag          string
+	plain, zipped []byte
+}
+
+// newPage returns the page with the client that dist has in its folder "dist".
+func newPage(dist fs.FS) *page {
+	p := &page{files: map[string]*pageFile{}}
+	for _, name := range []string{"page.css", "boot.js", "icon.svg"} {
+		p.add("/"+name, mustRead(pageFiles, "page/"+name), nil)
+	}
+	zipped, errClient := fs.ReadFile(dist, "dist/"+clientName+".gz")
+	exec, errRuntime := fs.ReadFile(dist, "dist/"+runtimeName)
+	if errClient == nil && errRuntime == nil {
+		p.add("/"+clientName, nil, zipped)
+		p.add("/"+runtimeName, exec, nil)
+	}
+	var index bytes.Buffer
+	t := template.Must(template.New("").Parse(string(mustRead(pageFiles, "page/index.html"))))
+	if err := t.Execute(&index, struct{ Built bool }{p.built()}); err != nil {
+		panic("page/index.html: " + err.Error())
+	}
+	p.add("/index.html", index.Bytes(), nil)
+	return p
+}
+
+func mustRead(files fs.FS, name string) []byte {
+	content, err := fs.ReadFile(files, name)
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return content
+}
+
+// add makes a file of content, or of what is in zipped.
+func (p *page) add(name string, plain, zipped []byte) {
+	f := &pageFile{contentType: mime.TypeByExtension(path.Ext(name)), plain: plain, zipped: zipped}
+	// What the system's tables say about it is not always what a browser needs.
+	switch path.Ext(name) {
+	case ".wasm":
+		f.contentType = "application/wasm"
+	case ".js":
+		f.contentType = "text/javascript; charset=utf-8"
+	}
+	if zipped == nil {
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		_, _ = w.Write(plain) // a bytes.Buffer takes everything
+		_ = w.Close()
+		f.zipped = b.Bytes()
+	}
+	sum := sha256.Sum256(f.zipped)
+	// Weak, because it stands for both encodings.
+	f.etag = `W/"` + hex.EncodeToString(sum[:8]) + `"`
+	p.files[name] = f
+}
+
+// built reports whether the page has its client.
+func (p *page) built() bool { return p.files["/"+clientName] != nil }
+
+// contentSecurityPolicy lets the page load from this server alone.
+const contentSecurityPolicy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; " +
+	"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header.Set("X-Content-Type-Options", "nosniff")
+	name := r.URL.Path
+	if name == "/" {
+		name = "/index.html"
+	}
+	f := p.files[name]
+	switch {
+	case f == nil && name == "/"+clientName:
+		http.Error(w, "This server was built without the wasm client; run make build, and start bin/isosocket serve.", http.StatusNotFound)
+		return
+	case f == nil:
+		http.Error(w, "There is nothing here; the page is at /.", http.StatusNotFound)
+		return
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		header.Set("Allow", "GET, HEAD")
+		http.Error(w, "Only GET and HEAD are allowed here.", http.StatusMethodNotAllowed)
+		return
+	}
+	header.Set("Content-Security-Policy", contentSecurityPolicy)
+	header.Set("Referrer-Policy", "no-referrer")
+	// Isolated, a page gets a clock that is fine enough for round trips on loopback.
+	header.Set("Cross-Origin-Opener-Policy", "same-origin")
+	header.Set("Cross-Origin-Embedder-Policy", "require-corp")
+	header.Set("Cache-Control", "no-cache")
+	header.Set("Vary", "Accept-Encoding")
+	header.Set("Content-Type", f.contentType)
+	header.Set("ETag", f.etag)
+	if matches(r.Header.Get("If-None-Match"), f.etag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	f.write(w, r)
+}
+
+func (f *pageFile) write(w http.ResponseWriter, r *http.Request) {
+	content := f.plain
+	switch {
+	case acceptsGzip(r.Header.Get("Accept-Encoding")):
+		w.Header().Set("Content-Encoding", "gzip")
+		content = f.zipped
+	case content == nil:
+		// Rare: a client of this page that knows no gzip.
+		reader, err := gzip.NewReader(bytes.NewReader(f.zipped))
+		if err == nil {
+			content, err = io.ReadAll(reader)
+		}
+		if err != nil {
+			http.Error(w, "The wasm client in this server is damaged; run make build again.", http.StatusInternalServerError)
+			return
+		}
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(content)))
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(content)
+	}
+}
+
+// acceptsGzip reads an Accept-Encoding header (RFC 9110, section 12.5.3).
+func acceptsGzip(header string) bool {
+	for item := range strings.SplitSeq(header, ",") {
+		coding, parameters, _ := strings.Cut(item, ";")
+		if coding = strings.TrimSpace(coding); strings.EqualFold(coding, "gzip") || coding == "*" {
+			q, found := strings.CutPrefix(strings.TrimSpace(parameters), "q=")
+			weight, err := strconv.ParseFloat(q, 64)
+			return !found || err == nil && weight > 0
+		}
+	}
+	return false
+}
+
+// matches reads an If-None-Match header (RFC 9110, section 13.1.2).
+func matches(header, etag string) bool {
+	for item := range strings.SplitSeq(header, ",") {
+		item = strings.TrimPrefix(strings.TrimSpace(item), "W/")
+		if item == strings.TrimPrefix(etag, "W/") || item == "*" {
+			return true
+		}
+	}
+	return false
+}
