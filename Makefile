@@ -56,9 +56,9 @@ test-wasm: chromium ## the packages' tests compiled to WebAssembly, in Chromium
 test-e2e: chromium build ## the demo in Chromium against the native server, and the rest of e2e
 	$(GO) test -count=1 -timeout 30m -skip '^(TestHarness|TestWasm)' ./e2e
 
-parity: chromium ## every row of the parity table, native and browser side by side
+parity: chromium ## every row of the parity table, native and browser side by side; results as JSON in parity/
 	@$(GO) test -list '^TestParity$$' ./e2e | grep -q '^TestParity$$' || { echo "parity: e2e has no TestParity" >&2; exit 1; }
-	@$(GO) test -count=1 -timeout 30m -v -run '^TestParity$$' ./e2e
+	@PARITY_DIR=$(CURDIR)/parity $(GO) test -race -count=1 -timeout 30m -v -run '^TestParity$$' ./e2e
 
 bench: ## measure this library beside its peers, in the module bench
 	cd bench && $(GO) run .

@@ -46,7 +46,24 @@ func parseURL(url string) (string, error) {
 			return "", &urlError{"a % is not followed by two hexadecimal digits"}
 		}
 	}
-	return scheme + ":" + rest, nil
+	return scheme + "://" + host + escape(rest[2+len(host):]), nil
+}
+
+// escape percent-encodes in a path and query what no URL may contain, as
+// browsers do (WHATWG URL, section 1.3).
+func escape(s string) string {
+	const digits = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; c >= 0x80 || c == '"' || c == '<' || c == '>' {
+			b.WriteByte('%')
+			b.WriteByte(digits[c>>4])
+			b.WriteByte(digits[c&15])
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 func checkHost(host string) error {

@@ -27,8 +27,9 @@ type Browser struct {
 // what to do, when there is no Chromium, and with what the browser printed when that does not start.
 //
 // The browser makes no connection of its own to any network, uses no GPU and no QUIC, does not slow down
-// hidden tabs, and runs without its sandbox only when the tests run as root, where it must.
-func Start(tb testing.TB) *Browser {
+// hidden tabs, and runs without its sandbox only when the tests run as root, where it must. More options of chromedp's, such
+// as chromedp.Flag, come last and win.
+func Start(tb testing.TB, more ...chromedp.ExecAllocatorOption) *Browser {
 	tb.Helper()
 	path, err := Find(tb.Context())
 	if err != nil {
@@ -49,6 +50,7 @@ func Start(tb testing.TB) *Browser {
 		chromedp.WindowSize(1280, 800),
 		chromedp.CombinedOutput(output),
 	)
+	options = append(options, more...)
 	// Not tb.Context(): that one ends before the cleanups, and would kill the browser that they close.
 	allocator, free := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(allocator)

@@ -1,0 +1,75 @@
+package wstest
+
+import (
+	"fmt"
+
+	"github.com/isosocket/isosocket/ws"
+)
+
+// What floods a receive buffer: more than any system keeps for us.
+const (
+	floodMessages = 1500
+	floodSize     = 32 << 10
+	floodBuffer   = 1 << 20
+)
+
+func bufferCases() []Case {
+	return []Case{{
+		ID:      "P37",
+		Event:   "a message that fills the receive buffer while the app reads nothing",
+		Outcome: `native: TCP slows the peer down; browser: CC(1008, "receive buffer full", local)`,
+		Why:     "a browser has no flow control on receiving, so that a bound must be an end; TCP has one",
+		Want: []Expectation{
+			differs("D3", "47 MiB come while the app reads nothing", "the peer was slowed down", "the connection ended"),
+			differs("D3", "then Receive until the end", fmt.Sprintf("all %d in order, open", floodMessages),
+				`some in order, CC(1008, "receive buffer full", local)`),
+			same("a flood that fits, received late", `200 in order, then CC(4001, "bye", remote)`),
+		},
+		run: runFlood,
+	}}
+}
+
+func runFlood(r *row) {
+	id := r.newID()
+	conn := r.dial(&Options{ReceiveBuffer: floodBuffer}, "/flood", "id", id, "n", floodMessages, "size", floodSize)
+	const came = "47 MiB come while the app reads nothing"
+	if r.target.Class == Browser {
+		r.waitDone(conn)
+		r.see(came, "the connection ended")
+	} else {
+		switch events := r.eventsUntil(id, "slowed down"); first(events) {
+		case "slowed down":
+			r.see(came, "the peer was slowed down")
+		default:
+			r.see(came, quote(events))
+		}
+	}
+	received, err := r.receiveFlood(conn)
+	switch {
+	case err == nil && r.echoes(conn) == usable:
+		r.see("then Receive until the end", fmt.Sprintf("all %d in order, open", received))
+	case received > 0:
+		r.see("then Receive until the end", "some in order, "+Describe(err))
+	default:
+		r.see("then Receive until the end", "none, "+Describe(err))
+	}
+
+	conn = r.dial(nil, "/burst", "n", 200, "size", 1<<10, "close", 4001, "message", "bye")
+	r.waitDone(conn)
+	n, err := r.receiveNumbered(conn)
+	r.see("a flood that fits, received late", n+", then "+Describe(err))
+}
+
+// receiveFlood receives the whole flood, or up to an error.
+func (r *row) receiveFlood(conn *ws.Conn) (int, error) {
+	for i := range floodMessages {
+		m, err := conn.Receive(r.ctx)
+		if err != nil {
+			return i, err
+		}
+		if want := fmt.Sprintf("%d-", i); len(m.Data) != floodSize || string(m.Data[:len(want)]) != want {
+			return i, fmt.Errorf("%s in place of message %d", DescribeMessage(m), i)
+		}
+	}
+	return floodMessages, nil
+}

@@ -1,0 +1,59 @@
+package wstest
+
+// Case is one row of the specification: an event, and what must come of it.
+type Case struct {
+	// ID is the row's name: P01 to P37, and D01 onwards for what stays different
+	// beside them.
+	ID string
+	// Event says what happens.
+	Event string
+	// Outcome says in words what must come of it.
+	Outcome string
+	// Why names the rule behind the outcome: a section of RFC 6455, a step of
+	// the WHATWG specification, or a promise of this library.
+	Why string
+	// Want lists what must be observed, in order.
+	Want []Expectation
+
+	run func(*row)
+}
+
+// Expectation is one observation that a case must make.
+type Expectation struct {
+	// Key says what is observed.
+	Key string
+	// Native and Browser are the values that targets of these classes must show.
+	Native, Browser string
+	// Difference is the id of the entry of Differences that allows Native and
+	// Browser to differ, "" if they are the same.
+	Difference string
+}
+
+// Value returns what a target of class must show.
+func (e Expectation) Value(class Class) string {
+	if class == Browser {
+		return e.Browser
+	}
+	return e.Native
+}
+
+// same expects value on every target.
+func same(key, value string) Expectation {
+	return Expectation{Key: key, Native: value, Browser: value}
+}
+
+// differs expects different values, as the entry of Differences says.
+func differs(difference, key, native, browser string) Expectation {
+	return Expectation{Key: key, Native: native, Browser: browser, Difference: difference}
+}
+
+// Cases returns every case, in order. The caller owns the slice.
+func Cases() []Case {
+	var all []Case
+	for _, part := range [][]Case{
+		messageCases(), closeCases(), receiveCases(), sendCases(), dialCases(), livenessCases(), bufferCases(), differenceCases(),
+	} {
+		all = append(all, part...)
+	}
+	return all
+}

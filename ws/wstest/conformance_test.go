@@ -1,0 +1,57 @@
+package wstest_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"testing"
+
+	"github.com/isosocket/isosocket"
+	"github.com/isosocket/isosocket/internal/leak"
+	"github.com/isosocket/isosocket/ws"
+	"github.com/isosocket/isosocket/ws/wstest"
+)
+
+// TestConformance holds Dial of this target against every case. The test
+// server's addresses come, as JSON, in WSTEST_SERVER; a native run without it
+// starts its own. WSTEST_TARGET names the target in the results.
+func TestConformance(t *testing.T) {
+	addresses := serverAddresses(t)
+	target := wstest.Target{
+		Name:   name,
+		Class:  class,
+		Server: addresses,
+		Dial: func(ctx context.Context, url string, o *wstest.Options) (*ws.Conn, error) {
+			return isosocket.Dial(ctx, url, &isosocket.DialOptions{
+				Subprotocols:     o.Subprotocols,
+				Header:           o.Header,
+				MaxMessageSize:   o.MaxMessageSize,
+				SendBuffer:       o.SendBuffer,
+				ReceiveBuffer:    o.ReceiveBuffer,
+				HandshakeTimeout: o.HandshakeTimeout,
+				CloseTimeout:     o.CloseTimeout,
+				PingInterval:     o.PingInterval,
+				PingTimeout:      o.PingTimeout,
+				Compression:      o.Compression,
+				Native:           trust(addresses.Certificate),
+			})
+		},
+		Check: checkLeft,
+	}
+	if s := os.Getenv("WSTEST_TARGET"); s != "" {
+		target.Name = s
+	}
+	if s := os.Getenv("WSTEST_SKIP"); s != "" {
+		if err := json.Unmarshal([]byte(s), &target.Skip); err != nil {
+			t.Fatalf("WSTEST_SKIP: %v", err)
+		}
+	}
+	wstest.Run(t, target)
+}
+
+// TestPipe holds the in-memory pipe against the cases that need no network.
+func TestPipe(t *testing.T) {
+	target := wstest.PipeTarget(ws.Pipe)
+	target.Check = func(t testing.TB) { leak.Check(t) }
+	wstest.Run(t, target)
+}

@@ -1,0 +1,202 @@
+package wstest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Difference is something that stays different in a browser, by its nature.
+type Difference struct {
+	// ID is the name by which expectations refer to it.
+	ID string
+	// Subject says what differs; Native and Browser say how.
+	Subject, Native, Browser string
+}
+
+// Differences returns everything that stays different, in order. Each is shown
+// by at least one expectation of Cases, and no other expectation differs. The
+// caller owns the slice.
+func Differences() []Difference {
+	return []Difference{
+		{
+			ID:      "D1",
+			Subject: "A protocol violation of the peer's: bad UTF-8, reserved bits, a bad opcode",
+			Native:  "`ConnectionClosed` with 1007 or 1002, local",
+			Browser: "`ConnectionClosed` with 1006, local, for all of them",
+		},
+		{
+			ID:      "D2",
+			Subject: "Request headers, TLS settings, proxies",
+			Native:  "`DialOptions.Header` and `DialOptions.Native`",
+			Browser: "`Header` makes `Dial` fail with an error that is `errors.ErrUnsupported` and names the field; the fields of `Native` do not compile",
+		},
+		{
+			ID:      "D3",
+			Subject: "Receive flow control",
+			Native:  "reading stops, and TCP slows the peer down",
+			Browser: "messages queue up to `ReceiveBuffer` (16 MiB unless set), then `ConnectionClosed` with 1008, \"receive buffer full\", local",
+		},
+		{
+			ID:      "D4",
+			Subject: "A message over `MaxMessageSize`",
+			Native:  "refused from the frame header, before its bytes are read",
+			Browser: "refused once it has arrived whole: a browser gives a message only then",
+		},
+		{
+			ID:      "D5",
+			Subject: "Protocol pings",
+			Native:  "`PingInterval` and `PingTimeout`: a peer that does not answer is `ConnectionClosed` with 1008, \"Ping/Pong timeout\", local",
+			Browser: "cannot be sent: setting them makes `Dial` fail with an error that is `errors.ErrUnsupported` and names the field",
+		},
+	}
+}
+
+// DifferencesTable returns Differences as a Markdown table, with the cases
+// that show each.
+func DifferencesTable() string {
+	var b strings.Builder
+	b.WriteString("| what | native | browser | shown by |\n| --- | --- | --- | --- |\n")
+	for _, d := range Differences() {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", d.Subject, d.Native, d.Browser, strings.Join(shownBy(d.ID), ", "))
+	}
+	return b.String()
+}
+
+// shownBy returns the ids of the cases that show a difference.
+func shownBy(difference string) []string {
+	var ids []string
+	for _, c := range Cases() {
+		if slices.ContainsFunc(c.Want, func(e Expectation) bool { return e.Difference == difference }) {
+			ids = append(ids, c.ID)
+		}
+	}
+	return ids
+}
+
+// violations are the ways in which /violate breaks the protocol, and the
+// reason that RFC 6455 gives each.
+var violations = []struct {
+	what   string
+	reason int
+}{
+	{"text that is not UTF-8", 1007},
+	{"a rune cut by the end of the message", 1007},
+	{"a reserved bit", 1002},
+	{"an unknown opcode", 1002},
+	{"an unknown control opcode", 1002},
+	{"a masked frame", 1002},
+	{"a fragmented ping", 1002},
+	{"a ping of 126 bytes", 1002},
+	{"a continuation of nothing", 1002},
+	{"a message within a message", 1002},
+	{"a close payload of one byte", 1002},
+	{"a close reason 1006", 1002},
+	{"a close reason 999", 1002},
+	{"a close message that is not UTF-8", 1007},
+}
+
+func differenceCases() []Case {
+	return []Case{
+		{
+			ID:      "D01",
+			Event:   "the peer breaks the protocol",
+			Outcome: "native: CC(1007 or 1002, …, local); browser: CC(1006, …, local)",
+			Why:     "RFC 6455, sections 5 and 8.1; a browser does not tell what the peer did wrong",
+			Want:    wantViolations(),
+			run:     runViolations,
+		},
+		{
+			ID:      "D02",
+			Event:   "Dial with a request header",
+			Outcome: "native: sent; browser: ErrUnsupported, which names the field",
+			Why:     "the WHATWG WebSocket constructor takes no headers; an option is never silently ignored",
+			Want: []Expectation{
+				differs("D2", "Header", "the server saw abc", "ConnectionError{0} that is ErrUnsupported"),
+				differs("D2", "the error names the field", "no error", "Header"),
+			},
+			run: runHeader,
+		},
+		{
+			ID:      "D03",
+			Event:   "the peer stops answering pings (client side)",
+			Outcome: `native: CC(1008, "Ping/Pong timeout", local); browser: ErrUnsupported, which names the field`,
+			Why:     "RFC 6455, section 5.5.2; WHATWG gives a script no way to ping",
+			Want: []Expectation{
+				differs("D5", "a peer that does not answer", `CC(1008, "Ping/Pong timeout", local)`, "ConnectionError{0} that is ErrUnsupported"),
+				differs("D5", "the error names the field", "no error", "PingInterval"),
+				differs("D5", "PingTimeout alone", usable, "ConnectionError{0} that is ErrUnsupported"),
+			},
+			run: runClientPings,
+		},
+	}
+}
+
+func wantViolations() []Expectation {
+	var want []Expectation
+	for _, v := range violations {
+		want = append(want, differs("D1", v.what, fmt.Sprintf("CC(%d, …, local)", v.reason), "CC(1006, …, local)"))
+	}
+	return want
+}
+
+func runViolations(r *row) {
+	got := each(len(violations), func(i int) string {
+		conn, err := r.dialURL(r.url("/violate", "what", violations[i].what), nil)
+		if err != nil {
+			return Describe(err)
+		}
+		return describeReason(r.receiveError(conn))
+	})
+	for i, v := range violations {
+		r.see(v.what, got[i])
+	}
+}
+
+// namedField returns which of the fields an error of Dial names.
+func namedField(err error, fields ...string) string {
+	if err == nil {
+		return "no error"
+	}
+	for _, f := range fields {
+		if strings.Contains(err.Error(), f) {
+			return f
+		}
+	}
+	return fmt.Sprintf("none of %q: %v", fields, err)
+}
+
+func runHeader(r *row) {
+	conn, err := r.dialURL(r.url("/request"), &Options{Header: map[string][]string{"X-Wstest": {"abc"}}})
+	got := Describe(err)
+	if err == nil {
+		m, err := conn.Receive(r.ctx)
+		if err != nil {
+			got = Describe(err)
+		} else if strings.Contains(m.String(), `"X-Wstest":["abc"]`) {
+			got = "the server saw abc"
+		} else {
+			got = "the server did not see it"
+		}
+	}
+	r.see("Header", got)
+	r.see("the error names the field", namedField(err, "Header"))
+}
+
+func runClientPings(r *row) {
+	conn, err := r.dialURL(r.url("/mute"), &Options{PingInterval: 100 * time.Millisecond, PingTimeout: 200 * time.Millisecond})
+	got := Describe(err)
+	if err == nil {
+		got = r.receive(conn)
+	}
+	r.see("a peer that does not answer", got)
+	r.see("the error names the field", namedField(err, "PingInterval"))
+
+	conn, err = r.dialURL(r.url("/echo"), &Options{PingTimeout: time.Second})
+	got = Describe(err)
+	if err == nil {
+		got = r.echoes(conn)
+	}
+	r.see("PingTimeout alone", got)
+}

@@ -1,0 +1,49 @@
+// Package wstest is the conformance suite of this library: one list of cases,
+// run over an in-memory pipe, over TCP, and in a real browser, so that the same
+// event has the same outcome everywhere. It is public, so that a transport, a
+// dialer or a server of your own can be held against the same list.
+//
+// # Cases
+//
+// [Cases] returns the list. A [Case] names an event, says why its outcome is
+// what it is, and lists what must be observed, as data: a key, and the value
+// that a native target and a browser must each show. Almost always both are
+// the same. Where they are not, the [Expectation] names the entry of
+// [Differences] that allows it; that list is what this library documents as
+// different by the browser's nature.
+//
+// # Running it
+//
+// A [Target] tells how to dial, and what to dial: the test server of the
+// package ws/wstest/peer, which speaks raw bytes and shares no code with this
+// library's protocol engine.
+//
+//	func TestConformance(t *testing.T) {
+//		server, err := peer.Start(&peer.Config{})
+//		if err != nil {
+//			t.Fatal(err)
+//		}
+//		defer server.Close()
+//		wstest.Run(t, wstest.Target{
+//			Name:   "mine",
+//			Class:  wstest.Native,
+//			Server: server.Addresses(),
+//			Dial:   dialWithMyTransport, // returns ws.NewConn(myTransport, …)
+//		})
+//	}
+//
+// [Run] runs each case as a subtest with its id as the name, so that -run
+// selects rows, and fails it for every observation that is not the expected
+// one. Cases that need a server of the library's own kind (how it reads close
+// reasons, pings, subprotocols) go to the one that peer.Config.Accept brings:
+// give it your server's, and it is held against the list as well.
+//
+// Rows that cannot run on a target are named, with the reason, in Target.Skip.
+// [PipeTarget] is the suite's own in-memory target.
+//
+// # Comparing runs
+//
+// Each case reports a [Result]. Run writes it into the test's log, from which
+// [ParseResults] reads it back, whatever process or browser the test ran in.
+// [Compare] puts a native and a browser run side by side, a [Row] a case.
+package wstest

@@ -1,0 +1,268 @@
+package wstest
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/ws"
+)
+
+func livenessCases() []Case {
+	return []Case{
+		{
+			ID:      "P32",
+			Event:   "the peer stops answering pings (server side)",
+			Outcome: `CC(1008, "Ping/Pong timeout", local) within interval + timeout`,
+			Why:     "RFC 6455, section 5.5.2: a ping may verify that the peer is still there",
+			Want: []Expectation{
+				same("the library's server", `CC(1008, "Ping/Pong timeout", local)`),
+				same("within interval + timeout", "yes"),
+				same("a client that answers stays connected", usable),
+			},
+			run: runMissedPong,
+		},
+		{
+			ID:      "P33",
+			Event:   "the app neither sends nor receives for longer than the peer's ping timeout",
+			Outcome: "stays open: pings are answered without a Receive",
+			Why:     "RFC 6455, section 5.5.2: an endpoint must answer, whatever the application does",
+			Want: []Expectation{
+				same("the peer saw, without a call of the app's", "pong 0, pong 1, pong 2, pong 3, pong 4, all pongs"),
+				same("then Receive", `text "done"`),
+				same("then", usable),
+				same("messages are waiting while pings come", "pong 0, pong 1, pong 2, all pongs"),
+			},
+			run: runIdleApp,
+		},
+		{
+			ID:      "P34",
+			Event:   "the app only sends; the peer closes",
+			Outcome: "Send soon gives the peer's CC; Done is closed without any call",
+			Why:     "a close that nobody asks about is still an end",
+			Want: []Expectation{
+				same("Send in a loop", `CC(4002, "no more", remote)`),
+				same("Done without any call", `closed, CC(4003, "gone", remote)`),
+				same("Done without any call, connection lost", "closed, CC(1006, …, local)"),
+			},
+			run: runOnlySends,
+		},
+		{
+			ID:      "P35",
+			Event:   "Dial cancelled half-way; connection dropped on the floor",
+			Outcome: "no goroutine, callback or socket left",
+			Why:     "what was opened must be given back on every path",
+			Want: []Expectation{
+				same("Dial cancelled half-way", "ConnectionError{0} that is context.Canceled"),
+				same("the server saw the socket go", "yes"),
+				same("20 in a row", "the same"),
+				same("lost by RST, and never called again", "CC(1006, …, local)"),
+				same("closed by the peer, and never called again", `CC(4001, "bye", remote)`),
+				same("goroutines", "as before"),
+			},
+			run: runDropped,
+		},
+		{
+			ID:      "P36",
+			Event:   "200 connections opened and closed in a row",
+			Outcome: "memory and goroutines return to where they were",
+			Why:     "what was opened must be given back",
+			Want: []Expectation{
+				same("200 times Dial, Send, Receive, Close", "fine"),
+				same("objects left on the heap by the second hundred", "fewer than one a connection"),
+				same("goroutines", "as before"),
+			},
+			run: runInARow,
+		},
+	}
+}
+
+func runMissedPong(r *row) {
+	if !r.target.Server.Library {
+		for _, key := range []string{"the library's server", "within interval + timeout", "a client that answers stays connected"} {
+			r.see(key, notRun+"the server has no library endpoints")
+		}
+		return
+	}
+	const interval, timeout = 300 * time.Millisecond, 400 * time.Millisecond
+	// A browser cannot keep silent, so the test server has a client that does.
+	id := r.newID()
+	answer, err := r.ask("/quiet", "id", id, "interval", interval, "timeout", timeout)
+	if err != nil || answer != "gone quiet" {
+		r.t.Fatalf("/quiet: %s %v", answer, err)
+	}
+	events := r.events(id)
+	r.see("the library's server", first(events))
+	took, err := time.ParseDuration(strings.TrimPrefix(last(events), "after "))
+	r.seeIf("within interval + timeout", err == nil && took <= interval+timeout+slack/4, "yes", "no, %s", last(events))
+
+	conn := r.dial(nil, "/library/idle", "interval", 50*time.Millisecond, "timeout", 10*time.Second)
+	other := r.newID()
+	pinged := r.dial(nil, "/pinger", "id", other, "n", 3) // some time, measured in pings
+	r.eventsUntil(other, "all pongs")
+	_ = pinged
+	got := usable
+	if conn.Err() != nil {
+		got = Describe(conn.Err())
+	} else if err := conn.Send(r.ctx, ws.Text("here")); err != nil {
+		got = Describe(err)
+	}
+	r.see("a client that answers stays connected", got)
+}
+
+func runIdleApp(r *row) {
+	id := r.newID()
+	conn := r.dial(nil, "/pinger", "id", id, "n", 5)
+	r.see("the peer saw, without a call of the app's", quote(r.eventsUntil(id, "all pongs")))
+	r.see("then Receive", r.receive(conn))
+	r.see("then", r.echoes(conn))
+
+	id = r.newID()
+	conn = r.dial(nil, "/pinger", "id", id, "n", 3, "messages", 10)
+	r.see("messages are waiting while pings come", quote(r.eventsUntil(id, "all pongs")))
+	_ = conn
+}
+
+func runOnlySends(r *row) {
+	id := r.newID()
+	conn := r.dial(nil, "/closewhen", "id", id, "code", 4002, "message", "no more")
+	r.tell(id)
+	var err error
+	for err == nil && r.ctx.Err() == nil {
+		err = conn.Send(r.ctx, ws.Text("anybody?"))
+		time.Sleep(time.Millisecond) // a program that has other things to do
+	}
+	r.see("Send in a loop", Describe(err))
+
+	id = r.newID()
+	conn = r.dial(nil, "/closewhen", "id", id, "code", 4003, "message", "gone")
+	r.tell(id)
+	r.waitDone(conn)
+	r.see("Done without any call", "closed, "+Describe(conn.Err()))
+
+	conn = r.dial(nil, "/drop", "how", "fin")
+	r.waitDone(conn)
+	r.see("Done without any call, connection lost", "closed, "+describeReason(conn.Err()))
+}
+
+// settle waits until no more goroutines run than before, or gives up, and says so.
+func settle(before int) string {
+	var now int
+	for range 500 {
+		if now = runtime.NumGoroutine(); now <= before {
+			return "as before"
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return fmt.Sprintf("%d, before %d", now, before)
+}
+
+func runDropped(r *row) {
+	// Once first, for what a target makes once and keeps.
+	r.cancelHalfway()
+	before := runtime.NumGoroutine()
+	got, gone := r.cancelHalfway()
+	r.see("Dial cancelled half-way", got)
+	r.see("the server saw the socket go", gone)
+	again := "the same"
+	for range 20 {
+		if g, s := r.cancelHalfway(); g != got || s != gone {
+			again = g + ", " + s
+		}
+	}
+	r.see("20 in a row", again)
+
+	// The connections below are never called again, not even Close.
+	drop := func(path string, query ...any) *ws.Conn {
+		conn, err := r.target.Dial(r.ctx, r.url(path, query...), &Options{})
+		if err != nil {
+			r.t.Fatalf("Dial %s: %v", path, err)
+		}
+		return conn
+	}
+	conn := drop("/drop", "how", "rst")
+	if err := conn.Send(r.ctx, ws.Text("got them")); err != nil {
+		r.t.Fatalf("Send: %v", err)
+	}
+	r.waitDone(conn)
+	r.see("lost by RST, and never called again", describeReason(conn.Err()))
+	conn = drop("/close", "code", 4001, "message", "bye")
+	r.waitDone(conn)
+	r.see("closed by the peer, and never called again", Describe(conn.Err()))
+	r.see("goroutines", settle(before))
+}
+
+// cancelHalfway cancels a Dial once the server has its request, and reports
+// what Dial returned and whether the server saw the end of the socket.
+func (r *row) cancelHalfway() (dialed, gone string) {
+	id := r.newID()
+	ctx, cancel := context.WithCancel(r.ctx)
+	defer cancel()
+	watched := make(chan error, 1)
+	go func() {
+		_, err := r.ask("/observed", "id", id, "until", "request")
+		cancel()
+		watched <- err
+	}()
+	_, err := r.target.Dial(ctx, r.url("/hang", "id", id), &Options{})
+	if err := <-watched; err != nil {
+		r.t.Fatal(err)
+	}
+	events := r.events(id)
+	return Describe(err), yesNo(slices.Contains(events, "end of stream") || slices.Contains(events, "connection lost"))
+}
+
+func runInARow(r *row) {
+	before := runtime.NumGoroutine()
+	got := "fine"
+	hundred := func() {
+		for i := range 100 {
+			if err := r.openAndClose(); err != nil && got == "fine" {
+				got = fmt.Sprintf("connection %d: %s", i, Describe(err))
+			}
+		}
+	}
+	hundred()
+	settle(before)
+	first := heapObjects()
+	hundred()
+	goroutines := settle(before)
+	left := heapObjects() - first
+	r.see("200 times Dial, Send, Receive, Close", got)
+	r.seeIf("objects left on the heap by the second hundred", left < 100, "fewer than one a connection", "%d", left)
+	r.see("goroutines", goroutines)
+}
+
+func (r *row) openAndClose() error {
+	conn, err := r.target.Dial(r.ctx, r.url("/echo"), &Options{})
+	if err != nil {
+		return err
+	}
+	if err := conn.Send(r.ctx, ws.Text("hello")); err != nil {
+		return err
+	}
+	if _, err := conn.Receive(r.ctx); err != nil {
+		return err
+	}
+	return conn.Close(errors.NormalClosure, "")
+}
+
+// heapObjects counts what is alive, the least of a few counts: finalizers and
+// pools let go of some of it later.
+func heapObjects() int {
+	least := 0
+	for i := range 5 {
+		runtime.GC()
+		time.Sleep(10 * time.Millisecond) // lets finalizers run
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		if objects := int(stats.Mallocs - stats.Frees); i == 0 || objects < least {
+			least = objects
+		}
+	}
+	return least
+}

@@ -1,0 +1,444 @@
+package peer
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"time"
+
+	"github.com/isosocket/isosocket/ws/wstest"
+)
+
+// behaviours are what a peer does after a right handshake, by path.
+var behaviours = map[string]func(*link) error{
+	"/echo":      (*link).echo,
+	"/fragments": (*link).fragments,
+	"/burst":     (*link).burst,
+	"/close":     (*link).closeNow,
+	"/drop":      (*link).drop,
+	"/silent":    (*link).silent,
+	"/stall":     (*link).stall,
+	"/cross":     (*link).cross,
+	"/closewhen": (*link).closeWhen,
+	"/large":     (*link).large,
+	"/trickle":   (*link).trickle,
+	"/announce":  (*link).announce,
+	"/pinger":    (*link).pinger,
+	"/mute":      (*link).mute,
+	"/flood":     (*link).flood,
+	"/violate":   (*link).violate,
+	"/request":   (*link).describeRequest,
+}
+
+// fragments sends a text byte by byte, also in the middle of a rune, and a ping
+// in front of each fragment (RFC 6455, section 5.4).
+func (l *link) fragments() error {
+	text := l.query.Get("text")
+	if len(text) < 2 {
+		return errors.New("text= needs two bytes at least")
+	}
+	var out bytes.Buffer
+	for i := range len(text) {
+		first := byte(opContinuation)
+		if i == 0 {
+			first = opText
+		}
+		if i == len(text)-1 {
+			first |= fin
+		}
+		out.Write(frame(fin|opPing, strconv.AppendInt(nil, int64(i), 10)))
+		out.Write(frame(first, []byte{text[i]}))
+	}
+	// An answer to the last ping answers them all (RFC 6455, section 5.5.3).
+	last := strconv.Itoa(len(text) - 1)
+	if err := l.write(out.Bytes()); err != nil {
+		return err
+	}
+	for {
+		m, err := l.read()
+		if err != nil {
+			return l.sawEnd(err)
+		}
+		if m.op == opPong && string(m.payload) == last {
+			l.saw("pong to the last ping")
+			return l.echo()
+		}
+	}
+}
+
+// numbered is the i-th message of a sequence: its number in decimal, with
+// dashes behind it up to size bytes.
+func numbered(i, size int) []byte {
+	b := strconv.AppendInt(nil, int64(i), 10)
+	for len(b) < size {
+		b = append(b, '-')
+	}
+	return b
+}
+
+// burst sends its messages, and the close behind them, in one write if they
+// are small.
+func (l *link) burst() error {
+	var out bytes.Buffer
+	for i := range l.number("n") {
+		out.Write(frame(fin|opText, numbered(i, l.number("size"))))
+		if out.Len() > 1<<16 {
+			if err := l.write(out.Bytes()); err != nil {
+				return err
+			}
+			out.Reset()
+		}
+	}
+	if l.number("close") == 0 {
+		if err := l.write(out.Bytes()); err != nil {
+			return err
+		}
+		l.saw("sent")
+		return l.echo()
+	}
+	out.Write(frame(fin|opClose, closePayload(l.number("close"), l.query.Get("message"))))
+	if err := l.write(out.Bytes()); err != nil {
+		return err
+	}
+	return l.awaitClose()
+}
+
+func (l *link) closeNow() error { return l.close(l.number("code"), l.query.Get("message")) }
+
+// drop ends the connection without a close frame.
+func (l *link) drop() error {
+	for i := range l.number("n") {
+		if err := l.write(frame(fin|opText, numbered(i, 0))); err != nil {
+			return err
+		}
+	}
+	how := l.query.Get("how")
+	if how != "fin" {
+		// What a reset connection had not delivered yet is lost, so it has to
+		// wait until the messages have arrived.
+		if m, err := l.read(); err != nil || m.op != opText {
+			return l.sawEnd(fmt.Errorf("waiting for a text: %v %v", m, err))
+		}
+	}
+	if l.query.Get("half") != "" {
+		if err := l.write(frame(fin|opText, []byte("a frame that is cut"))[:9]); err != nil {
+			return err
+		}
+	}
+	tcp, ok := l.conn.(*net.TCPConn)
+	if !ok {
+		return errors.New("/drop needs TCP without TLS")
+	}
+	switch how {
+	case "fin":
+		return tcp.CloseWrite()
+	case "rst":
+		if err := tcp.SetLinger(0); err != nil {
+			return err
+		}
+		return tcp.Close()
+	case "killed":
+		return l.kill(tcp)
+	}
+	return fmt.Errorf("how=%q is not fin, rst or killed", how)
+}
+
+// kill hands the socket to a process, gives up its own hold on it, and kills
+// the process: what is left is what the kernel does for a dead server.
+func (l *link) kill(tcp *net.TCPConn) error {
+	file, err := tcp.File()
+	if err != nil {
+		return err
+	}
+	holder := exec.Command("sleep", "60")
+	holder.ExtraFiles = []*os.File{file}
+	err = holder.Start()
+	file.Close()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = holder.Wait() }()
+	tcp.Close()
+	return holder.Process.Kill()
+}
+
+// silent never answers, and ends when the client gives up.
+func (l *link) silent() error {
+	for {
+		m, err := l.read()
+		if err != nil {
+			return l.sawEnd(err)
+		}
+		if m.op == opClose {
+			l.sawClose(m)
+		}
+	}
+}
+
+// stall reads nothing until told. A small receive buffer makes the client's
+// side fill soon.
+func (l *link) stall() error {
+	if tcp, ok := l.conn.(*net.TCPConn); ok {
+		if err := tcp.SetReadBuffer(16 << 10); err != nil {
+			return err
+		}
+	}
+	if err := l.waitTold(); err != nil {
+		return err
+	}
+	return l.echo()
+}
+
+// cross answers the client's close as if both had closed at once.
+func (l *link) cross() error {
+	for {
+		m, err := l.read()
+		if err != nil {
+			return l.sawEnd(err)
+		}
+		if m.op == opClose {
+			l.sawClose(m)
+			return l.write(frame(fin|opClose, closePayload(l.number("code"), l.query.Get("message"))))
+		}
+	}
+}
+
+// closeWhen closes when told and reads on all the while.
+func (l *link) closeWhen() error {
+	closed := make(chan error, 1)
+	go func() {
+		err := l.waitTold()
+		if err == nil {
+			err = l.write(frame(fin|opClose, closePayload(l.number("code"), l.query.Get("message"))))
+		}
+		closed <- err
+	}()
+	err := l.awaitClose()
+	if e := <-closed; e != nil {
+		return e
+	}
+	return err
+}
+
+// large stops in the middle of a message.
+func (l *link) large() error {
+	payload := wstest.Pattern(l.number("size"))
+	half := len(payload) / 2
+	if err := l.write(header(fin|opBinary, len(payload))); err != nil {
+		return err
+	}
+	if err := l.write(payload[:half]); err != nil {
+		return err
+	}
+	l.saw("half sent")
+	if err := l.waitTold(); err != nil {
+		return err
+	}
+	if err := l.write(payload[half:]); err != nil {
+		return err
+	}
+	return l.echo()
+}
+
+// trickle sends slowly, so that a client's waits end at every place of a frame.
+func (l *link) trickle() error {
+	pause := time.NewTicker(time.Millisecond)
+	defer pause.Stop()
+	for i := range l.number("n") {
+		f := frame(fin|opText, numbered(i, 0))
+		cut := 1 + i%(len(f)-1)
+		if err := l.write(f[:cut]); err != nil {
+			return err
+		}
+		if i%4 == 0 { // a pause now and then, in the middle of a frame
+			<-pause.C
+		}
+		if err := l.write(f[cut:]); err != nil {
+			return err
+		}
+	}
+	return l.echo()
+}
+
+// announce sends a header whose payload follows only when the client asks.
+func (l *link) announce() error {
+	size := l.number("size")
+	if err := l.write(header(fin|opBinary, size)); err != nil {
+		return err
+	}
+	for {
+		m, err := l.read()
+		if err != nil {
+			return l.sawEnd(err)
+		}
+		switch m.op {
+		case opText:
+			l.saw("payload sent")
+			if err := l.write(wstest.Pattern(size)); err != nil {
+				return err
+			}
+		case opClose:
+			l.sawClose(m)
+			return l.write(frame(fin|opClose, m.payload))
+		}
+	}
+}
+
+// pinger pings, and takes it ill when an answer is late.
+func (l *link) pinger() error {
+	for i := range l.number("messages") {
+		if err := l.write(frame(fin|opText, numbered(i, 0))); err != nil {
+			return err
+		}
+	}
+	for i := range l.number("n") {
+		payload := []byte(strconv.Itoa(i))
+		if err := l.write(frame(fin|opPing, payload)); err != nil {
+			return err
+		}
+		if err := l.conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			return err
+		}
+		m, err := l.read()
+		if err != nil {
+			return l.sawEnd(err)
+		}
+		if m.op != opPong || !bytes.Equal(m.payload, payload) {
+			l.saw("%#x %q in place of the pong", m.op, m.payload)
+			return errors.New("no pong")
+		}
+		l.saw("pong %s", m.payload)
+	}
+	if err := l.conn.SetReadDeadline(time.Now().Add(behaviourTimeout)); err != nil {
+		return err
+	}
+	l.saw("all pongs")
+	if err := l.write(frame(fin|opText, []byte("done"))); err != nil {
+		return err
+	}
+	return l.echo()
+}
+
+// mute ignores pings.
+func (l *link) mute() error {
+	for {
+		m, err := l.read()
+		if err != nil {
+			return l.sawEnd(err)
+		}
+		switch m.op {
+		case opPing:
+			l.saw("ping")
+		case opClose:
+			l.sawClose(m)
+			return l.write(frame(fin|opClose, m.payload))
+		}
+	}
+}
+
+// flood sends more than fits into any buffer on the way and records whether it
+// was slowed down.
+func (l *link) flood() error {
+	size := l.number("size")
+	slowed := false
+	for i := range l.number("n") {
+		f := frame(fin|opText, numbered(i, size))
+		for len(f) > 0 {
+			// Not yet slowed down, it must be able to tell; afterwards it waits.
+			patience := behaviourTimeout
+			if !slowed {
+				patience = time.Second
+			}
+			if err := l.conn.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+				return err
+			}
+			n, err := l.conn.Write(f)
+			f = f[n:]
+			if err == nil {
+				continue
+			}
+			if slowed || !errors.Is(err, os.ErrDeadlineExceeded) {
+				return l.sawEnd(err)
+			}
+			slowed = true
+			l.saw("slowed down")
+		}
+	}
+	l.saw("all sent")
+	return l.echo()
+}
+
+// violate breaks the protocol in the way that what= names.
+func (l *link) violate() error {
+	var out []byte
+	switch what := l.query.Get("what"); what {
+	case "text that is not UTF-8":
+		out = frame(fin|opText, []byte("caf\xe9!"))
+	case "a rune cut by the end of the message":
+		out = append(frame(opText, []byte("caf\xc3")), frame(fin|opContinuation, nil)...)
+	case "a reserved bit":
+		out = frame(fin|rsv1|opText, []byte("x"))
+	case "an unknown opcode":
+		out = frame(fin|0x3, []byte("x"))
+	case "an unknown control opcode":
+		out = frame(fin|0xB, []byte("x"))
+	case "a masked frame":
+		out = maskedFrame(fin|opText, []byte("x"))
+	case "a fragmented ping":
+		out = frame(opPing, []byte("x"))
+	case "a ping of 126 bytes":
+		out = frame(fin|opPing, make([]byte, 126))
+	case "a continuation of nothing":
+		out = frame(fin|opContinuation, []byte("x"))
+	case "a message within a message":
+		out = append(frame(opText, []byte("x")), frame(fin|opText, []byte("y"))...)
+	case "a close payload of one byte":
+		out = frame(fin|opClose, []byte{3})
+	case "a close reason 1006":
+		out = frame(fin|opClose, closePayload(1006, ""))
+	case "a close reason 999":
+		out = frame(fin|opClose, closePayload(999, ""))
+	case "a close message that is not UTF-8":
+		out = frame(fin|opClose, closePayload(1000, "caf\xe9"))
+	default:
+		return fmt.Errorf("what=%q is no violation", what)
+	}
+	if err := l.write(out); err != nil {
+		return err
+	}
+	return l.awaitClose()
+}
+
+// Request is what /request sends.
+type Request struct {
+	URI    string              // of the request line
+	Host   string              // the Host header
+	Header map[string][]string // all others
+}
+
+func (l *link) describeRequest() error {
+	text, err := json.Marshal(Request{l.request.RequestURI, l.request.Host, l.request.Header})
+	if err != nil {
+		return err
+	}
+	if err := l.write(frame(fin|opText, text)); err != nil {
+		return err
+	}
+	return l.echo()
+}
+
+// hang reads until the client gives up the handshake.
+func (l *link) hang() error {
+	l.saw("request")
+	_, err := io.Copy(io.Discard, l.reader)
+	if err == nil {
+		err = io.EOF
+	}
+	return l.sawEnd(err)
+}

@@ -1,0 +1,49 @@
+// Package peer is the test server of the conformance suite: one endpoint for
+// each behaviour of a peer, good or bad, that the cases of ws/wstest need.
+//
+// It speaks the protocol by hand: its handshake, its frames and its mistakes
+// are written here, byte by byte, and it shares no code with the engine under
+// test, so that no case depends on this library testing itself. The exceptions
+// are the endpoints below /library/, which are there to show how a server of
+// the library's own kind behaves: they run on whatever server Config.Accept
+// brings.
+//
+// # Endpoints
+//
+// Every endpoint takes the name of its connection as the query parameter id.
+// What the behaviour saw is kept under it: GET as a WebSocket /observed?id=…
+// answers, once the behaviour is over, or with &until=… as soon as it has seen
+// that, with a JSON list of strings; with &now=1 at once. A behaviour that waits
+// to be told goes on after /tell?id=….
+//
+//	/echo                echoes every message; records each message
+//	/fragments           text= in one-byte fragments with pings between, then echoes
+//	/burst               n= messages of size= bytes, then close= with message=, or echoes
+//	/close               closes with code= (1005: no status) and message=
+//	/drop                n= messages, then, as how= says, FIN, RST or a killed process
+//	/silent              reads everything, answers nothing, not even a close
+//	/stall               reads nothing until told
+//	/cross               answers a close with its own code= and message=
+//	/closewhen           reads until told, then closes with code= and message=
+//	/large               half a message of size= bytes, the rest when told, then echoes
+//	/trickle             n= messages, each in two halves a moment apart
+//	/announce            the header of a message of size= bytes; the payload when asked
+//	/pinger              n= pings, each answered within ten seconds, then "done"
+//	/mute                answers closes but no pings
+//	/flood               n= messages of size= bytes as fast as they go, then echoes
+//	/violate             what= names a violation of the protocol
+//	/request             sends what the handshake request asked for, as JSON
+//	/status              refuses the handshake with code=
+//	/redirect            answers code= with a Location to=
+//	/handshake           an answer that accept=, protocol= or extension= makes wrong
+//	/hang                never answers the handshake
+//	/quiet               has a client of its own go silent on /library/idle?id=…
+//	/library/echo        echoes, with compress=1 over permessage-deflate
+//	/library/end         receives until the end, and records it
+//	/library/send        sends a message of size= bytes, receives until the end, and records it
+//	/library/cross       closes with code= as soon as it receives anything, and records its end
+//	/library/idle        pings every interval=, waiting timeout=; records the end and how long it took
+//	/library/subprotocol accepts accept=, or if choose= is set, chooses that
+//
+// The server is for tests: it checks no origin and listens on loopback only.
+package peer

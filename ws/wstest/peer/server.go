@@ -1,0 +1,292 @@
+package peer
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/isosocket/isosocket/ws/wstest"
+)
+
+// Config tells how to start a Server. Nil has every default.
+type Config struct {
+	// Accept performs the handshake of the endpoints below /library/ with the
+	// server library under test. Nil: there are no such endpoints.
+	Accept func(w http.ResponseWriter, r *http.Request, a Acceptance) (Conn, error)
+
+	// Log, if not nil, is told about behaviours that ended with an error, which
+	// many do when all is well.
+	Log *log.Logger
+}
+
+// Server is the running test server.
+type Server struct {
+	config    Config
+	addresses wstest.Addresses
+	records   records
+	servers   []*http.Server
+	ctx       context.Context
+	cancel    context.CancelFunc
+	links     sync.WaitGroup
+
+	mu    sync.Mutex
+	conns map[net.Conn]bool // hijacked ones, which http.Server does not close
+}
+
+// Start starts a Server on ports of loopback that are free.
+func Start(config *Config) (*Server, error) {
+	s := &Server{records: records{byID: make(map[string]*record)}, conns: make(map[net.Conn]bool)}
+	if config != nil {
+		s.config = *config
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	if err := s.listen(); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("peer: %w", err)
+	}
+	return s, nil
+}
+
+func (s *Server) listen() error {
+	trusted, text, err := certificate()
+	if err != nil {
+		return err
+	}
+	untrusted, _, err := certificate()
+	if err != nil {
+		return err
+	}
+	a := &s.addresses
+	a.Certificate = text
+	a.Library = s.config.Accept != nil
+	for _, l := range []struct {
+		url, scheme, address string
+		to                   *string
+		certificate          *tls.Certificate
+	}{
+		{"URL", "ws", "127.0.0.1:0", &a.URL, nil},
+		{"Control", "ws", "127.0.0.1:0", &a.Control, nil},
+		{"IPv6", "ws", "[::1]:0", &a.IPv6, nil},
+		{"TLS", "wss", "127.0.0.1:0", &a.TLS, trusted},
+		{"Untrusted", "wss", "127.0.0.1:0", &a.Untrusted, untrusted},
+	} {
+		listener, err := net.Listen("tcp", l.address)
+		if err != nil {
+			if l.to == &a.IPv6 {
+				continue // not every machine has it; the suite says so
+			}
+			return fmt.Errorf("listening for %s: %w", l.url, err)
+		}
+		*l.to = l.scheme + "://" + listener.Addr().String()
+		if l.certificate != nil {
+			listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{*l.certificate}})
+		}
+		server := &http.Server{Handler: s, ErrorLog: log.New(io.Discard, "", 0)}
+		s.servers = append(s.servers, server)
+		s.links.Go(func() { _ = server.Serve(listener) })
+	}
+	// A port that was free a moment ago refuses connections.
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	a.Refused = "ws://" + listener.Addr().String()
+	return listener.Close()
+}
+
+// certificate makes a self-signed certificate for loopback.
+func certificate() (*tls.Certificate, string, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, "", err
+	}
+	template := &x509.Certificate{
+		SerialNumber:          big.NewInt(time.Now().UnixNano()),
+		Subject:               pkix.Name{CommonName: "wstest peer"},
+		NotBefore:             time.Now().Add(-time.Hour),
+		NotAfter:              time.Now().Add(24 * time.Hour),
+		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		BasicConstraintsValid: true,
+		IsCA:                  true,
+		DNSNames:              []string{"localhost"},
+		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return nil, "", err
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, string(text), nil
+}
+
+// Addresses returns where the server listens.
+func (s *Server) Addresses() wstest.Addresses { return s.addresses }
+
+// Close ends the server and everything that it has open.
+func (s *Server) Close() {
+	s.cancel()
+	for _, server := range s.servers {
+		_ = server.Close()
+	}
+	s.mu.Lock()
+	for conn := range s.conns {
+		_ = conn.Close()
+	}
+	s.mu.Unlock()
+	s.links.Wait()
+}
+
+// ServeHTTP serves all endpoints.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	record := s.records.of(r.URL.Query().Get("id"))
+	path := r.URL.Path
+	if path == "/" || strings.HasPrefix(path, "/request/") {
+		path = "/request"
+	}
+	if serve, ok := behaviours[path]; ok {
+		s.behave(w, r, record, true, serve)
+		return
+	}
+	if serve, ok := libraryEndpoints[r.URL.Path]; ok && s.config.Accept != nil {
+		s.serveLibrary(w, r, record, serve)
+		return
+	}
+	switch r.URL.Path {
+	case "/observed", "/tell", "/quiet":
+		// What happens on a control connection is nothing that its subject saw.
+		s.behave(w, r, s.records.of(""), true, func(l *link) error { return s.control(l, record) })
+	case "/hang":
+		s.behave(w, r, record, false, (*link).hang)
+	case "/handshake":
+		s.behave(w, r, record, false, (*link).wrongHandshake)
+	case "/status":
+		s.refuse(w, r, record)
+	case "/redirect":
+		record.add("request")
+		allowOrigin(w, r)
+		w.Header().Set("Location", r.URL.Query().Get("to"))
+		s.refuse(w, r, record)
+	default:
+		http.Error(w, fmt.Sprintf("no behaviour is called %q", r.URL.Path), http.StatusNotFound)
+	}
+}
+
+// refuse answers the handshake with the status of code=.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, record *record) {
+	code, err := strconv.Atoi(r.URL.Query().Get("code"))
+	if err != nil || code < 200 || code > 599 {
+		code = http.StatusBadRequest
+	}
+	allowOrigin(w, r)
+	http.Error(w, http.StatusText(code), code)
+}
+
+// behave hijacks the connection for a behaviour.
+func (s *Server) behave(w http.ResponseWriter, r *http.Request, record *record, handshake bool, serve func(*link) error) {
+	if !isHandshake(w, r) {
+		return
+	}
+	conn, reader, err := hijack(w)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	s.mu.Lock()
+	s.conns[conn] = true
+	s.mu.Unlock()
+	s.links.Add(1)
+	defer s.links.Done()
+	defer func() {
+		s.mu.Lock()
+		delete(s.conns, conn)
+		s.mu.Unlock()
+	}()
+	l := &link{ctx: s.ctx, request: r, query: r.URL.Query(), conn: conn, reader: reader, record: record}
+	if handshake {
+		err = rightAnswer(r).write(conn)
+	}
+	if err == nil {
+		err = serve(l)
+	}
+	if err != nil && s.config.Log != nil {
+		s.config.Log.Printf("%s: %v", r.URL, err)
+	}
+	l.finish()
+	record.end()
+}
+
+// wrongHandshake answers as the query says.
+func (l *link) wrongHandshake() error {
+	a := rightAnswer(l.request)
+	if accept := l.query.Get("accept"); accept != "" {
+		a.accept = accept
+	}
+	if l.query.Has("protocol") {
+		a.protocol = l.query.Get("protocol")
+	}
+	a.extension = l.query.Get("extension")
+	if err := a.write(l.conn); err != nil {
+		return err
+	}
+	return l.echo()
+}
+
+// observedTimeout bounds the wait for a behaviour's end.
+const observedTimeout = 30 * time.Second
+
+// control answers a question about the connection of record with one text.
+func (s *Server) control(l *link, record *record) error {
+	id := l.query.Get("id")
+	var answer []byte
+	switch l.request.URL.Path {
+	case "/tell":
+		select {
+		case record.told <- struct{}{}:
+		default:
+		}
+		answer = []byte("told")
+	case "/quiet":
+		answer = []byte("gone quiet")
+		if err := s.goQuiet(l); err != nil {
+			answer = []byte(err.Error())
+		}
+	case "/observed":
+		ctx, cancel := context.WithTimeout(l.ctx, observedTimeout)
+		defer cancel()
+		if l.query.Has("now") {
+			cancel()
+		}
+		events := record.wait(ctx, l.query.Get("until"))
+		if events == nil {
+			events = []string{}
+		}
+		if l.query.Get("until") == "" {
+			s.records.forget(id)
+		}
+		var err error
+		if answer, err = json.Marshal(events); err != nil {
+			return err
+		}
+	}
+	if err := l.write(frame(fin|opText, answer)); err != nil {
+		return err
+	}
+	return l.serve(func(received) error { return nil })
+}

@@ -1,0 +1,88 @@
+package wstest
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Observation is what a case saw under a key.
+type Observation struct {
+	Key   string
+	Value string
+}
+
+// notRun begins the value of an observation that could not be made; the reason
+// follows.
+const notRun = "not run: "
+
+// Result is what one case came to on one target.
+type Result struct {
+	ID           string
+	Target       string
+	Class        Class
+	Observations []Observation
+	// Skipped is the reason why the case did not run, "" if it did.
+	Skipped string `json:",omitempty"`
+	// Failed tells that the test of the case failed, for an observation or
+	// otherwise.
+	Failed bool `json:",omitempty"`
+}
+
+// Mistakes compares r with what c expects of its class, and returns a sentence
+// for each observation that is missing, too many, or not the expected one.
+func (r Result) Mistakes(c Case) []string {
+	var mistakes []string
+	for i, want := range c.Want {
+		value := want.Value(r.Class)
+		switch {
+		case i >= len(r.Observations):
+			mistakes = append(mistakes, fmt.Sprintf("%s: nothing observed, want %s", want.Key, value))
+		case r.Observations[i].Key != want.Key:
+			return append(mistakes, fmt.Sprintf("observed %q in place of %q", r.Observations[i].Key, want.Key))
+		case r.Observations[i].Value != value && !strings.HasPrefix(r.Observations[i].Value, notRun):
+			mistakes = append(mistakes, fmt.Sprintf("%s: observed %s, want %s", want.Key, r.Observations[i].Value, value))
+		}
+	}
+	for _, extra := range r.Observations[min(len(c.Want), len(r.Observations)):] {
+		mistakes = append(mistakes, fmt.Sprintf("%s: observed %s, expected nothing", extra.Key, extra.Value))
+	}
+	return mistakes
+}
+
+// marker stands before a result in a test's log.
+const marker = "wstest-result: "
+
+// String returns r as the line that Run writes into a test's log.
+func (r Result) String() string {
+	text, err := json.Marshal(r)
+	if err != nil { // strings and slices of them always encode
+		panic(err)
+	}
+	return marker + string(text)
+}
+
+// ParseResults returns the results in log, the output of go test -v, in order.
+// Lines without one are ignored.
+func ParseResults(log io.Reader) ([]Result, error) {
+	var results []Result
+	lines := bufio.NewReader(log)
+	for {
+		line, err := lines.ReadString('\n')
+		if _, text, ok := strings.Cut(line, marker); ok {
+			var r Result
+			if err := json.Unmarshal([]byte(strings.TrimSpace(text)), &r); err != nil {
+				return results, fmt.Errorf("wstest: a result cannot be read: %w: %.200s", err, text)
+			}
+			results = append(results, r)
+		}
+		if err == io.EOF {
+			return results, nil
+		}
+		if err != nil {
+			return results, fmt.Errorf("wstest: reading results: %w", err)
+		}
+	}
+}
