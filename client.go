@@ -1,0 +1,611 @@
+package isosocket
+
+import (
+	"context"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/ws"
+)
+
+// ClientOptions are what [NewClient] can be told. A nil pointer and the zero
+// value mean every default.
+//
+// The functions are called on the Client's own goroutine, but for OnLost,
+// which may be called from several at the same time. While one of them runs,
+// the Client does nothing else, so they should not take long, and must not
+// wait for what the Client would have to do.
+type ClientOptions struct {
+	// Reconnect says how to connect, and when again. nil means every default.
+	Reconnect *ReconnectOptions
+
+	// OnConnect, if not nil, is called with every new connection before anything
+	// else is sent or received on it: to authenticate, to subscribe, to resync.
+	// ctx ends with the Client, and with HandshakeTimeout.
+	//
+	// When it returns an error the connection is closed and ReconnectOptions.Retry
+	// decides by that error, which is an end for [DefaultRetry] unless the
+	// connection itself had ended, or the time was over.
+	OnConnect func(ctx context.Context, conn *ws.Conn) error
+
+	// Outbox, if not nil, queues messages while there is no connection, and
+	// behind those that still wait. nil means that Send waits.
+	Outbox *Outbox
+
+	// OnLost, if not nil, is called with each message that Send accepted, with a
+	// nil error, and that did not arrive, or may not have; the data is its own.
+	// err is [errors.ErrNotSent] for a message that the outbox dropped, or that
+	// was still in it when the Client ended, and [errors.ErrUnconfirmed] for one
+	// that was sent on a connection that ended before the peer confirmed it.
+	//
+	// What was confirmed is known where DialOptions.Heartbeat is set and answered
+	// by the peer. The Client then keeps a copy of what is unconfirmed, asks for
+	// confirmation at least once a second, and Send waits while more than
+	// DialOptions.SendBuffer is. Without a Heartbeat, messages are not followed
+	// once a connection has taken them.
+	OnLost func(m ws.Message, err error)
+}
+
+// Client is one handle on connections that follow each other: it keeps
+// connected as [Connections] does, and sends and receives on the connection
+// that there is. All methods may be called from many goroutines at the same time.
+//
+// Messages are sent at most once, and in their order: a message that was under
+// way when its connection broke is not sent again, because the peer may have
+// it. OnLost tells which those are. What the peer sent while there was no
+// connection is the application's to ask for, in OnConnect.
+type Client struct {
+	redialer  *redialer
+	onConnect func(context.Context, *ws.Conn) error
+	onLost    func(ws.Message, error)
+	outbox    *Outbox
+	ctx       context.Context
+	cancel    context.CancelFunc
+	changes   chan State
+	done      chan struct{}
+
+	config     ws.Config // of every connection
+	inbox      ws.Inbox
+	inboxLimit int
+	room       chan struct{} // holds one note that something was received
+
+	mu       sync.Mutex
+	changed  chan struct{} // closed when anything below changed that somebody may wait for
+	state    State
+	conn     *ws.Conn                 // open, or OnConnect has it
+	link     *link                    // what messages are sent on, nil while there is none
+	waiting  queue                    // the outbox
+	draining bool                     // the oldest of waiting is being sent
+	failed   error                    // OnConnect's error, until it is told
+	closing  *errors.ConnectionClosed // what Close was told
+	err      error                    // why there will be no more connections
+}
+
+// NewClient returns a Client that connects to url at once, and again whenever
+// the connection is lost, until ctx ends, Close is called, or trying again
+// makes no sense.
+//
+// It does not fail: options that cannot be used are found in Err and State of
+// a Client that is Closed.
+func NewClient(ctx context.Context, url string, opts *ClientOptions) *Client {
+	var o ClientOptions
+	if opts != nil {
+		o = *opts
+	}
+	return newClient(ctx, newRedialer(url, o.Reconnect), o)
+}
+
+func newClient(ctx context.Context, r *redialer, o ClientOptions) *Client {
+	c := &Client{
+		redialer:   r,
+		onConnect:  o.OnConnect,
+		onLost:     o.OnLost,
+		changes:    make(chan State, 1),
+		changed:    make(chan struct{}),
+		done:       make(chan struct{}),
+		room:       make(chan struct{}, 1),
+		inboxLimit: 256 << 10,
+	}
+	c.ctx, c.cancel = context.WithCancel(ctx)
+	var err error
+	r.ReconnectOptions, err = r.withDefaults()
+	c.config = r.Dial.config("").WithDefaults()
+	if o.Outbox != nil && err == nil {
+		var outbox Outbox
+		outbox, err = o.Outbox.withDefaults()
+		c.outbox = &outbox
+	}
+	if err != nil {
+		c.finish(err)
+		return c
+	}
+	if c.config.ReceiveBuffer > 0 {
+		c.inboxLimit = c.config.ReceiveBuffer
+	}
+	c.listen()
+	c.state = State{Phase: Connecting, Attempts: 1}
+	go c.run()
+	return c
+}
+
+// Send sends m on the connection that there is, as [ws.Conn.Send] does: above
+// the high-water mark it waits for room. Without a connection it waits for the
+// next, or, if there is an Outbox, queues m and returns.
+// The data is the caller's again when Send returns.
+//
+// A nil error means that m was accepted: sent once, or reported to OnLost. Any
+// other means that it was not, and will not be sent; if it is a
+// [*errors.ConnectionClosed] and the Client is not Closed, the connection
+// broke meanwhile and the peer may have it all the same. When ctx ends first the
+// error is ctx.Err(). With an Outbox that is full it is [errors.ErrOutboxFull].
+// Messages that could never be sent are refused as by [ws.Message.Check].
+func (c *Client) Send(ctx context.Context, m ws.Message) error {
+	if err := m.Check(c.config.MaxMessageSize); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	for {
+		switch l := c.link; {
+		case c.isOver():
+			c.mu.Unlock()
+			return c.Err()
+		case ctx.Err() != nil:
+			c.mu.Unlock()
+			return c.explain(ctx, "send")
+		case l.usable() && len(c.waiting.messages) == 0 && !c.draining:
+			c.mu.Unlock()
+			return c.sendOn(ctx, l, m)
+		case c.outbox != nil:
+			dropped, err := c.waiting.add(c.outbox, clone(m))
+			if err == nil {
+				c.wake()
+			}
+			c.mu.Unlock()
+			c.lose(dropped, errors.ErrNotSent, errors.ErrOutboxFull)
+			return err
+		}
+		changed := c.changed
+		c.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+		c.mu.Lock()
+	}
+}
+
+func (c *Client) sendOn(ctx context.Context, l *link, m ws.Message) error {
+	if err := l.conn.Send(ctx, m); err != nil || !l.tracked {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l.over {
+		return &lossError{errors.ErrUnconfirmed, l.conn.Err()}
+	}
+	l.track(clone(m))
+	return nil
+}
+
+func clone(m ws.Message) ws.Message {
+	m.Data = append([]byte(nil), m.Data...)
+	return m
+}
+
+// Receive waits for the next message of whatever connection brings it. The
+// caller owns its data.
+//
+// When ctx ends first the error is ctx.Err(). When there will be no more
+// connections and all that arrived was received it is Err; after Close, at once.
+// While nobody receives, the Client reads no more than DialOptions.ReceiveBuffer
+// ahead, 256 KiB unless that is set, and does not reconnect before all that the
+// last connection brought was received.
+func (c *Client) Receive(ctx context.Context) (ws.Message, error) {
+	m, err := c.inbox.Receive(ctx)
+	switch {
+	case err == nil:
+		wish(c.room)
+		return m, nil
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return ws.Message{}, c.explain(ctx, "receive")
+	}
+	return ws.Message{}, c.Err()
+}
+
+// Messages returns an iterator over what Receive returns. It ends behind the
+// first error, which it yields.
+func (c *Client) Messages(ctx context.Context) iter.Seq2[ws.Message, error] {
+	return func(yield func(ws.Message, error) bool) {
+		for {
+			m, err := c.Receive(ctx)
+			if !yield(m, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Flush waits until nothing that Send accepted is still on its way as far as
+// this side can know: the outbox is empty, and all was confirmed, or, where that is
+// not followed (see OnLost), has left this process. When ctx ends first the
+// error is ctx.Err(). It is nil if a message was lost: OnLost has told.
+func (c *Client) Flush(ctx context.Context) error {
+	for {
+		c.mu.Lock()
+		changed, l := c.changed, c.link
+		switch {
+		case c.isOver():
+			c.mu.Unlock()
+			return c.Err()
+		case len(c.waiting.messages) > 0 || c.draining:
+		case l == nil:
+			c.mu.Unlock()
+			return nil
+		case !l.tracked:
+			c.mu.Unlock()
+			if err := l.conn.Flush(ctx); ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+				return err
+			}
+			return nil
+		case len(l.unconfirmed.messages) == 0:
+			c.mu.Unlock()
+			return nil
+		default:
+			wish(l.asking)
+			wish(l.urgent)
+		}
+		c.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return c.explain(ctx, "flush")
+		}
+	}
+}
+
+// Close ends the connection that there is, as [ws.Conn.Close] does, and all
+// attempts at another. Messages that were not received are dropped; those
+// in the outbox are reported to OnLost: call Flush before Close to have them
+// sent. Close returns when the connection is closed, and Done tells when all is
+// over. A second Close changes nothing.
+func (c *Client) Close(reason errors.CloseReason, message string) error {
+	if err := ws.CheckCloseReason(reason); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	conn := c.conn
+	if c.closing == nil && c.err == nil {
+		c.closing = &errors.ConnectionClosed{Reason: reason, Message: message}
+		c.wake()
+	}
+	c.mu.Unlock()
+	var err error
+	if conn != nil {
+		err = conn.Close(reason, message)
+	}
+	c.cancel()
+	return err
+}
+
+// State returns what the Client is doing.
+func (c *Client) State() State {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state
+}
+
+// Changes returns a channel, always the same one, on which each new State is
+// sent, the first one included; it is closed behind the last, which is Closed.
+// A reader that is slow misses states that were followed by others, never the
+// latest.
+func (c *Client) Changes() <-chan State { return c.changes }
+
+// Latency is that of the connection that there is, see [ws.Conn.Latency]; 0 if
+// there is none.
+func (c *Client) Latency() time.Duration {
+	c.mu.Lock()
+	l := c.link
+	c.mu.Unlock()
+	if l == nil {
+		return 0
+	}
+	return l.conn.Latency()
+}
+
+// Done returns a channel that is closed when the Client has ended: it is Closed,
+// nothing of it runs any more, and every loss has been reported.
+func (c *Client) Done() <-chan struct{} { return c.done }
+
+// Err returns nil as long as there may be a connection, and then why there will
+// be none: what Close was told, as a [*errors.ConnectionClosed]; one with
+// [errors.GoingAway] that is also ctx.Err(), if ctx ended; or the error after
+// which trying again makes no sense.
+func (c *Client) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing != nil {
+		return c.closing
+	}
+	return c.err
+}
+
+// isOver reports whether there is an Err, with mu held.
+func (c *Client) isOver() bool { return c.closing != nil || c.err != nil }
+
+// wake has everybody who waits for a change look again, with mu held.
+func (c *Client) wake() {
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// lose reports messages, without mu held.
+func (c *Client) lose(messages []ws.Message, what, cause error) {
+	if c.onLost == nil {
+		return
+	}
+	for _, m := range messages {
+		c.onLost(m, &lossError{what, cause})
+	}
+}
+
+// setState publishes s.
+func (c *Client) setState(s State) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.state = s
+	for {
+		select {
+		case c.changes <- s:
+			return
+		default:
+		}
+		select {
+		case <-c.changes:
+		default:
+		}
+	}
+}
+
+// listen puts the Client between the loop and the user's own functions.
+func (c *Client) listen() {
+	r := c.redialer
+	onAttempt, onDown, retry := r.OnAttempt, r.OnDown, r.Retry
+	r.OnAttempt = func(a Attempt) {
+		c.setState(State{Phase: Connecting, Err: c.State().Err, Attempts: a.Number})
+		if onAttempt != nil {
+			onAttempt(a)
+		}
+	}
+	r.OnDown = func(d Down) {
+		if err := c.takeFailed(); err != nil {
+			d.Err = err
+		}
+		c.setState(State{Phase: Waiting, Err: d.Err, Attempts: d.Attempts, Next: time.Now().Add(d.Wait)})
+		if onDown != nil {
+			onDown(d)
+		}
+	}
+	r.Retry = func(err error) bool {
+		c.mu.Lock()
+		closing := c.closing != nil
+		c.mu.Unlock()
+		return !closing && retry(err)
+	}
+}
+
+// run is the Client's own goroutine.
+func (c *Client) run() {
+	var err error
+	for conn, stop := range c.redialer.connections(c.ctx) {
+		if stop != nil {
+			err = stop
+			gaveUp, ok := errors.AsType[*attemptsError](err)
+			if failed := c.takeFailed(); ok && failed != nil {
+				err = &attemptsError{gaveUp.attempts, failed}
+			}
+			break
+		}
+		if err = c.serve(conn); err != nil {
+			break
+		}
+	}
+	if err == nil {
+		err = &errors.ConnectionClosed{Reason: errors.GoingAway, Err: context.Cause(c.ctx)}
+	}
+	c.finish(err)
+}
+
+// finish makes err the Client's end.
+func (c *Client) finish(err error) {
+	c.cancel()
+	c.mu.Lock()
+	c.err = err
+	left := c.waiting.clear()
+	closed := c.closing != nil
+	attempts := c.state.Attempts
+	c.wake()
+	c.mu.Unlock()
+	if closed {
+		c.inbox.Clear()
+	}
+	c.inbox.End()
+	err = c.Err()
+	c.lose(left, errors.ErrNotSent, err)
+	c.setState(State{Phase: Closed, Err: err, Attempts: attempts})
+	close(c.changes)
+	close(c.done)
+}
+
+// serve uses conn until it ends. An error ends the Client.
+func (c *Client) serve(conn *ws.Conn) error {
+	c.mu.Lock()
+	c.conn = conn
+	closing := c.closing
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		c.conn = nil
+		c.mu.Unlock()
+	}()
+	if closing != nil {
+		conn.Close(closing.Reason, closing.Message)
+		return nil
+	}
+	if err := c.greet(conn); err != nil {
+		if conn.Err() != nil || c.ctx.Err() != nil {
+			return nil // the loop decides by what ended the connection
+		}
+		if !c.redialer.Retry(err) {
+			return err
+		}
+		c.mu.Lock()
+		c.failed = err
+		c.mu.Unlock()
+		return nil
+	}
+	l := newLink(c.ctx, conn, c.onLost != nil && c.config.Heartbeat != nil, c.config.SendBuffer)
+	if l.tracked {
+		l.tasks.Go(func() { c.confirm(l) })
+	}
+	if c.outbox != nil {
+		l.tasks.Go(func() { c.drain(l) })
+	}
+	state := c.State()
+	c.setState(State{Phase: Connected, Err: state.Err, Attempts: state.Attempts})
+	c.mu.Lock()
+	c.link = l
+	c.wake()
+	c.mu.Unlock()
+	c.pump(l)
+	c.down(l)
+	return nil
+}
+
+// greet lets OnConnect have the connection first.
+func (c *Client) greet(conn *ws.Conn) error {
+	if c.onConnect == nil {
+		return nil
+	}
+	ctx, cancel := c.ctx, context.CancelFunc(func() {})
+	timeout := c.redialer.Dial.HandshakeTimeout
+	if timeout == 0 {
+		timeout = defaultHandshakeTimeout
+	}
+	if timeout > 0 {
+		ctx, cancel = context.WithTimeout(ctx, timeout)
+	}
+	defer cancel()
+	err := c.onConnect(ctx, conn)
+	if err != nil && ctx.Err() != nil {
+		// The peer was too slow, as one may be that does not finish a handshake.
+		return &errors.ConnectionError{URL: redact(c.redialer.url), Err: err}
+	}
+	return err
+}
+
+// pump moves messages to the inbox until the connection, or the Client, ends.
+func (c *Client) pump(l *link) {
+	for {
+		m, err := l.conn.Receive(c.ctx)
+		if err != nil {
+			return
+		}
+		c.inbox.Push(m)
+		for ended := l.conn.Done(); c.inbox.Bytes() >= c.inboxLimit; {
+			select {
+			case <-c.room:
+			case <-c.ctx.Done():
+				return
+			case <-ended:
+				ended = nil
+				c.down(l)
+				c.setState(State{Phase: Waiting, Err: l.conn.Err(), Attempts: c.State().Attempts})
+			}
+		}
+	}
+}
+
+// down takes a link that has ended out of use. The second time it does nothing.
+func (c *Client) down(l *link) {
+	c.mu.Lock()
+	if c.link != l {
+		c.mu.Unlock()
+		return
+	}
+	c.link = nil
+	c.wake()
+	c.mu.Unlock()
+	l.cancel()
+	l.tasks.Wait()
+	clean := c.closedCleanly(l.conn)
+	cause := l.conn.Err()
+	c.mu.Lock()
+	l.over = true
+	lost := l.unconfirmed.clear()
+	c.mu.Unlock()
+	if !clean {
+		c.lose(lost, errors.ErrUnconfirmed, cause)
+	}
+}
+
+// closedCleanly waits for the end of a Close that this side has begun, and
+// reports whether the peer answered it: then it had received all that was sent.
+func (c *Client) closedCleanly(conn *ws.Conn) bool {
+	if c.ctx.Err() != nil {
+		conn.Close(errors.GoingAway, "")
+	}
+	c.mu.Lock()
+	ours := errors.GoingAway
+	if c.closing != nil {
+		ours = c.closing.Reason
+	} else if c.ctx.Err() == nil {
+		ours = 0
+	}
+	c.mu.Unlock()
+	closed, ok := errors.AsType[*errors.ConnectionClosed](conn.Err())
+	return ok && !closed.Remote && closed.Reason == ours && conn.Close(errors.NormalClosure, "") == nil
+}
+
+// takeFailed returns OnConnect's error if it has not been told yet.
+func (c *Client) takeFailed() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	err := c.failed
+	c.failed = nil
+	return err
+}
+
+// explain says what ended a wait, and why there was one.
+func (c *Client) explain(ctx context.Context, op string) error {
+	return &downError{op: op, err: ctx.Err(), cause: context.Cause(ctx), state: c.State()}
+}
+
+// downError is a wait of a Client's that ended with its context.
+type downError struct {
+	op         string
+	err, cause error
+	state      State
+}
+
+func (e *downError) Error() string {
+	s := "websocket: " + e.op + ": " + e.err.Error()
+	if e.cause != nil && e.cause != e.err {
+		s += ": " + e.cause.Error()
+	}
+	if e.state.Phase != Connected {
+		s += " while " + e.state.Phase.String()
+		if e.state.Err != nil {
+			s += ", because: " + e.state.Err.Error()
+		}
+	}
+	return s
+}
+
+func (e *downError) Unwrap() []error { return []error{e.err, e.cause} }
+
+func (e *downError) Is(target error) bool { return target == errors.ErrWebSocket }
+
+// Timeout reports whether a deadline ended the wait, as net.Error does.
+func (e *downError) Timeout() bool { return errors.Is(e.err, context.DeadlineExceeded) }
