@@ -10,76 +10,79 @@ import (
 	"github.com/hack-pad/safejs"
 
 	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/jsontext"
 	"github.com/isosocket/isosocket/ws"
 )
 
 const (
 	// defaultReceiveBuffer is ReceiveBuffer in a browser.
 	defaultReceiveBuffer = 16 << 20
-	// batchSize is how many messages are taken from the queue at a time.
-	batchSize = 512
-	// queueCheckInterval is how often the queue is looked at while nobody
-	// receives.
-	queueCheckInterval = time.Second / 4
+	// checkInterval is how often the size of what waits is looked at.
+	checkInterval = time.Second / 4
+	// maxBatch is how many messages are taken out of the queue at once, and
+	// batchBytes about how many bytes of text.
+	maxBatch   = 512
+	batchBytes = 256 << 10
 )
 
-// inbound is the way in. The message listener is the bound push of a
-// JavaScript array, so that the browser queues messages without Go. A second
-// listener, which fires once, wakes Go for the first message behind a batch.
+// inbound is the way in. The message listener is the push of a JavaScript
+// array, so that the browser queues messages without Go. A second listener,
+// which fires once, wakes Go for the first message behind what was taken.
 type inbound struct {
-	wake      chan struct{} // has room for one
-	onMessage safejs.Func
-	push      safejs.Value
-	splice    safejs.Value
-	arm       func() error
-	array     safejs.Value // the JavaScript global's Uint8Array
+	queue safejs.Value  // the MessageEvents that came
+	push  safejs.Value  // the message listener
+	wake  safejs.Func   // the other one
+	woken chan struct{} // has room for one
+
+	read      expression   // takes a batch, waits for the next message, returns the batch as JSON
+	batchArgs safejs.Value // element 1 is how many messages the next read takes
+	stringify safejs.Value
+	fields    safejs.Value
 
 	mu      sync.Mutex
-	batch   []safejs.Value // the data of messages taken from the queue
-	pending bool           // the queue may hold something, and the wake listener has fired
-	over    bool           // nothing more will be queued
-	dropped bool           // nothing more will be received
-	timer   bool           // the queue check is due
+	batch   []jsontext.Event // taken, and not delivered up from next
+	next    int
+	size    int // of the next batch at most
+	binary  binaries
+	pending bool // the queue is not empty
+	over    bool // nothing more will be queued
+	dropped bool // nothing more will be delivered
+
+	checking    bool // a check is due
+	checked     int  // how many in the queue were counted,
+	checkedSize int  // and their bytes
 }
 
 func (b *inbound) init(s *socket) error {
-	b.wake = make(chan struct{}, 1)
-	queue, err := safejs.ValueOf([]any{})
-	if err != nil {
-		return err
+	b.woken = make(chan struct{}, 1)
+	b.size = maxBatch
+	var js builtins
+	b.queue = js.list()
+	taken := js.list()
+	b.push = js.method(b.queue, "push")
+	js.call(s.js, "addEventListener", "message", b.push)
+	b.stringify = js.get("JSON", "stringify")
+	b.fields = js.list("data", "byteLength")
+	b.batchArgs = js.list(0, b.size)
+	if js.err == nil {
+		b.wake, js.err = safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
+			b.arrived(s)
+			return nil
+		})
 	}
-	if b.array, err = safejs.Global().Get("Uint8Array"); err != nil {
-		return err
+	arm := js.expression(js.property(s.js, "addEventListener"), s.js, "message", b.wake, map[string]any{"once": true})
+	// JSON.stringify(taken, fields), and in what it has no parameters for:
+	// taken.splice(0), taken.push(...queue.splice(0, size)), and arm.
+	splice := js.property(taken, "splice")
+	b.read = js.expression(b.stringify, nil, taken, b.fields, nil,
+		js.expression(splice, taken, 0),
+		js.apply(js.property(taken, "push"), taken, js.apply(splice, b.queue, b.batchArgs)),
+		arm)
+	b.binary.init(&js, taken)
+	if js.err == nil {
+		_, js.err = arm.Invoke()
 	}
-	if b.splice, err = bound(queue, "splice"); err != nil {
-		return err
-	}
-	if b.push, err = bound(queue, "push"); err != nil {
-		return err
-	}
-	if _, err = s.js.Call("addEventListener", "message", b.push); err != nil {
-		return err
-	}
-	if b.onMessage, err = safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
-		b.arrived(s)
-		return nil
-	}); err != nil {
-		return err
-	}
-	b.arm = func() error {
-		_, err := s.js.Call("addEventListener", "message", b.onMessage, map[string]any{"once": true})
-		return err
-	}
-	return b.arm()
-}
-
-// bound returns v's method with v as its this.
-func bound(v safejs.Value, method string) (safejs.Value, error) {
-	f, err := v.Get(method)
-	if err != nil {
-		return f, err
-	}
-	return f.Call("bind", v)
+	return js.err
 }
 
 // arrived takes note that the queue is no longer empty.
@@ -88,137 +91,152 @@ func (b *inbound) arrived(s *socket) {
 	defer b.mu.Unlock()
 	b.pending = true
 	b.checkLater(s)
+	b.notify()
+}
+
+func (b *inbound) notify() {
 	select {
-	case b.wake <- struct{}{}:
+	case b.woken <- struct{}{}:
 	default:
 	}
 }
 
-// checkLater sees to it that a queue that nobody empties is looked at. b.mu is
-// held.
+// checkLater sees to it that a queue which nobody empties is looked at. b.mu
+// is held.
 func (b *inbound) checkLater(s *socket) {
-	if b.timer || b.dropped {
-		return
+	if !b.checking && !b.dropped {
+		b.checking = true
+		time.AfterFunc(checkInterval, func() { b.check(s) })
 	}
-	b.timer = true
-	time.AfterFunc(queueCheckInterval, func() { b.check(s) })
 }
 
-// check ends the connection if more than ReceiveBuffer waits.
+// check ends the connection if more than ReceiveBuffer waits. One message
+// alone may be larger.
 func (b *inbound) check(s *socket) {
+	b.mu.Lock()
+	b.checking = false
+	if !b.pending || b.dropped {
+		b.mu.Unlock()
+		return
+	}
+	err := b.count()
+	n, size := b.checked, b.checkedSize
+	for _, e := range b.batch[b.next:] {
+		n++
+		size += len(e.Text) + e.Size
+	}
+	b.checkLater(s)
+	b.mu.Unlock()
 	limit := s.config.ReceiveBuffer
 	if limit <= 0 {
 		limit = defaultReceiveBuffer
 	}
-	b.mu.Lock()
-	b.timer = false
-	for b.pending && !b.dropped {
-		if b.take() != nil {
-			break
-		}
-	}
-	size := 0
-	for _, data := range b.batch {
-		size += dataSize(data)
-	}
-	full := size > limit && len(b.batch) > 1
-	b.mu.Unlock()
-	if full {
+	switch {
+	case err != nil:
+		s.fail(&errors.ConnectionClosed{Reason: errors.InternalError, Message: "cannot read messages", Err: err})
+	case size > limit && n > 1:
 		s.fail(&errors.ConnectionClosed{Reason: errors.PolicyViolation, Message: "receive buffer full"})
 	}
 }
 
-func dataSize(data safejs.Value) int {
-	if data.Type() == safejs.TypeString {
-		n, _ := data.Length()
-		return n
-	}
-	v, err := data.Get("byteLength")
+// count brings checked and checkedSize up to date. b.mu is held.
+func (b *inbound) count() error {
+	uncounted, err := b.queue.Call("slice", b.checked)
 	if err != nil {
-		return 0
+		return err
 	}
-	n, _ := v.Int()
-	return n
+	text, err := b.stringify.Invoke(uncounted, b.fields)
+	if err != nil {
+		return err
+	}
+	json, err := text.String()
+	if err != nil {
+		return err
+	}
+	events, err := jsontext.AppendEvents(nil, json)
+	for _, e := range events {
+		b.checkedSize += len(e.Text) + e.Size
+	}
+	b.checked += len(events)
+	return err
 }
 
-// take moves a batch out of the queue. b.mu is held.
+// take moves the oldest messages of the queue to b.batch, which is empty. b.mu
+// is held.
 func (b *inbound) take() error {
-	events, err := b.splice.Invoke(0, batchSize)
+	text, err := b.read.Invoke()
 	if err != nil {
 		return err
 	}
-	n, err := events.Length()
+	json, err := text.String()
 	if err != nil {
 		return err
 	}
-	if n < batchSize {
+	b.next = 0
+	b.binary.reset()
+	if b.batch, err = jsontext.AppendEvents(b.batch[:0], json); err != nil {
+		return err
+	}
+	n := len(b.batch)
+	if n < b.size {
 		// The queue is empty, and stays so until JavaScript runs again.
 		b.pending = false
-		if err := b.arm(); err != nil {
-			return err
+		b.checked, b.checkedSize = 0, 0
+	} else if b.checked > 0 {
+		b.checked = max(0, b.checked-n)
+		for _, e := range b.batch {
+			b.checkedSize -= len(e.Text) + e.Size
 		}
 	}
-	for i := range n {
-		event, err := events.Index(i)
-		if err != nil {
-			return err
-		}
-		data, err := event.Get("data")
-		if err != nil {
-			return err
-		}
-		b.batch = append(b.batch, data)
-	}
-	return nil
+	return b.resize(len(json) / max(1, n))
 }
 
-// pull returns the oldest message, copied to buf[:0] if buf is not nil.
-func (b *inbound) pull(s *socket, buf []byte) (m ws.Message, ok bool, err error) {
+// resize chooses the next batch's size, so that large texts do not come in
+// heaps. It changes by powers of two, which is seldom.
+func (b *inbound) resize(average int) error {
+	size := maxBatch
+	for size > 1 && size*average > batchBytes {
+		size /= 2
+	}
+	if size == b.size {
+		return nil
+	}
+	b.size = size
+	return b.batchArgs.SetIndex(1, size)
+}
+
+// pull returns the oldest message, with its data in buf[:0] if buf is not nil.
+func (b *inbound) pull(buf []byte) (m ws.Message, ok bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.dropped {
 		return m, false, io.EOF
 	}
-	if len(b.batch) == 0 && b.pending {
+	if b.next == len(b.batch) && b.pending {
 		if err := b.take(); err != nil {
 			return m, false, err
 		}
 	}
-	if len(b.batch) == 0 {
+	if b.next == len(b.batch) {
 		if b.over {
 			err = io.EOF
 		}
 		return m, false, err
 	}
-	data := b.batch[0]
-	b.batch[0] = safejs.Value{}
-	b.batch = b.batch[1:]
-	m, err = b.message(data, buf)
-	return m, err == nil, err
-}
-
-func (b *inbound) message(data safejs.Value, buf []byte) (ws.Message, error) {
-	if data.Type() == safejs.TypeString {
-		text, err := data.String()
-		if err != nil {
-			return ws.Message{}, err
+	e := &b.batch[b.next]
+	if e.Binary {
+		m.Kind = ws.KindBinary
+		m.Data, err = b.binary.read(b.batch, b.next, buf)
+	} else {
+		if buf == nil {
+			buf = make([]byte, 0, len(e.Text))
 		}
-		return ws.Message{Kind: ws.KindText, Data: append(buf[:0], text...)}, nil
+		m.Kind = ws.KindText
+		m.Data = jsontext.AppendUnescaped(buf[:0], e.Text)
 	}
-	view, err := b.array.New(data)
-	if err != nil {
-		return ws.Message{}, err
-	}
-	n, err := view.Length()
-	if err != nil {
-		return ws.Message{}, err
-	}
-	if cap(buf) < n {
-		buf = make([]byte, n)
-	}
-	buf = buf[:n]
-	_, err = safejs.CopyBytesToGo(buf, view)
-	return ws.Message{Kind: ws.KindBinary, Data: buf}, err
+	e.Text = ""
+	b.next++
+	return m, err == nil, err
 }
 
 // end says that nothing more will be queued.
@@ -226,28 +244,27 @@ func (b *inbound) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.over = true
-	select {
-	case b.wake <- struct{}{}:
-	default:
-	}
+	b.notify()
 }
 
-// drop ends receiving at once.
+// drop ends delivery at once.
 func (b *inbound) drop() {
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.dropped = true
-	b.batch = nil
-	b.mu.Unlock()
-	b.end()
+	b.batch, b.next = nil, 0
+	b.notify()
 }
 
+// release lets go of the listeners.
 func (b *inbound) release(s *socket) {
-	if !b.push.IsUndefined() {
-		_, _ = s.js.Call("removeEventListener", "message", b.push)
+	for _, listener := range []safejs.Value{b.push, b.wake.Value()} {
+		if !listener.IsUndefined() {
+			_, _ = s.js.Call("removeEventListener", "message", listener)
+		}
 	}
-	if !b.onMessage.Value().IsUndefined() {
-		_, _ = s.js.Call("removeEventListener", "message", b.onMessage)
-		b.onMessage.Release()
+	if !b.wake.Value().IsUndefined() {
+		b.wake.Release()
 	}
 }
 
@@ -258,8 +275,9 @@ func (s *socket) Receive(ctx context.Context, buf []byte) (ws.Message, error) {
 		if ok || err != nil {
 			return m, err
 		}
+		s.out.newTurn()
 		select {
-		case <-s.in.wake:
+		case <-s.in.woken:
 		case <-ctx.Done():
 			return ws.Message{}, ctx.Err()
 		}
@@ -267,10 +285,19 @@ func (s *socket) Receive(ctx context.Context, buf []byte) (ws.Message, error) {
 }
 
 // TryReceive returns the next message if one is queued.
-func (s *socket) TryReceive(buf []byte) (ws.Message, bool, error) { return s.pull(buf) }
+func (s *socket) TryReceive(buf []byte) (ws.Message, bool, error) {
+	m, ok, err := s.pull(buf)
+	if ok || err != nil || !s.spin.turns() {
+		return m, ok, err
+	}
+	return s.pull(buf)
+}
 
 func (s *socket) pull(buf []byte) (ws.Message, bool, error) {
-	m, ok, err := s.in.pull(s, buf)
+	m, ok, err := s.in.pull(buf)
+	if err != nil && err != io.EOF {
+		s.fail(&errors.ConnectionClosed{Reason: errors.InternalError, Message: "cannot read a message", Err: err})
+	}
 	if limit := s.config.MaxMessageSize; ok && limit > 0 && len(m.Data) > limit {
 		s.fail(&errors.ConnectionClosed{
 			Reason:  errors.MessageTooBig,
@@ -279,4 +306,32 @@ func (s *socket) pull(buf []byte) (ws.Message, bool, error) {
 		return ws.Message{}, false, io.EOF
 	}
 	return m, ok, err
+}
+
+// spin notices a loop that asks for messages without ever letting JavaScript
+// run: none would arrive. Every while it gives the event loop a turn.
+type spin struct {
+	empty int
+	since time.Time
+}
+
+const (
+	spinCalls = 128
+	spinTime  = 50 * time.Millisecond
+)
+
+// turns is called for each empty-handed try, and reports whether JavaScript
+// has run meanwhile.
+func (s *spin) turns() bool {
+	if s.empty++; s.empty < spinCalls {
+		return false
+	}
+	// A program that tries once a frame, from a callback that may not wait, is
+	// much slower than that.
+	spins := time.Since(s.since) < spinTime
+	if spins {
+		time.Sleep(time.Millisecond)
+	}
+	s.empty, s.since = 0, time.Now()
+	return spins
 }

@@ -9,72 +9,245 @@ import (
 
 	"github.com/hack-pad/safejs"
 
+	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/ws"
 )
 
 const (
 	readyStateOpen = 1
+	// frameOverhead is no less than what RFC 6455 framing adds to a message.
+	frameOverhead = 14
+	// maxDirect is how many messages are handed over one by one before those
+	// that follow at once are gathered.
+	maxDirect = 4
 	// maxScratch is the largest scratch array that is kept between sends.
 	maxScratch = 1 << 20
-	// byteOrderMark is dropped from the front of a string on its way to
-	// JavaScript.
+	minScratch = 4 << 10
+	// The bounds of how often bufferedAmount is asked while somebody waits.
+	pollMin = time.Millisecond
+	pollMax = 32 * time.Millisecond
+	// byteOrderMark is lost from the front of a string on its way to JavaScript.
 	byteOrderMark = "\uFEFF"
 )
 
-// outbound is the way out.
+var (
+	// errClosing is what a send meets between the begin of a close and its event.
+	errClosing = errors.New("the WebSocket is closing")
+	// errFull is what it meets above the high-water mark.
+	errFull = errors.New("the send buffer is full")
+)
+
+// outbound is the way out. A message is handed to the browser at once, unless
+// several were just before: then it is gathered with those that follow, and
+// they go in one heap as soon as the sending goroutine waits for anything.
 type outbound struct {
-	send    safejs.Value // the WebSocket's send, bound
-	array   safejs.Value // the JavaScript global's Uint8Array
-	mu      sync.Mutex
-	scratch safejs.Value // a Uint8Array of size bytes
-	size    int
-	queued  int // no less than the browser's bufferedAmount
+	js   safejs.Value // the WebSocket
+	send safejs.Value // its send, bound
+
+	mu     sync.Mutex
+	queued int  // no less than the browser's bufferedAmount and what is gathered
+	direct int  // messages handed over one by one in this turn
+	lost   bool // something was sent that will not go out
+	heap   heap
+	array  scratch
 }
 
-func (b *outbound) init(s *socket) (err error) {
-	if b.array, err = safejs.Global().Get("Uint8Array"); err != nil {
+func (b *outbound) init(js *builtins, socket safejs.Value) {
+	b.js = socket
+	b.send = js.method(socket, "send")
+	b.heap.parse = js.get("JSON", "parse")
+	b.array.class = js.get("Uint8Array")
+}
+
+// queue takes m, if less than limit bytes are queued.
+func (b *outbound) queue(m ws.Message, limit int) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.queued >= limit {
+		if err := b.measure(); err != nil {
+			return err
+		}
+		if b.queued >= limit {
+			return errFull
+		}
+	}
+	direct := b.heap.empty() && b.direct < maxDirect || len(m.Data) > heapMessage
+	if direct || !b.heap.fits(m) {
+		if err := b.flush(); err != nil {
+			return err
+		}
+	}
+	b.queued += len(m.Data) + frameOverhead
+	if direct {
+		b.direct++
+		return b.write(m)
+	}
+	if b.heap.empty() {
+		go b.newTurn()
+	}
+	b.heap.add(m)
+	return nil
+}
+
+// newTurn is called when the sending goroutine waits.
+func (b *outbound) newTurn() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.direct = 0
+	_ = b.flush() // what was lost is noted
+}
+
+// flush hands over what was gathered. b.mu is held, as below.
+func (b *outbound) flush() error {
+	if b.heap.empty() {
+		return nil
+	}
+	err := b.checkOpen()
+	if err == nil {
+		err = b.heap.send(b.send, &b.array)
+	}
+	b.lost = b.lost || err != nil
+	b.heap.clear()
+	return err
+}
+
+// measure asks the browser how much is queued.
+func (b *outbound) measure() error {
+	err := b.flush()
+	if err != nil && err != errClosing {
 		return err
 	}
-	b.send, err = bound(s.js, "send")
+	amount, err := b.js.Get("bufferedAmount")
+	if err == nil {
+		b.queued, err = amount.Int()
+	}
 	return err
+}
+
+// checkOpen keeps data from a WebSocket that would drop it in silence.
+func (b *outbound) checkOpen() error {
+	state, err := b.js.Get("readyState")
+	if err != nil {
+		return err
+	}
+	if n, err := state.Int(); err != nil || n != readyStateOpen {
+		return errClosing
+	}
+	return nil
+}
+
+// write hands m over.
+func (b *outbound) write(m ws.Message) error {
+	if err := b.checkOpen(); err != nil {
+		return err
+	}
+	if m.Kind == ws.KindText {
+		text := string(m.Data)
+		if strings.HasPrefix(text, byteOrderMark) {
+			text = byteOrderMark + text
+		}
+		_, err := b.send.Invoke(text)
+		return err
+	}
+	view, err := b.array.hold(m.Data)
+	if err != nil {
+		return err
+	}
+	_, err = b.send.Invoke(view)
+	b.array.trim()
+	return err
+}
+
+// scratch is a Uint8Array through which bytes go to the browser, which copies
+// them as soon as it is told to send.
+type scratch struct {
+	class    safejs.Value // Uint8Array
+	array    safejs.Value
+	size     int
+	view     safejs.Value // the first viewSize bytes
+	viewSize int
+}
+
+// hold returns a view of data's copy. A view is kept for messages of one size.
+func (s *scratch) hold(data []byte) (safejs.Value, error) {
+	if err := s.grow(len(data)); err != nil {
+		return s.view, err
+	}
+	if s.viewSize != len(data) {
+		view, err := s.array.Call("subarray", 0, len(data))
+		if err != nil {
+			return s.view, err
+		}
+		s.view, s.viewSize = view, len(data)
+	}
+	_, err := safejs.CopyBytesToJS(s.view, data)
+	return s.view, err
+}
+
+func (s *scratch) grow(size int) (err error) {
+	if size <= s.size && s.size > 0 {
+		return nil
+	}
+	s.size = minScratch
+	for s.size < size {
+		s.size *= 2
+	}
+	s.viewSize = -1
+	s.array, err = s.class.New(s.size)
+	return err
+}
+
+// trim gives a large array back.
+func (s *scratch) trim() {
+	if s.size > maxScratch {
+		*s = scratch{class: s.class}
+	}
 }
 
 // Send hands m to the browser, which queues it.
 func (s *socket) Send(ctx context.Context, m ws.Message) error {
-	b := &s.out
-	for wait := pollMin; ; wait = min(2*wait, pollMax) {
-		b.mu.Lock()
-		if b.queued >= s.config.SendBuffer {
-			b.queued = s.Buffered()
-		}
-		if b.queued < s.config.SendBuffer {
-			err := b.write(s, m)
-			b.mu.Unlock()
-			if err == errClosing {
-				break
-			}
+	err := s.out.queue(m, s.config.SendBuffer)
+	for wait := pollMin; err == errFull; wait = min(2*wait, pollMax) {
+		if err := s.pause(ctx, wait); err != nil {
 			return err
 		}
-		b.mu.Unlock()
+		err = s.out.queue(m, s.config.SendBuffer)
+	}
+	switch err {
+	case nil:
+	case errClosing:
+		return s.awaitEnd(ctx)
+	default:
+		s.fail(&errors.ConnectionClosed{Reason: errors.InternalError, Message: "cannot send a message", Err: err})
+	}
+	return err
+}
+
+// Flush waits until nothing is queued.
+func (s *socket) Flush(ctx context.Context) error {
+	for wait := pollMin; s.Buffered() > 0; wait = min(2*wait, pollMax) {
 		if err := s.pause(ctx, wait); err != nil {
 			return err
 		}
 	}
-	// The close event, which tells the cause, is on its way.
-	select {
-	case <-s.ended:
-		return io.ErrClosedPipe
-	case <-ctx.Done():
-		return ctx.Err()
+	s.out.mu.Lock()
+	lost := s.out.lost
+	s.out.mu.Unlock()
+	if lost {
+		return s.awaitEnd(ctx)
 	}
+	return nil
 }
 
-// The bounds of how often bufferedAmount is asked while somebody waits.
-const (
-	pollMin = time.Millisecond
-	pollMax = 32 * time.Millisecond
-)
+// Buffered asks the browser.
+func (s *socket) Buffered() int {
+	s.out.mu.Lock()
+	defer s.out.mu.Unlock()
+	_ = s.out.measure()
+	return s.out.queued
+}
 
+// pause waits for d, or the end of the connection or ctx.
 func (s *socket) pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -88,78 +261,12 @@ func (s *socket) pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-type closingError struct{}
-
-func (closingError) Error() string { return "the WebSocket is closing" }
-
-var errClosing error = closingError{}
-
-// write sends m. b.mu is held.
-func (b *outbound) write(s *socket, m ws.Message) error {
-	state, err := s.js.Get("readyState")
-	if err != nil {
-		return err
+// awaitEnd waits for the close event, which tells the cause.
+func (s *socket) awaitEnd(ctx context.Context) error {
+	select {
+	case <-s.ended:
+		return io.ErrClosedPipe
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	if n, _ := state.Int(); n != readyStateOpen {
-		return errClosing
-	}
-	// An upper bound of what RFC 6455 framing adds.
-	b.queued += len(m.Data) + 14
-	if m.Kind == ws.KindText {
-		text := string(m.Data)
-		if strings.HasPrefix(text, byteOrderMark) {
-			text = byteOrderMark + text
-		}
-		_, err := b.send.Invoke(text)
-		return err
-	}
-	return b.writeBinary(m.Data)
-}
-
-func (b *outbound) writeBinary(data []byte) error {
-	scratch := b.scratch
-	if b.size < len(data) || b.size == 0 {
-		size := 4096
-		for size < len(data) {
-			size *= 2
-		}
-		var err error
-		if scratch, err = b.array.New(size); err != nil {
-			return err
-		}
-		if size <= maxScratch {
-			b.scratch, b.size = scratch, size
-		}
-	}
-	if _, err := safejs.CopyBytesToJS(scratch, data); err != nil {
-		return err
-	}
-	view, err := scratch.Call("subarray", 0, len(data))
-	if err != nil {
-		return err
-	}
-	_, err = b.send.Invoke(view)
-	return err
-}
-
-func (b *outbound) flush(*socket) error { return nil }
-
-// Buffered asks the browser.
-func (s *socket) Buffered() int {
-	v, err := s.js.Get("bufferedAmount")
-	if err != nil {
-		return 0
-	}
-	n, _ := v.Int()
-	return n
-}
-
-// Flush waits until the browser's queue is empty.
-func (s *socket) Flush(ctx context.Context) error {
-	for wait := pollMin; s.Buffered() > 0; wait = min(2*wait, pollMax) {
-		if err := s.pause(ctx, wait); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -62,6 +62,7 @@ type socket struct {
 	ending ws.Ending
 	in     inbound
 	out    outbound
+	spin   spin
 
 	opened chan struct{} // closed by the open event, or the error event instead
 	closed chan struct{} // closed by the close event
@@ -111,8 +112,9 @@ func (s *socket) listen() error {
 	if err = s.in.init(s); err != nil {
 		return err
 	}
-	if err = s.out.init(s); err != nil {
-		return err
+	var js builtins
+	if s.out.init(&js, s.js); js.err != nil {
+		return js.err
 	}
 	if s.onOpen, err = safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
 		select {
@@ -262,16 +264,14 @@ func (s *socket) Ending() *ws.Ending { return &s.ending }
 // event. When ctx ends first, the browser is left to finish alone.
 func (s *socket) Close(ctx context.Context, reason errors.CloseReason, message string) error {
 	s.in.drop()
-	err := s.out.flush(s)
+	s.out.newTurn()
 	s.mu.Lock()
 	s.end()
 	if s.released {
 		s.mu.Unlock()
 		return nil
 	}
-	if _, closeErr := s.js.Call("close", int(reason.BrowserAlias()), message); closeErr != nil {
-		err = closeErr
-	}
+	_, err := s.js.Call("close", int(reason.BrowserAlias()), message)
 	s.mu.Unlock()
 	if err == nil {
 		select {
