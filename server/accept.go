@@ -31,7 +31,7 @@ import (
 //
 // [*errors.ConnectionError]: https://pkg.go.dev/github.com/isosocket/isosocket/errors#ConnectionError
 func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Conn, error) {
-	return newAcceptor(o).accept(w, r)
+	return newAcceptor(o).accept(w, r, nil)
 }
 
 // acceptor is Options made ready.
@@ -64,7 +64,9 @@ func newAcceptor(o *Options) *acceptor {
 	return a
 }
 
-func (a *acceptor) accept(w http.ResponseWriter, r *http.Request) (*Conn, error) {
+// accept does what Accept promises. ended is the Done of a context that will
+// end with the connection, nil if there is none.
+func (a *acceptor) accept(w http.ResponseWriter, r *http.Request, ended <-chan struct{}) (*Conn, error) {
 	origin, err := checkOrigin(r, a.OriginPatterns)
 	if err != nil {
 		return nil, refuse(http.StatusForbidden, "%s%s.", strings.ToUpper(err.Error()[:1]), err.Error()[1:]).answer(w, r, "")
@@ -107,29 +109,18 @@ func (a *acceptor) accept(w http.ResponseWriter, r *http.Request) (*Conn, error)
 		DeflatePolicy: a.policy,
 		PingInterval:  interval,
 		PingTimeout:   timeout,
+		EndsWith:      ended,
 		Prefix:        u.prefix,
 	})
 	return &Conn{
 		Conn:       ws.NewConn(transport, config),
 		ending:     transport.Ending(),
-		header:     withoutHandshake(r.Header),
+		header:     packHeader(r.Header),
 		url:        r.URL,
 		host:       r.Host,
 		remoteAddr: r.RemoteAddr,
 		tls:        r.TLS,
 	}, nil
-}
-
-// withoutHandshake returns a copy of header without what only the handshake
-// needed, so that a connection does not hold on to it.
-func withoutHandshake(header http.Header) http.Header {
-	kept := make(http.Header, len(header))
-	for name, values := range header {
-		if name != "Connection" && name != "Upgrade" && !strings.HasPrefix(name, "Sec-Websocket-") {
-			kept[name] = values
-		}
-	}
-	return kept
 }
 
 // hasToken reports whether a list of tokens, spread over lines, has one

@@ -10,13 +10,12 @@ import (
 
 // Conn is a connection that a client opened: the [ws.Conn], and what is worth
 // knowing of the request that opened it. All methods added here may be called
-// at any time, by many goroutines; what they return is shared and may not be
-// changed.
+// at any time, by many goroutines.
 type Conn struct {
 	*ws.Conn
 	ending *ws.Ending
 
-	header     http.Header
+	header     packedHeader
 	url        *url.URL
 	host       string
 	remoteAddr string
@@ -24,11 +23,12 @@ type Conn struct {
 }
 
 // Header returns the header of the request, with cookies and all, but without
-// the fields of the handshake itself.
-func (c *Conn) Header() http.Header { return c.header }
+// the fields of the handshake itself. It is made anew by each call, and belongs
+// to the caller.
+func (c *Conn) Header() http.Header { return c.header.unpack() }
 
 // URL returns the request's URL as [http.Request] has it: usually path and
-// query alone.
+// query alone. It is always the same one and may not be changed.
 func (c *Conn) URL() *url.URL { return c.url }
 
 // Host returns the host that the client dialed, with the port if it is not the
@@ -39,5 +39,6 @@ func (c *Conn) Host() string { return c.host }
 // unless a middleware has put something else there.
 func (c *Conn) RemoteAddr() string { return c.remoteAddr }
 
-// TLS returns the state of the TLS connection, nil if it is not one.
+// TLS returns the state of the TLS connection, nil if it is not one. It is
+// always the same one and may not be changed.
 func (c *Conn) TLS() *tls.ConnectionState { return c.tls }

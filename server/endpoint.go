@@ -62,14 +62,15 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusServiceUnavailable, "This WebSocket endpoint is shutting down.").answer(w, r, origin)
 		return
 	}
-	conn, err := e.accept(w, r)
+	// The request's context ends with the request, which is soon.
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(r.Context()))
+	conn, err := e.accept(w, r, ctx.Done())
 	if err != nil {
+		cancel(err)
 		e.end(nil)
 		e.logRefusal(r, err)
 		return
 	}
-	// The request's context ends with the request, which is over now.
-	ctx, cancel := context.WithCancelCause(context.WithoutCancel(r.Context()))
 	conn.ending.Notify(func() { cancel(conn.Err()) })
 	if !e.add(conn) {
 		go func() {

@@ -40,6 +40,7 @@ type reader struct {
 	reads   uint64 // how many messages were looked for
 
 	watched     <-chan struct{} // the Done of the context that interrupts reads
+	endsWith    <-chan struct{} // the Done of one that need not
 	unwatch     func() bool
 	onInterrupt func()
 }
@@ -54,6 +55,7 @@ var (
 func (r *reader) init(t *Transport, o Options, config ws.Config) {
 	r.decoder.Init(o.Role, int64(config.MaxMessageSize), o.Deflate)
 	r.in, r.w = o.Prefix, len(o.Prefix)
+	r.endsWith = o.EndsWith
 	r.receiveBuffer = config.ReceiveBuffer
 	if r.receiveBuffer <= 0 {
 		r.receiveBuffer = DefaultReceiveBuffer
@@ -369,7 +371,7 @@ func (t *Transport) noInput() {
 // a loop, costs nothing.
 func (t *Transport) watch(ctx context.Context) {
 	done := ctx.Done()
-	if done == t.watched {
+	if done == t.watched || done != nil && done == t.endsWith {
 		return
 	}
 	if t.unwatch != nil {
