@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/isosocket/isosocket/errors"
@@ -184,15 +185,20 @@ func (r *redialer) connections(ctx context.Context) iter.Seq2[*ws.Conn, error] {
 			return
 		}
 		backoff := backoff{base: o.BaseDelay, limit: o.MaxDelay, random: r.random}
+		// Connections that have ended, but of which something may be left: at
+		// most one, because the next attempt waits.
+		var closing sync.WaitGroup
+		defer closing.Wait()
 		if !r.wait(ctx, 0, 0) {
 			return
 		}
 		for attempts := 1; ; attempts++ {
+			closing.Wait()
 			conn, err := r.attempt(ctx, &o, attempts)
 			again := false
 			if err == nil {
 				began := time.Now()
-				if again, err = lend(ctx, conn, yield); err == nil {
+				if again, err = lend(ctx, conn, yield, &closing); err == nil {
 					return
 				}
 				if time.Since(began) >= o.StableAfter {
@@ -253,7 +259,7 @@ func prepare(ctx context.Context, f func(context.Context, *Attempt) error, a *At
 // lend gives conn to the body of the loop and closes it afterwards. err is what
 // ended conn, nil if the body left the loop. wasOpen tells that the body did
 // not wait for an end.
-func lend(ctx context.Context, conn *ws.Conn, yield func(*ws.Conn, error) bool) (wasOpen bool, err error) {
+func lend(ctx context.Context, conn *ws.Conn, yield func(*ws.Conn, error) bool, closing *sync.WaitGroup) (wasOpen bool, err error) {
 	returned := false
 	defer func() {
 		if !returned { // the body panicked, or ended its goroutine
@@ -263,10 +269,16 @@ func lend(ctx context.Context, conn *ws.Conn, yield func(*ws.Conn, error) bool) 
 	stays := yield(conn, nil)
 	returned = true
 	wasOpen = conn.Err() == nil
+	reason := errors.NormalClosure
 	if ctx.Err() != nil {
-		conn.Close(errors.GoingAway, "")
+		reason = errors.GoingAway
+	}
+	if wasOpen {
+		conn.Close(reason, "")
 	} else {
-		conn.Close(errors.NormalClosure, "")
+		// A peer that is gone does not answer, and the wait for it can go on
+		// beside the one for the next attempt.
+		closing.Go(func() { conn.Close(reason, "") })
 	}
 	if !stays {
 		return wasOpen, nil

@@ -121,7 +121,7 @@ type heartbeat struct {
 	beats, answers bool
 	own, peers     Heartbeat
 
-	received atomic.Uint64 // messages, for a transport that does not count arrivals
+	received atomic.Uint64 // messages
 	probe    chan struct{} // holds one wish to look at once
 	sending  chan struct{} // holds one value while a heartbeat is on its way into Send
 
@@ -220,10 +220,12 @@ func (h *heartbeat) confirmed(n uint64) (bool, <-chan struct{}) {
 // arrivals returns a number that changes when something comes from the peer.
 // With listening false, that it stays the same means nothing.
 func (h *heartbeat) arrivals(c *Conn) (n uint64, listening bool) {
+	n = h.received.Load()
 	if t, ok := c.transport.(ArrivalCounter); ok {
-		return t.Arrivals()
+		arrivals, listening := t.Arrivals()
+		return n + arrivals, listening
 	}
-	return h.received.Load(), c.receiving.Load()
+	return n, c.receiving.Load()
 }
 
 // looks is how often, at least, a heartbeat looks for arrivals within Every

@@ -59,10 +59,12 @@ type Transport interface {
 // sees life only in messages that are received, and judges only while somebody
 // receives.
 type ArrivalCounter interface {
-	// Arrivals returns a number that changes whenever something comes from the
-	// peer, be it a message, a part of one, or a control frame, whether somebody
-	// receives or not. listening is false while nothing can come because the
-	// transport does not read, its receive buffer being full.
+	// Arrivals returns a number that, added to the number of messages that were
+	// received, changes whenever something comes from the peer, be it a message, a part of
+	// one, or a control frame, whether somebody receives or not: a count of all
+	// that came, say, or of the messages that wait. listening is false while
+	// nothing can come because the transport does not read, its receive buffer
+	// being full.
 	Arrivals() (n uint64, listening bool)
 }
 

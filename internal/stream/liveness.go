@@ -8,6 +8,7 @@ import (
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/rfc6455"
+	"github.com/isosocket/isosocket/ws"
 )
 
 const (
@@ -29,6 +30,8 @@ type liveness struct {
 	pingTimeout  time.Duration
 	start        time.Time
 	lastHeard    atomic.Int64 // when something was last read, in ns since start
+	counting     bool         // a heartbeat asks for Arrivals
+	arrivals     atomic.Uint64
 	latency      atomic.Int64
 
 	timers  sync.Mutex // guards what is below
@@ -45,6 +48,7 @@ func (l *liveness) init(t *Transport, o Options) {
 		l.pingTimeout = DefaultPingTimeout
 	}
 	l.start = time.Now()
+	l.counting = o.Config.Heartbeat != nil
 	// The timers come last: what they run reads the rest.
 	l.timers.Lock()
 	defer l.timers.Unlock()
@@ -89,6 +93,26 @@ func (t *Transport) checkAbsence() {
 func (t *Transport) heard() {
 	if t.pingInterval > 0 {
 		t.lastHeard.Store(int64(time.Since(t.start)))
+	}
+	if t.counting {
+		t.arrivals.Add(1)
+	}
+}
+
+// Arrivals implements ws.ArrivalCounter: it counts reads. Nothing can come
+// while the application receives nothing and its receive buffer is full.
+func (t *Transport) Arrivals() (n uint64, listening bool) {
+	return t.arrivals.Load(), t.inbox.Bytes() < t.receiveBuffer
+}
+
+// Fail implements ws.Failer.
+func (t *Transport) Fail(cause *errors.ConnectionClosed) {
+	switch {
+	case t.takeOver():
+		t.fail(cause)
+	case t.conn == nil && t.ending.Set(cause):
+		t.sendClose(cause.Reason, cause.Message)
+		t.finish(t.awaitWritten)
 	}
 }
 
@@ -137,14 +161,7 @@ func (t *Transport) peerSilent() {
 		}
 		return
 	}
-	timeout := &errors.ConnectionClosed{Reason: errors.PolicyViolation, Message: "Ping/Pong timeout"}
-	switch {
-	case t.takeOver():
-		t.fail(timeout)
-	case t.conn == nil && t.ending.Set(timeout):
-		t.sendClose(timeout.Reason, timeout.Message)
-		t.finish(t.awaitWritten)
-	}
+	t.Fail(&errors.ConnectionClosed{Reason: errors.PolicyViolation, Message: ws.PingTimeoutMessage})
 }
 
 // pongArrived measures the latency.

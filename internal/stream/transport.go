@@ -33,7 +33,12 @@ type Transport struct {
 	closeStream  sync.Once
 }
 
-var _ ws.Transport = (*Transport)(nil)
+var (
+	_ ws.Transport      = (*Transport)(nil)
+	_ ws.ArrivalCounter = (*Transport)(nil)
+	_ ws.LatencyMeter   = (*Transport)(nil)
+	_ ws.Failer         = (*Transport)(nil)
+)
 
 // errEnded is what a call after the end returns; the cause is in the Ending.
 var errEnded = stderrors.New("websocket: the connection has ended")
