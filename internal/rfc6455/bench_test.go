@@ -21,7 +21,8 @@ func BenchmarkDecode(b *testing.B) {
 					}
 					var d Decoder
 					d.Init(role, 0, nil)
-					// ASCII under any key: the payload is unmasked out of place, so the wire survives.
+					// ASCII under any key: the payload is unmasked out of place, so the wire
+					// survives.
 					buf := make([]byte, 0, size)
 					b.SetBytes(int64(size))
 					b.ReportAllocs()

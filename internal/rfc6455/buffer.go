@@ -4,8 +4,8 @@ import "sync"
 
 const (
 	smallBuffer = 4 << 10
-	// largeBuffer is the capacity above which a buffer is left to the garbage
-	// collector, so that one large message does not stay in memory.
+	// largeBuffer is the capacity above which a buffer is left to the garbage collector, so that
+	// one large message does not stay in memory.
 	largeBuffer = 256 << 10
 )
 

@@ -5,17 +5,15 @@ import (
 	"unicode/utf8"
 )
 
-// codeNoStatus stands for a close frame without a status (RFC 6455, section
-// 7.1.5); it never travels.
+// codeNoStatus stands for a close frame without a status (RFC 6455, section 7.1.5); it never
+// travels.
 const codeNoStatus = 1005
 
-// maxCloseMessage is what a control frame leaves after the two bytes of the
-// code.
+// maxCloseMessage is what a control frame leaves after the two bytes of the code.
 const maxCloseMessage = maxControl - 2
 
-// ValidCloseCode reports whether a close frame may carry code: 1000 to 1003,
-// 1007 to 1014 and 3000 to 4999 (RFC 6455, section 7.4, and the IANA registry
-// for 1012 to 1014).
+// ValidCloseCode reports whether a close frame may carry code: 1000 to 1003, 1007 to 1014 and 3000
+// to 4999 (RFC 6455, section 7.4, and the IANA registry for 1012 to 1014).
 func ValidCloseCode(code uint16) bool {
 	switch {
 	case code >= 3000:
@@ -43,8 +41,8 @@ func closeFailure(payload []byte) *Error {
 	return nil
 }
 
-// closeMessage returns message as it can travel: invalid bytes replaced by
-// U+FFFD, and cut at the last whole rune within 123 bytes.
+// closeMessage returns message as it can travel: invalid bytes replaced by U+FFFD, and cut at the
+// last whole rune within 123 bytes.
 func closeMessage(message string) string {
 	if !utf8.ValidString(message) {
 		message = strings.ToValidUTF8(message, "\uFFFD")

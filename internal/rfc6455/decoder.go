@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// minDirect is the least rest of a payload that Direct lends room for; less
-	// is better read along with what follows it.
+	// minDirect is the least rest of a payload that Direct lends room for; less is better read
+	// along with what follows it.
 	minDirect = 4 << 10
 	// growStep is the most memory taken for a message of which nothing has come.
 	growStep = 64 << 10
@@ -24,8 +24,8 @@ const (
 	closed // after the close frame: everything is discarded
 )
 
-// Decoder takes the bytes of one direction of a connection and gives events.
-// The zero value is not usable; call Init. A Decoder is for one goroutine at a time.
+// Decoder takes the bytes of one direction of a connection and gives events. The zero value is not
+// usable; call Init. A Decoder is for one goroutine at a time.
 type Decoder struct {
 	// The message that is being received, or that Message will hand over.
 	msg     []byte
@@ -54,10 +54,9 @@ type Decoder struct {
 	ctrl       [maxControl]byte
 }
 
-// Init makes d ready for a new connection on which this side plays role.
-// Messages over maxMessage bytes, counted after inflating, fail with code
-// 1009; zero or less means no limit. deflate is what the handshake agreed on, nil for no
-// compression; it is not kept.
+// Init makes d ready for a new connection on which this side plays role. Messages over maxMessage
+// bytes, counted after inflating, fail with code 1009; zero or less means no limit. deflate is what
+// the handshake agreed on, nil for no compression; it is not kept.
 func (d *Decoder) Init(role Role, maxMessage int64, deflate *DeflateParams) {
 	if maxMessage <= 0 || maxMessage > math.MaxInt-maxHeader {
 		maxMessage = math.MaxInt - maxHeader
@@ -68,13 +67,12 @@ func (d *Decoder) Init(role Role, maxMessage int64, deflate *DeflateParams) {
 	}
 }
 
-// Decode consumes bytes from the front of p and stops after the first event. It
-// returns how many it consumed; where the event is EventNone and the error nil that is
-// all of them. It may unmask in place, so p's consumed bytes are spoilt,
-// but nothing of p is referred to after Decode returns.
+// Decode consumes bytes from the front of p and stops after the first event. It returns how many it
+// consumed; where the event is EventNone and the error nil that is all of them. It may unmask in
+// place, so p's consumed bytes are spoilt, but nothing of p is referred to after Decode returns.
 //
-// An error is an *[Error]. The decoder then has failed, and every later call
-// returns the same error.
+// An error is an *[Error]. The decoder then has failed, and every later call returns the same
+// error.
 func (d *Decoder) Decode(p []byte) (n int, ev Event, err error) {
 	if d.err != nil {
 		return 0, EventNone, d.err
@@ -126,10 +124,9 @@ func (d *Decoder) Decode(p []byte) (n int, ev Event, err error) {
 	}
 }
 
-// header parses one frame header from what d.head holds and p continues. It
-// returns how many bytes of p belong to the header, 0 when it is not whole yet and
-// all of p was kept. The payload may be empty, so data and control must be
-// called after it even without further bytes.
+// header parses one frame header from what d.head holds and p continues. It returns how many bytes
+// of p belong to the header, 0 when it is not whole yet and all of p was kept. The payload may be
+// empty, so data and control must be called after it even without further bytes.
 func (d *Decoder) header(p []byte) (int, *Error) {
 	if d.headLen == 0 {
 		size, failed := d.parse(p)
@@ -149,8 +146,8 @@ func (d *Decoder) header(p []byte) (int, *Error) {
 	return size - kept, failed
 }
 
-// parse parses the frame header that b starts with and returns its size, 0
-// when b does not hold all of it.
+// parse parses the frame header that b starts with and returns its size, 0 when b does not hold all
+// of it.
 func (d *Decoder) parse(b []byte) (size int, failed *Error) {
 	if len(b) < 2 {
 		return 0, nil
@@ -248,8 +245,8 @@ func (d *Decoder) reserved(first byte, op Opcode) *Error {
 // limit returns an error when the current frame takes its message over the limit.
 func (d *Decoder) limit() *Error {
 	if d.compressed {
-		// What deflate can make of a message of the greatest size, with room for a
-		// sender that flushes often.
+		// What deflate can make of a message of the greatest size, with room for a sender that
+		// flushes often.
 		bound := d.max
 		if bound < math.MaxInt/2 {
 			bound += d.max/8 + 64
@@ -279,8 +276,8 @@ func (d *Decoder) begin(op Opcode, compressed bool) {
 	}
 }
 
-// unmask copies src to dst, through the masking key where the peer masks, and
-// returns the key for what follows.
+// unmask copies src to dst, through the masking key where the peer masks, and returns the key for
+// what follows.
 func (d *Decoder) unmask(dst, src []byte) uint32 {
 	if d.role == Client {
 		copy(dst, src)
@@ -323,8 +320,8 @@ func (d *Decoder) data(p []byte) (taken int, ev Event, failed *Error) {
 	return len(chunk), ev, failed
 }
 
-// received is called when payload bytes were added to the current message:
-// it checks them, and ends the frame and the message where they are whole.
+// received is called when payload bytes were added to the current message: it checks them, and ends
+// the frame and the message where they are whole.
 func (d *Decoder) received() (Event, *Error) {
 	done := d.rest == 0 && d.fin
 	if d.msgOp == OpText && !d.compressed {
@@ -405,14 +402,13 @@ func (d *Decoder) drop() {
 	d.releaseWire()
 }
 
-// SetBuffer gives the memory for one message: the one that is being
-// received, else the next one, is appended to buf[:0] and replaces all that buf's capacity
-// holds. buf belongs to the decoder until EventMessage, [Decoder.Detach] or the next
-// SetBuffer; after EventMessage it must be given again. A message that does not
-// fit lands in a slice of its own.
+// SetBuffer gives the memory for one message: the one that is being received, else the next one, is
+// appended to buf[:0] and replaces all that buf's capacity holds. buf belongs to the decoder until
+// EventMessage, [Decoder.Detach] or the next SetBuffer; after EventMessage it must be given again.
+// A message that does not fit lands in a slice of its own.
 //
-// In the middle of a message, what has come of it moves to buf if it fits, and
-// stays where it is otherwise.
+// In the middle of a message, what has come of it moves to buf if it fits, and stays where it is
+// otherwise.
 func (d *Decoder) SetBuffer(buf []byte) {
 	d.buf = buf
 	if d.msgOp == OpContinuation || d.compressed {
@@ -430,8 +426,8 @@ func (d *Decoder) SetBuffer(buf []byte) {
 	d.msg, d.owned = moved, false
 }
 
-// Detach gives the buffer of the last SetBuffer back to the caller. What has
-// come of a message moves to the decoder's own memory, and nothing is lost.
+// Detach gives the buffer of the last SetBuffer back to the caller. What has come of a message
+// moves to the decoder's own memory, and nothing is lost.
 func (d *Decoder) Detach() {
 	d.buf = nil
 	if d.msgOp != OpContinuation && !d.compressed && !d.owned {
@@ -449,9 +445,9 @@ func (d *Decoder) own() {
 	d.owned = true
 }
 
-// Message hands over the message that EventMessage told of: OpText or OpBinary,
-// and the data, not nil, in the buffer of SetBuffer or else in a slice of its own. The
-// decoder keeps no reference; a second call returns no data.
+// Message hands over the message that EventMessage told of: OpText or OpBinary, and the data, not
+// nil, in the buffer of SetBuffer or else in a slice of its own. The decoder keeps no reference; a
+// second call returns no data.
 func (d *Decoder) Message() (op Opcode, data []byte) {
 	if d.msgOp != OpContinuation {
 		return OpContinuation, nil
@@ -461,12 +457,12 @@ func (d *Decoder) Message() (op Opcode, data []byte) {
 	return op, data
 }
 
-// Control returns the payload of the ping or pong that the last event told of.
-// It is valid until the next Decode.
+// Control returns the payload of the ping or pong that the last event told of. It is valid until
+// the next Decode.
 func (d *Decoder) Control() []byte { return d.ctrl[:d.ctrlLen] }
 
-// Close returns the code and the message of the close frame that EventClose
-// told of; 1005 when it had no code (RFC 6455, section 7.1.5).
+// Close returns the code and the message of the close frame that EventClose told of; 1005 when it
+// had no code (RFC 6455, section 7.1.5).
 func (d *Decoder) Close() (code uint16, message string) {
 	if d.phase != closed || d.ctrlLen < 2 {
 		return codeNoStatus, ""
@@ -474,11 +470,11 @@ func (d *Decoder) Close() (code uint16, message string) {
 	return binary.BigEndian.Uint16(d.ctrl[:]), string(d.ctrl[2:d.ctrlLen])
 }
 
-// Direct returns room where the next bytes of the current payload may be
-// read, without a detour through a read buffer. It returns nil when no payload is being received or
-// little of it, under 4 KiB, is missing. The room is never longer than what is missing. It is
-// valid until the next call of a method other than Idle; after reading n bytes into it, call Advance(n).
-// Direct must be called only when Decode has consumed all that came before.
+// Direct returns room where the next bytes of the current payload may be read, without a detour
+// through a read buffer. It returns nil when no payload is being received or little of it, under 4
+// KiB, is missing. The room is never longer than what is missing. It is valid until the next call
+// of a method other than Idle; after reading n bytes into it, call Advance(n). Direct must be
+// called only when Decode has consumed all that came before.
 func (d *Decoder) Direct() []byte {
 	if d.phase != inData || d.rest < minDirect || d.err != nil {
 		return nil
@@ -497,9 +493,9 @@ func (d *Decoder) Direct() []byte {
 	return room
 }
 
-// Advance takes the first n bytes of the room that Direct lent, as if Decode
-// had consumed them, and returns EventMessage when they end a message. It fails as Decode does.
-// It panics if n is more than that room.
+// Advance takes the first n bytes of the room that Direct lent, as if Decode had consumed them, and
+// returns EventMessage when they end a message. It fails as Decode does. It panics if n is more
+// than that room.
 func (d *Decoder) Advance(n int) (Event, error) {
 	if d.err != nil {
 		return EventNone, d.err
@@ -528,14 +524,13 @@ func (d *Decoder) Advance(n int) (Event, error) {
 	return ev, nil
 }
 
-// Idle reports whether d is between two messages and two frames, with nothing
-// partial in it.
+// Idle reports whether d is between two messages and two frames, with nothing partial in it.
 func (d *Decoder) Idle() bool {
 	return d.headLen == 0 && d.msgOp == OpContinuation && (d.phase == inHeader || d.phase == closed)
 }
 
-// Release gives memory that is shared between connections back, at the end of a
-// connection. The Decoder must not be used after it, except to Init it again.
+// Release gives memory that is shared between connections back, at the end of a connection. The
+// Decoder must not be used after it, except to Init it again.
 func (d *Decoder) Release() {
 	d.drop()
 	if d.inflate != nil {
@@ -562,7 +557,8 @@ func (d *Decoder) reserveWire(n int) {
 }
 
 // grown returns b with room for at least n more bytes. It takes four times what has come, or all of
-// the current frame where that is at most twice as much again; and no more than the message needs, where that is known.
+// the current frame where that is at most twice as much again; and no more than the message needs,
+// where that is known.
 func (d *Decoder) grown(b []byte, n int) []byte {
 	end := len(b) + int(d.rest) // limit has seen to it that this does not overflow
 	size := max(len(b)+n, min(end, max(4*len(b), growStep)))

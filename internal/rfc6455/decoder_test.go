@@ -235,7 +235,8 @@ func TestDecodeCloseCodes(t *testing.T) {
 	}
 }
 
-// TestDecodeTextFailsEarly: text fails at the first byte that cannot be part of UTF-8, and not later.
+// TestDecodeTextFailsEarly: text fails at the first byte that cannot be part of UTF-8, and not
+// later.
 func TestDecodeTextFailsEarly(t *testing.T) {
 	tests := []struct {
 		name, text string // the last byte of text is the first bad one
@@ -330,8 +331,8 @@ func frames(role Role, deflate *DeflateParams, random *rand.Rand) []byte {
 	return e.AppendClose(wire, 1000, "bye")
 }
 
-// TestDecodeEveryWay: what happens does not depend on how the bytes are cut, where the buffers are, and whether
-// payloads are read directly.
+// TestDecodeEveryWay: what happens does not depend on how the bytes are cut, where the buffers are,
+// and whether payloads are read directly.
 func TestDecodeEveryWay(t *testing.T) {
 	for seed := range uint64(40) {
 		random := rand.New(rand.NewPCG(seed, 1))
@@ -357,8 +358,8 @@ func TestDecodeEveryWay(t *testing.T) {
 	}
 }
 
-// decodeRandomly gives wire to d in random pieces, with SetBuffer, Detach and Direct at random. Buffers that the
-// decoder must not use any more are spoilt.
+// decodeRandomly gives wire to d in random pieces, with SetBuffer, Detach and Direct at random.
+// Buffers that the decoder must not use any more are spoilt.
 func decodeRandomly(t testing.TB, d *Decoder, wire []byte, random *rand.Rand) (happened []string) {
 	t.Helper()
 	wire = bytes.Clone(wire)
@@ -586,7 +587,7 @@ func TestAdvanceBeyondRoom(t *testing.T) {
 // more than its size.
 func TestDecodeMemory(t *testing.T) {
 	t.Run("announced only", func(t *testing.T) {
-		wire := AppendHeader(nil, true, false, OpBinary, 1<<40, nil)
+		wire := AppendHeader(nil, true, false, OpBinary, 1<<30, nil)
 		wire = append(wire, make([]byte, 100)...)
 		took := allocated(func() {
 			var d Decoder
@@ -595,7 +596,7 @@ func TestDecodeMemory(t *testing.T) {
 			d.Direct()
 		})
 		if took > 2*growStep {
-			t.Errorf("1 TiB that was announced took %d bytes", took)
+			t.Errorf("1 GiB that was announced took %d bytes", took)
 		}
 	})
 	for _, size := range []int{1 << 20, 5_000_000, 16 << 20, 16<<20 + 1, 17 << 20, 33 << 20} {
@@ -670,7 +671,7 @@ func TestDecodeAllocs(t *testing.T) {
 					p = p[n:]
 				}
 			})
-			if allocs != 0 {
+			if allocs != 0 && !raceEnabled {
 				t.Errorf("a message and a ping take %v allocations", allocs)
 			}
 		})

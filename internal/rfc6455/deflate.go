@@ -2,9 +2,9 @@ package rfc6455
 
 import "sync"
 
-// The compressor for the default level is made for messages: of its own code only where that pays, without
-// anything to clear between two messages, and with a context of some 80 KiB, where that of a general
-// writer takes 600 and more.
+// The compressor of the default level is made for messages: a code of its own only where that pays,
+// nothing to clear between two messages, and a context of up to 70 KiB, where a general writer
+// takes 0.9 MiB and more.
 
 const (
 	// maxChunk is how much goes into one block, so that lengths in it fit 16 bits.
@@ -25,8 +25,8 @@ type deflateState struct {
 	general *levelWriter // at levels above 1
 }
 
-// deflateContext is what matches may refer to: the end of the messages before, and where in it
-// to look.
+// deflateContext is what matches may refer to: the end of the messages before, and where in it to
+// look.
 type deflateContext struct {
 	matcher matcher
 	recent  []byte
@@ -57,9 +57,9 @@ func newDeflateState(role Role, params *DeflateParams, policy DeflatePolicy) *de
 	return s
 }
 
-// message appends the compressed payload to dst. It returns false, with dst as it was and
-// nothing remembered, where the payload does not become shorter; except where
-// it cannot be forgotten any more.
+// message appends the compressed payload to dst. It returns false, with dst as it was and nothing
+// remembered, where the payload does not become shorter; except where it cannot be forgotten any
+// more.
 func (s *deflateState) message(dst, payload []byte) ([]byte, bool) {
 	start := len(dst)
 	forgettable := true

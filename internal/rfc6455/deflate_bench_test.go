@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// jsonMessages returns n messages of about size bytes, as a service would send: the same
-// keys with other values.
+// jsonMessages returns n messages of about size bytes, as a service would send: the same keys with
+// other values.
 func jsonMessages(n, size int) [][]byte {
 	random := rand.New(rand.NewPCG(1, 2))
 	words := strings.Fields("alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima mike november oscar papa quebec romeo sierra tango")

@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// blockWriter writes blocks (RFC 1951, section 3.2.3) of the sequences that a matcher found. It keeps the
-// bits that do not fill a byte yet; all else is room to work in.
+// blockWriter writes blocks (RFC 1951, section 3.2.3) of the sequences that a matcher found. It
+// keeps the bits that do not fill a byte yet; all else is room to work in.
 type blockWriter struct {
 	acc uint64 // bits that are not written, the first one lowest
 	n   uint   // their number, under 8 between two calls
@@ -20,8 +20,8 @@ type blockWriter struct {
 	lit      [maxLitLen]codeWord
 	dist     [maxDist]codeWord
 
-	// The description of the two codes above: their lengths, run-length coded, and
-	// the code of that.
+	// The description of the two codes above: their lengths, run-length coded, and the code of
+	// that.
 	lens     [maxLitLen + maxDist]uint8
 	runs     []run
 	runFreq  [numCodeLens]uint32
@@ -31,7 +31,8 @@ type blockWriter struct {
 	huffman huffman
 }
 
-// run is one symbol of the description of a code (RFC 1951, section 3.2.7) and the value of its extra bits.
+// run is one symbol of the description of a code (RFC 1951, section 3.2.7) and the value of its
+// extra bits.
 type run struct{ symbol, extra uint8 }
 
 // runExtra are the extra bits of the symbols 16 to 18.
@@ -159,8 +160,9 @@ func (w *blockWriter) count(src []byte) (extra int) {
 	return extra
 }
 
-// describe makes codes for the counted symbols and the description of these codes: w.lens and w.runs. It returns how many
-// symbols are described and the size in bits of the block without extra bits.
+// describe makes codes for the counted symbols and the description of these codes: w.lens and
+// w.runs. It returns how many symbols are described and the size in bits of the block without extra
+// bits.
 func (w *blockWriter) describe() (lits, dists, runs, size int) {
 	litLens, distLens := w.lens[:maxLitLen], w.lens[maxLitLen:]
 	w.huffman.lengths(litLens, w.litFreq[:], maxCodeBits)
@@ -269,14 +271,15 @@ func (w *blockWriter) align(dst []byte) []byte {
 	return w.flush(dst)
 }
 
-// end appends the end of a message: the header of an empty stored block, of which
-// the rest is cut (RFC 7692, section 7.2.1).
+// end appends the end of a message: the header of an empty stored block, of which the rest is cut
+// (RFC 7692, section 7.2.1).
 func (w *blockWriter) end(dst []byte) []byte {
 	w.put(0, 3)
 	return w.align(dst)
 }
 
-// symbols appends the symbols of the block and its end to dst, which must have room for them and 16 bytes more.
+// symbols appends the symbols of the block and its end to dst, which must have room for them and 16
+// bytes more.
 func (w *blockWriter) symbols(dst, src []byte, lit, dist []codeWord) []byte {
 	// Everything the loop changes lives in local variables, for the registers. Eight bytes are
 	// written each time, and those that were not full are written again.

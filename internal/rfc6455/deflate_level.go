@@ -7,8 +7,8 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
-// levelWriter compresses at the levels above 1, with a general writer. It
-// implements io.Writer for what that writes.
+// levelWriter compresses at the levels above 1, with a general writer. It implements io.Writer for
+// what that writes.
 type levelWriter struct {
 	zw    *flate.Writer
 	out   []byte

@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	hashBits = 13
+	hashBits = 12
 	minMatch = 4 // shorter ones seldom pay
 	maxMatch = 258
 )
@@ -20,14 +20,14 @@ type sequence struct {
 
 // matcher finds repetitions. It remembers where it last saw each hash of some bytes.
 type matcher struct {
-	// last holds positions, counted over all that was ever compressed, so that it
-	// needs no clearing: what is out of reach is too far away.
+	// last holds positions, counted over all that was ever compressed, so that it needs no
+	// clearing: what is out of reach is too far away.
 	last [1 << hashBits]uint32
 	base uint32 // position of src[0]
 }
 
-// renew must be called before each use. It sees to it that positions do not run out, and that the zeros
-// of a new table are out of reach.
+// renew must be called before each use. It sees to it that positions do not run out, and that the
+// zeros of a new table are out of reach.
 func (m *matcher) renew() {
 	const first = 2 << maxWindowBits
 	if m.base < first || m.base > 1<<31 {
@@ -41,8 +41,8 @@ func hash(v uint64) uint32 {
 	return uint32((v << 24) * 0x9E3779B185EBCA87 >> (64 - hashBits))
 }
 
-// find appends to seqs the sequences that make up src[from:], at most maxChunk bytes.
-// Matches begin at window bytes back at most, and in src.
+// find appends to seqs the sequences that make up src[from:], at most maxChunk bytes. Matches begin
+// at window bytes back at most, and in src.
 func (m *matcher) find(seqs []sequence, src []byte, from, window int) []sequence {
 	literal := from // where the current run begins
 	s := from
@@ -80,8 +80,8 @@ func (m *matcher) find(seqs []sequence, src []byte, from, window int) []sequence
 	return seqs
 }
 
-// commonPrefix returns how many bytes a and the beginning of b have in common; b
-// is not shorter than a.
+// commonPrefix returns how many bytes a and the beginning of b have in common; b is not shorter
+// than a.
 func commonPrefix(a, b []byte) int {
 	n := 0
 	for len(a)-n >= 8 {

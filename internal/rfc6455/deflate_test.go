@@ -11,8 +11,8 @@ import (
 	stdflate "compress/flate"
 )
 
-// peer inflates with the standard library what a deflateState makes, as a peer
-// with the given window does.
+// peer inflates with the standard library what a deflateState makes, as a peer with the given
+// window does.
 type peer struct {
 	window   int
 	takeover bool
@@ -99,8 +99,8 @@ func TestDeflate(t *testing.T) {
 	}
 }
 
-// TestDeflateWindow: repetitions at a distance of 1000 bytes are found by the windows that reach so far,
-// and by no other, within a message and between messages.
+// TestDeflateWindow: repetitions at a distance of 1000 bytes are found by the windows that reach so
+// far, and by no other, within a message and between messages.
 func TestDeflateWindow(t *testing.T) {
 	period := noise(1000, 3)
 	for _, level := range []int{1, 6} {

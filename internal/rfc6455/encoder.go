@@ -8,16 +8,16 @@ import (
 	"slices"
 )
 
-// Encoder appends frames for one direction of a connection. The zero value is a
-// client's that has no source of masking keys: call Init. An Encoder is for one goroutine at a time.
+// Encoder appends frames for one direction of a connection. The zero value is a client's that has
+// no source of masking keys: call Init. An Encoder is for one goroutine at a time.
 type Encoder struct {
 	keys    *rand.ChaCha8 // of a client's masking keys, else nil
 	deflate *deflateState // nil unless permessage-deflate was negotiated
 }
 
-// Init makes e ready for a new connection on which this side plays role.
-// deflate is what the handshake agreed on, nil for no compression, and policy says
-// what to compress and how; neither is kept.
+// Init makes e ready for a new connection on which this side plays role. deflate is what the
+// handshake agreed on, nil for no compression, and policy says what to compress and how; neither is
+// kept.
 func (e *Encoder) Init(role Role, deflate *DeflateParams, policy DeflatePolicy) {
 	*e = Encoder{}
 	if role == Client {
@@ -30,11 +30,11 @@ func (e *Encoder) Init(role Role, deflate *DeflateParams, policy DeflatePolicy) 
 	}
 }
 
-// AppendMessage appends a message, OpText or OpBinary, as one frame to dst and
-// returns the longer slice. payload is not changed and not kept; it must not
-// share memory with dst's capacity. The text is not checked for UTF-8. The payload is
-// compressed if [Encoder.Compresses] says so, unless that would not make it shorter
-// and the compression has no context to keep. Another opcode is an error, and nothing is appended.
+// AppendMessage appends a message, OpText or OpBinary, as one frame to dst and returns the longer
+// slice. payload is not changed and not kept; it must not share memory with dst's capacity. The
+// text is not checked for UTF-8. The payload is compressed if [Encoder.Compresses] says so, unless
+// that would not make it shorter and the compression has no context to keep. Another opcode is an
+// error, and nothing is appended.
 func (e *Encoder) AppendMessage(dst []byte, op Opcode, payload []byte) ([]byte, error) {
 	if op != OpText && op != OpBinary {
 		return dst, fmt.Errorf("rfc6455: AppendMessage of a %v frame: allowed are text and binary", op)
@@ -65,7 +65,8 @@ func (e *Encoder) appendFrame(dst []byte, op Opcode, payload []byte) []byte {
 func (e *Encoder) appendCompressed(dst []byte, op Opcode, payload []byte) ([]byte, bool) {
 	masked := e.keys != nil
 	start := len(dst)
-	// The header's size depends on what the payload shrinks to: guess, and move the payload if wrong.
+	// The header's size depends on what the payload shrinks to: guess, and move the payload if
+	// wrong.
 	guess := headerSize(len(payload)/2, masked)
 	dst = slices.Grow(dst, maxHeader+len(payload)/2)
 	dst = dst[:start+guess]
@@ -91,16 +92,16 @@ func (e *Encoder) appendCompressed(dst []byte, op Opcode, payload []byte) ([]byt
 	return dst, true
 }
 
-// AppendControl appends a control frame to dst and returns the longer slice. A payload
-// beyond 125 bytes is cut there (RFC 6455, section 5.5).
+// AppendControl appends a control frame to dst and returns the longer slice. A payload beyond 125
+// bytes is cut there (RFC 6455, section 5.5).
 func (e *Encoder) AppendControl(dst []byte, op Opcode, payload []byte) []byte {
 	return e.appendFrame(dst, op, payload[:min(len(payload), maxControl)])
 }
 
-// AppendClose appends a close frame to dst and returns the longer slice. The
-// codes that never travel, 1005, 1006 and 1015 (RFC 6455, section 7.4.1), and 0 give an
-// empty payload. A message beyond 123 bytes is cut at the last whole rune, and bytes that
-// are not UTF-8 are replaced by U+FFFD.
+// AppendClose appends a close frame to dst and returns the longer slice. The codes that never
+// travel, 1005, 1006 and 1015 (RFC 6455, section 7.4.1), and 0 give an empty payload. A message
+// beyond 123 bytes is cut at the last whole rune, and bytes that are not UTF-8 are replaced by
+// U+FFFD.
 func (e *Encoder) AppendClose(dst []byte, code uint16, message string) []byte {
 	switch code {
 	case 0, codeNoStatus, 1006, 1015:
@@ -112,24 +113,23 @@ func (e *Encoder) AppendClose(dst []byte, code uint16, message string) []byte {
 	return e.appendFrame(dst, OpClose, payload[:2+n])
 }
 
-// Compresses reports whether AppendMessage would try to compress a message of
-// n bytes.
+// Compresses reports whether AppendMessage would try to compress a message of n bytes.
 func (e *Encoder) Compresses(n int) bool {
 	return e.deflate != nil && n >= e.deflate.threshold
 }
 
-// ResetContext makes the next message independent of those before. It must be
-// called when a compressed frame that this Encoder did not make, such as one
-// made once for many connections, was sent on its connection: the peer's window then
-// differs from this side's. Without context takeover it does nothing.
+// ResetContext makes the next message independent of those before. It must be called when a
+// compressed frame that this Encoder did not make, such as one made once for many connections, was
+// sent on its connection: the peer's window then differs from this side's. Without context takeover
+// it does nothing.
 func (e *Encoder) ResetContext() {
 	if e.deflate != nil {
 		e.deflate.resetContext()
 	}
 }
 
-// Release gives memory that is shared between connections back, at the end of a
-// connection. The Encoder must not be used after it, except to Init it again.
+// Release gives memory that is shared between connections back, at the end of a connection. The
+// Encoder must not be used after it, except to Init it again.
 func (e *Encoder) Release() {
 	if e.deflate != nil {
 		e.deflate.release()

@@ -27,7 +27,7 @@ func TestAppendHeader(t *testing.T) {
 		{true, false, OpBinary, 65535, nil, "827effff"},
 		{true, false, OpBinary, 65536, nil, "827f0000000000010000"},
 		{true, false, OpBinary, 65536, &key, "82ff000000000001000037fa213d"},
-		{true, false, OpContinuation, 1 << 40, nil, "807f0000010000000000"},
+		{true, false, OpContinuation, 1 << 30, nil, "807f0000000040000000"},
 		{true, false, OpPing, -1, nil, "8900"},
 	}
 	for _, test := range tests {
@@ -187,7 +187,7 @@ func TestEncodeAllocs(t *testing.T) {
 				dst, _ = e.AppendMessage(dst[:0], OpText, payload)
 				dst = e.AppendControl(dst, OpPing, payload[:10])
 				dst = e.AppendClose(dst, 1000, "bye")
-			}); allocs != 0 {
+			}); allocs != 0 && !raceEnabled {
 				t.Errorf("%v, %s: three frames take %v allocations", role, name, allocs)
 			}
 		}

@@ -8,13 +8,12 @@ const (
 	EventNone Event = iota
 	// EventMessage: a whole message is there, see [Decoder.Message].
 	EventMessage
-	// EventPing: a ping came, whose payload [Decoder.Control] gives and a pong
-	// must return (RFC 6455, section 5.5.2).
+	// EventPing: a ping came, whose payload [Decoder.Control] gives and a pong must return (RFC
+	// 6455, section 5.5.2).
 	EventPing
 	// EventPong: a pong came, whose payload [Decoder.Control] gives.
 	EventPong
-	// EventClose: the peer's close frame came, see [Decoder.Close]. What
-	// follows it is discarded.
+	// EventClose: the peer's close frame came, see [Decoder.Close]. What follows it is discarded.
 	EventClose
 )
 

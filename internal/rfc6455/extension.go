@@ -16,10 +16,10 @@ const (
 	clientMaxWindowBits     = "client_max_window_bits"
 )
 
-// Offer returns the value of the Sec-WebSocket-Extensions header with which a client
-// offers permessage-deflate. What p asks for, the server must grant; and the
-// server may always choose a smaller window for the client, or ask it to go
-// without context takeover. Window bits outside 8 to 15 count as 15.
+// Offer returns the value of the Sec-WebSocket-Extensions header with which a client offers
+// permessage-deflate. What p asks for, the server must grant; and the server may always choose a
+// smaller window for the client, or ask it to go without context takeover. Window bits outside 8 to
+// 15 count as 15.
 func Offer(p DeflateParams) string {
 	var b strings.Builder
 	b.WriteString(deflateName)
@@ -39,17 +39,16 @@ func Offer(p DeflateParams) string {
 	return b.String()
 }
 
-// AcceptOffer is the server's side of the negotiation. header holds the values of the
-// request's Sec-WebSocket-Extensions lines, and want is what the server would like: no context
-// takeover where want says so, and windows no larger than want's. The first offer of
-// permessage-deflate that can be granted is granted: params is what then holds, and response the
-// value of the response's header. With no such offer, params is nil and
-// response empty, which declines; that is no error. An offer with an unknown, doubled or
-// malformed parameter is declined by itself (RFC 7692, section 7), and a line that does
-// not follow the grammar is ignored from there on.
+// AcceptOffer is the server's side of the negotiation. header holds the values of the request's
+// Sec-WebSocket-Extensions lines, and want is what the server would like: no context takeover where
+// want says so, and windows no larger than want's. The first offer of permessage-deflate that can
+// be granted is granted: params is what then holds, and response the value of the response's
+// header. With no such offer, params is nil and response empty, which declines; that is no error.
+// An offer with an unknown, doubled or malformed parameter is declined by itself (RFC 7692, section
+// 7), and a line that does not follow the grammar is ignored from there on.
 //
-// A wish for a smaller client window is dropped where the client did not say
-// that it can be asked for one (section 7.1.2.2).
+// A wish for a smaller client window is dropped where the client did not say that it can be asked
+// for one (section 7.1.2.2).
 func AcceptOffer(header []string, want DeflateParams) (params *DeflateParams, response string) {
 	for _, line := range header {
 		offers, _ := parseExtensions(line)
@@ -148,9 +147,9 @@ func acceptResponse(e extension, offered *DeflateParams) (*DeflateParams, error)
 	return p, nil
 }
 
-// deflateParams reads the parameters of one permessage-deflate, in an offer or
-// in a response. Window bits that are not mentioned stay 0; client_max_window_bits
-// without a value, which only an offer may have, gives 15.
+// deflateParams reads the parameters of one permessage-deflate, in an offer or in a response.
+// Window bits that are not mentioned stay 0; client_max_window_bits without a value, which only an
+// offer may have, gives 15.
 func deflateParams(e extension, offer bool) (*DeflateParams, error) {
 	p := new(DeflateParams)
 	seen := make(map[string]bool, len(e.params))
@@ -217,9 +216,9 @@ type parameter struct {
 	hasValue bool
 }
 
-// parseExtensions parses the value of a Sec-WebSocket-Extensions header. Empty elements
-// are allowed, as in every list of HTTP (RFC 9110, section 5.6.1). With an error
-// it returns the elements before the one that is wrong.
+// parseExtensions parses the value of a Sec-WebSocket-Extensions header. Empty elements are
+// allowed, as in every list of HTTP (RFC 9110, section 5.6.1). With an error it returns the
+// elements before the one that is wrong.
 func parseExtensions(line string) ([]extension, error) {
 	var list []extension
 	s := scanner{rest: line}
@@ -274,8 +273,7 @@ func (s *scanner) extension() (extension, error) {
 	}
 }
 
-// value takes a token, or a quoted string whose content is a token (RFC 6455,
-// section 9.1).
+// value takes a token, or a quoted string whose content is a token (RFC 6455, section 9.1).
 func (s *scanner) value() (string, bool) {
 	if !s.skip('"') {
 		v := s.token()

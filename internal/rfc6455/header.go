@@ -3,11 +3,9 @@ package rfc6455
 import "encoding/binary"
 
 const (
-	// maxHeader is the longest frame header: two bytes, an 8-byte length, a
-	// 4-byte masking key.
+	// maxHeader is the longest frame header: two bytes, an 8-byte length, a 4-byte masking key.
 	maxHeader = 14
-	// maxControl is the longest payload of a control frame (RFC 6455, section
-	// 5.5).
+	// maxControl is the longest payload of a control frame (RFC 6455, section 5.5).
 	maxControl = 125
 
 	bitFin    = 0x80
@@ -17,10 +15,9 @@ const (
 	bitMask   = 0x80
 )
 
-// AppendHeader appends a frame header (RFC 6455, section 5.2) to dst and
-// returns the longer slice. The payload length, in bytes, takes the shortest
-// form; one below zero counts as zero. With a mask the header carries that
-// masking key, and the payload must then be masked with it, see [Mask].
+// AppendHeader appends a frame header (RFC 6455, section 5.2) to dst and returns the longer slice.
+// The payload length, in bytes, takes the shortest form; one below zero counts as zero. With a mask
+// the header carries that masking key, and the payload must then be masked with it, see [Mask].
 func AppendHeader(dst []byte, fin, rsv1 bool, op Opcode, length int, mask *[4]byte) []byte {
 	first, masked := byte(op&0x0F), byte(0)
 	if fin {

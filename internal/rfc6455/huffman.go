@@ -12,16 +12,16 @@ type codeWord uint32
 func (c codeWord) len() int     { return int(c & 0xFF) }
 func (c codeWord) bits() uint64 { return uint64(c >> 8) }
 
-// huffman builds canonical prefix codes (RFC 1951, section 3.2.2) of bounded length.
-// It holds only room to work in.
+// huffman builds canonical prefix codes (RFC 1951, section 3.2.2) of bounded length. It holds only
+// room to work in.
 type huffman struct {
 	keys    [maxLitLen]uint32 // frequency and symbol of those that occur
 	weights [maxLitLen]uint32
 }
 
 // lengths sets lens to the code lengths, of limit bits at most, that a minimal code gives to
-// symbols with the frequencies freq, and returns how many symbols occur. A code of a
-// single symbol has length 1.
+// symbols with the frequencies freq, and returns how many symbols occur. A code of a single symbol
+// has length 1.
 func (h *huffman) lengths(lens []uint8, freq []uint32, limit int) int {
 	clear(lens)
 	keys := h.keys[:0]

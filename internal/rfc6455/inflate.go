@@ -6,10 +6,10 @@ import (
 	"sync"
 )
 
-// A compressed message lies in memory as a whole before it is inflated, straight into
-// the buffer it is delivered in. That makes a reader of its own worthwhile: it needs no
-// window but the one of the messages before, stops at the size limit to the byte, and has no
-// state to keep but the code tables, which a pool holds.
+// A compressed message lies in memory as a whole before it is inflated, straight into the buffer it
+// is delivered in. That makes a reader of its own worthwhile: it needs no window but the one of the
+// messages before, stops at the size limit to the byte, and has no state to keep but the code
+// tables, which a pool holds.
 
 // inflateState inflates the messages of one direction of a connection.
 type inflateState struct {
@@ -22,8 +22,8 @@ func newInflateState(role Role, params *DeflateParams) *inflateState {
 	return &inflateState{takeover: takeover, window: window{size: 1 << bits}}
 }
 
-// message inflates payload to buf[:0] where it fits, else to a slice of its own.
-// More than limit bytes are an error.
+// message inflates payload to buf[:0] where it fits, else to a slice of its own. More than limit
+// bytes are an error.
 func (s *inflateState) message(buf, payload []byte, limit int) ([]byte, *Error) {
 	f := inflaters.Get().(*inflater)
 	f.in, f.window, f.limit = payload, &s.window, limit
@@ -75,9 +75,9 @@ var inflaters = sync.Pool{New: func() any { return new(inflater) }}
 
 // inflate reads blocks until in ends at the end of one.
 //
-// The sender has cut the four bytes 00 00 ff ff of the empty stored block that ends
-// every message (RFC 7692, section 7.2.1), so that a stored block that in has no length for is
-// the end. A final block does not end a message (section 7.2.3.4): what follows it begins at the next byte.
+// The sender has cut the four bytes 00 00 ff ff of the empty stored block that ends every message
+// (RFC 7692, section 7.2.1), so that a stored block that in has no length for is the end. A final
+// block does not end a message (section 7.2.3.4): what follows it begins at the next byte.
 func (f *inflater) inflate() *Error {
 	for {
 		f.fill()
@@ -120,8 +120,8 @@ func corrupt(what string) *Error {
 
 func cutOff() *Error { return corrupt("it ends in the middle of a block") }
 
-// fill takes bytes from in until acc holds at least 56 bits, some of them from beyond the
-// end where there are no more.
+// fill takes bytes from in until acc holds at least 56 bits, some of them from beyond the end where
+// there are no more.
 func (f *inflater) fill() {
 	for f.n < 56 {
 		if f.pos < len(f.in) {
@@ -134,8 +134,8 @@ func (f *inflater) fill() {
 	}
 }
 
-// take removes the next bits, 32 at most, from acc. It may give zeros from beyond
-// the end; left then is below zero.
+// take removes the next bits, 32 at most, from acc. It may give zeros from beyond the end; left
+// then is below zero.
 func (f *inflater) take(count uint) uint32 {
 	v := uint32(f.acc & (1<<count - 1))
 	f.acc >>= count
@@ -181,8 +181,8 @@ func (f *inflater) room(count int) *Error {
 	return nil
 }
 
-// stored copies a block without compression (RFC 1951, section 3.2.4). It
-// returns true at the end of the message.
+// stored copies a block without compression (RFC 1951, section 3.2.4). It returns true at the end
+// of the message.
 func (f *inflater) stored() (end bool, failed *Error) {
 	f.align()
 	switch len(f.in) - f.pos {

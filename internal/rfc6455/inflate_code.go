@@ -14,9 +14,8 @@ const (
 	endOfBlock  = 256
 )
 
-// A decoding table has one entry for each value of the next root bits, and behind those
-// further tables for longer codes. The sizes are the greatest that any complete code
-// of the alphabet needs.
+// A decoding table has one entry for each value of the next root bits, and behind those further
+// tables for longer codes. The sizes are the greatest that any complete code of the alphabet needs.
 const (
 	litRoot  = 9
 	distRoot = 8
@@ -24,9 +23,9 @@ const (
 	distSize = 402
 )
 
-// An entry of a decoding table holds, from the low bits up: 6 bits of code length, 2
-// flags, 5 bits of extra bits (or of the further table's root), 3 flags, and 16 bits of
-// value: the literal, the base of a length or distance, or where the further table begins.
+// An entry of a decoding table holds, from the low bits up: 6 bits of code length, 2 flags, 5 bits
+// of extra bits (or of the further table's root), 3 flags, and 16 bits of value: the literal, the
+// base of a length or distance, or where the further table begins.
 const (
 	entryLenMask    = 0x3F
 	entryNone       = 1 << 6 // no code, or one without a meaning; comes with special and end
@@ -47,7 +46,8 @@ var (
 	distExtra   = [30]uint8{0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13}
 )
 
-// codeLenOrder is the order in which the lengths of the code length codes come (RFC 1951, section 3.2.7).
+// codeLenOrder is the order in which the lengths of the code length codes come (RFC 1951, section
+// 3.2.7).
 var codeLenOrder = [numCodeLens]uint8{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15}
 
 // litLenEntry returns the entry of a literal, end of block or length, without the code length.
@@ -74,8 +74,8 @@ func distEntry(symbol int) uint32 {
 func symbolEntry(symbol int) uint32 { return uint32(symbol) << entryValueShift }
 
 // makeTable fills table for the canonical code whose lengths are given (RFC 1951, section 3.2.2).
-// It returns false for lengths that are no code: over-subscribed, or incomplete with
-// more than one symbol of length 1. A code without symbols is all entryInvalid.
+// It returns false for lengths that are no code: over-subscribed, or incomplete with more than one
+// symbol of length 1. A code without symbols is all entryInvalid.
 func makeTable(table []uint32, root uint, lens []uint8, entry func(symbol int) uint32) bool {
 	var count, next [maxCodeBits + 1]uint16
 	for _, n := range lens {
@@ -128,8 +128,8 @@ func makeTable(table []uint32, root uint, lens []uint8, entry func(symbol int) u
 			} else {
 				if at&(1<<root-1) != prefix {
 					prefix = at & (1<<root - 1)
-					// Large enough for the codes that share the prefix: those that are left of
-					// each length, until the prefix is used up.
+					// Large enough for the codes that share the prefix: those that are left of each
+					// length, until the prefix is used up.
 					subBits = int(n - root)
 					free := 1<<subBits - int(left)
 					for m := n; free > 0 && m < longest; subBits++ {

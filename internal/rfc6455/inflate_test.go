@@ -159,8 +159,8 @@ func TestInflateCorrupt(t *testing.T) {
 	}
 }
 
-// TestInflateBomb: what inflates to far more than the limit fails at the limit, and
-// takes no more memory than that.
+// TestInflateBomb: what inflates to far more than the limit fails at the limit, and takes no more
+// memory than that.
 func TestInflateBomb(t *testing.T) {
 	var b bytes.Buffer
 	w, _ := flate.NewWriter(&b, 9)

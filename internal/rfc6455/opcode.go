@@ -18,8 +18,7 @@ const (
 // IsControl reports whether op is in the range of control frames, 0x8 to 0xF.
 func (op Opcode) IsControl() bool { return op&0x8 != 0 }
 
-// String returns the name RFC 6455 gives op, or "opcode 0x3" for one it does
-// not define.
+// String returns the name RFC 6455 gives op, or "opcode 0x3" for one it does not define.
 func (op Opcode) String() string {
 	switch op {
 	case OpContinuation:

@@ -10,7 +10,8 @@ import (
 )
 
 // reference decodes a whole stream in the plainest way, straight from the text of RFC 6455 and with
-// nothing of the decoder's. It returns what happens, in the form of happening, with the code in place of an error.
+// nothing of the decoder's. It returns what happens, in the form of happening, with the code in
+// place of an error.
 func reference(role Role, limit int, wire []byte) (happened []string) {
 	var op byte // of the message, 0 between messages
 	var message []byte
@@ -106,7 +107,8 @@ func reference(role Role, limit int, wire []byte) (happened []string) {
 	return happened
 }
 
-// possibleUTF8 reports whether b is UTF-8 or, unless end is set, can become it. It tries all that could follow.
+// possibleUTF8 reports whether b is UTF-8 or, unless end is set, can become it. It tries all that
+// could follow.
 func possibleUTF8(b []byte, end bool) bool {
 	for len(b) > 0 {
 		r, n := utf8.DecodeRune(b)
@@ -181,8 +183,8 @@ func FuzzDecoder(f *testing.F) {
 	})
 }
 
-// FuzzDecoderCompressed: with compression there is no plain reference, but what happens still must not depend
-// on how the bytes are cut.
+// FuzzDecoderCompressed: with compression there is no plain reference, but what happens still must
+// not depend on how the bytes are cut.
 func FuzzDecoderCompressed(f *testing.F) {
 	random := rand.New(rand.NewPCG(2, 1))
 	for seed := range 4 {

@@ -1,7 +1,7 @@
 package rfc6455
 
-// Role is the side of the connection that a codec plays. It decides who masks:
-// a client masks every frame it sends and a server none (RFC 6455, section 5.1).
+// Role is the side of the connection that a codec plays. It decides who masks: a client masks every
+// frame it sends and a server none (RFC 6455, section 5.1).
 type Role uint8
 
 const (

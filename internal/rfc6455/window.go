@@ -1,7 +1,7 @@
 package rfc6455
 
-// window keeps the last bytes of the messages before, which a sender with
-// context takeover may refer to. It takes memory as bytes come, up to its size.
+// window keeps the last bytes of the messages before, which a sender with context takeover may
+// refer to. It takes memory as bytes come, up to its size.
 type window struct {
 	ring []byte
 	next int // where the next byte goes once the ring is full
@@ -32,8 +32,8 @@ func (w *window) add(b []byte) {
 	}
 }
 
-// copyFrom copies to dst the bytes that begin back bytes before the end, as
-// many as there are up to the end. back must not exceed the length of the ring.
+// copyFrom copies to dst the bytes that begin back bytes before the end, as many as there are up to
+// the end. back must not exceed the length of the ring.
 func (w *window) copyFrom(dst []byte, back int) int {
 	if back < len(dst) {
 		dst = dst[:back]

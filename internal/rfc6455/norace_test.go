@@ -1,0 +1,5 @@
+//go:build !race
+
+package rfc6455
+
+const raceEnabled = false
