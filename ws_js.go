@@ -176,7 +176,7 @@ func (s *socket) closeEvent(event safejs.Value) {
 		s.clean, _ = wasClean.Bool()
 	}
 	cause := &errors.ConnectionClosed{Reason: errors.CloseReason(number), Message: reason, Remote: true}
-	if number == int(errors.AbnormalClosure) || number == 0 {
+	if !closes(number) {
 		cause = &errors.ConnectionClosed{Reason: errors.AbnormalClosure}
 	}
 	s.ending.Set(cause)
@@ -189,6 +189,13 @@ func (s *socket) closeEvent(event safejs.Value) {
 	close(s.closed)
 	s.end()
 	s.release()
+}
+
+// closes reports whether a peer's close frame may mean number: not every
+// browser takes a reason that may not stand there for the violation it is.
+func closes(number int) bool {
+	return number >= 3000 && number <= 4999 || number == int(errors.NoStatusReceived) ||
+		number > 0 && number < 3000 && errors.CloseReason(number).Sendable()
 }
 
 // end wakes whoever waits to send. s.mu is held.

@@ -35,7 +35,8 @@ var nodeSkip = map[string]string{}
 
 // TestParity runs every case natively, with the race detector, and in Chromium: in a page and in a worker, and in Node
 // where there is one, all against the same test server, and prints the native run and the page's side by side. With
-// PARITY_DIR set, the results of each run are written there as JSON.
+// PARITY_DIR set, the results of each run are written there as JSON. For work on a case, PARITY_CASES, a regular
+// expression, selects some, and -run TestParity/page, say, a target; the table then wants the rest.
 func TestParity(t *testing.T) {
 	server, err := parity.StartServer()
 	if err != nil {
@@ -58,7 +59,7 @@ func TestParity(t *testing.T) {
 	})
 
 	test := browser.CompileWasmTest(t, conformance)
-	test.Args = []string{"-test.run=^TestConformance$"}
+	test.Args = []string{"-test.run=" + selected()}
 	b := browser.Start(t, chromedp.Flag("ignore-certificate-errors-spki-list", spkiHash(t, addresses.Certificate)))
 	run := func(t *testing.T, where browser.Where, env map[string]string) []wstest.Result {
 		test := test
@@ -99,12 +100,17 @@ func TestParity(t *testing.T) {
 	}
 }
 
+// selected is the pattern of the cases to run.
+func selected() string {
+	return "^TestConformance$/(" + os.Getenv("PARITY_CASES") + ")"
+}
+
 // runNative runs the cases in a process of their own, with the race detector.
 func runNative(t *testing.T, env map[string]string) []wstest.Result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), parityTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", "test", "-race", "-count=1", "-v", "-run=^TestConformance$", conformance)
+	cmd := exec.CommandContext(ctx, "go", "test", "-race", "-count=1", "-v", "-run="+selected(), conformance)
 	cmd.Env = os.Environ()
 	for name, value := range env {
 		cmd.Env = append(cmd.Env, name+"="+value)

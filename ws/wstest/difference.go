@@ -94,6 +94,11 @@ var violations = []struct {
 	{"a close payload of one byte", 1002},
 	{"a close reason 1006", 1002},
 	{"a close reason 999", 1002},
+	{"a close reason 1004", 1002},
+	{"a close reason 1015", 1002},
+	{"a close reason 1016", 1002},
+	{"a close reason 2999", 1002},
+	{"a close reason 5000", 1002},
 	{"a close message that is not UTF-8", 1007},
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/isosocket/isosocket/ws/wstest"
@@ -400,10 +401,13 @@ func (l *link) violate() error {
 		out = append(frame(opText, []byte("x")), frame(fin|opText, []byte("y"))...)
 	case "a close payload of one byte":
 		out = frame(fin|opClose, []byte{3})
-	case "a close reason 1006":
-		out = frame(fin|opClose, closePayload(1006, ""))
-	case "a close reason 999":
-		out = frame(fin|opClose, closePayload(999, ""))
+	case "a close reason 999", "a close reason 1004", "a close reason 1006", "a close reason 1015", "a close reason 1016",
+		"a close reason 2999", "a close reason 5000":
+		reason, err := strconv.Atoi(strings.TrimPrefix(what, "a close reason "))
+		if err != nil {
+			return err
+		}
+		out = frame(fin|opClose, closePayload(reason, ""))
 	case "a close message that is not UTF-8":
 		out = frame(fin|opClose, closePayload(1000, "caf\xe9"))
 	default:
