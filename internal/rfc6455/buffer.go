@@ -9,20 +9,31 @@ const (
 	largeBuffer = 256 << 10
 )
 
-// buffers holds *[]byte for compressed payloads.
-var buffers sync.Pool
+// buffers holds *[]byte for payloads, and boxes *[]byte without memory, so that giving a buffer back
+// need not allocate the pointer.
+var buffers, boxes sync.Pool
 
 // takeBuffer returns an empty buffer with some capacity.
 func takeBuffer() []byte {
-	if b, _ := buffers.Get().(*[]byte); b != nil {
-		return (*b)[:0]
+	box, _ := buffers.Get().(*[]byte)
+	if box == nil {
+		return make([]byte, 0, smallBuffer)
 	}
-	return make([]byte, 0, smallBuffer)
+	b := *box
+	*box = nil
+	boxes.Put(box)
+	return b[:0]
 }
 
 // giveBuffer puts a buffer back.
 func giveBuffer(b []byte) {
-	if cap(b) >= smallBuffer && cap(b) <= largeBuffer {
-		buffers.Put(&b)
+	if cap(b) < smallBuffer || cap(b) > largeBuffer {
+		return
 	}
+	box, _ := boxes.Get().(*[]byte)
+	if box == nil {
+		box = new([]byte)
+	}
+	*box = b
+	buffers.Put(box)
 }

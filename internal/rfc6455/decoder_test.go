@@ -678,6 +678,38 @@ func TestDecodeAllocs(t *testing.T) {
 	}
 }
 
+// TestDecodeAllocsInPieces: no more where a message comes with several reads, and one for the message where
+// there is no buffer.
+func TestDecodeAllocsInPieces(t *testing.T) {
+	for name, deflate := range map[string]*DeflateParams{"plain": nil, "compressed": {}} {
+		for _, buf := range [][]byte{make([]byte, 20_000), nil} {
+			var e Encoder
+			e.Init(Server, deflate, DeflatePolicy{})
+			var d Decoder
+			d.Init(Client, 0, deflate)
+			payload := jsonMessages(1, 15_000)[0]
+			want := 1.0
+			if buf != nil {
+				want = 0
+			}
+			var wire []byte
+			allocs := testing.AllocsPerRun(200, func() {
+				wire, _ = e.AppendMessage(wire[:0], OpText, payload)
+				d.SetBuffer(buf)
+				half := len(wire) / 2
+				d.Decode(wire[:half])
+				if _, ev, err := d.Decode(wire[half:]); ev != EventMessage || err != nil {
+					t.Fatal(ev, err)
+				}
+				d.Message()
+			})
+			if allocs != want && !raceEnabled {
+				t.Errorf("%s, with a buffer of %d bytes: a message in two pieces takes %v allocations, want %v", name, len(buf), allocs, want)
+			}
+		}
+	}
+}
+
 func TestDecoderSize(t *testing.T) {
 	if size := unsafe.Sizeof(Decoder{}); size > 320 {
 		t.Errorf("a Decoder has %d bytes", size)

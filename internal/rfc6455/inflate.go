@@ -2,7 +2,6 @@ package rfc6455
 
 import (
 	"encoding/binary"
-
 	"sync"
 )
 
@@ -31,7 +30,9 @@ func (s *inflateState) message(buf, payload []byte, limit int) ([]byte, *Error) 
 	f.out, f.o, f.scratch = buf[:min(cap(buf), limit)], 0, nil
 	failed := f.inflate()
 	out := f.out[:f.o]
-	if f.scratch != nil {
+	if failed != nil {
+		out = nil
+	} else if f.scratch != nil {
 		// A large message stays where it is: another copy costs more than the memory.
 		if f.o <= largeBuffer {
 			out = append(make([]byte, 0, f.o), out...)
@@ -42,13 +43,10 @@ func (s *inflateState) message(buf, payload []byte, limit int) ([]byte, *Error) 
 	}
 	f.in, f.out, f.window, f.scratch = nil, nil, nil, nil
 	inflaters.Put(f)
-	if failed != nil {
-		return nil, failed
-	}
-	if s.takeover {
+	if s.takeover && failed == nil {
 		s.window.add(out)
 	}
-	return out, nil
+	return out, failed
 }
 
 func (s *inflateState) release() { s.window.ring = nil }
