@@ -1,0 +1,51 @@
+//go:build !js
+
+package faultproxy
+
+import "fmt"
+
+// Fault is what a proxy does to connections.
+type Fault uint8
+
+// The faults. Those that hit open connections leave them hit for good: a
+// connection that was swallowed once does not come back, as behind a router
+// that has forgotten it.
+const (
+	// Pass forwards everything, after the latency.
+	Pass Fault = iota
+	// Blackhole swallows what comes on open connections, their ends included,
+	// and on new ones, which are accepted.
+	Blackhole
+	// Reset resets open connections (TCP RST) on both sides, and passes new ones.
+	Reset
+	// HalfClose sends the client the end of the stream (TCP FIN), swallows what
+	// the client still sends, and passes new connections.
+	HalfClose
+	// Refuse resets open connections and refuses new ones.
+	Refuse
+	// Hang resets open connections, and accepts new ones without ever answering.
+	Hang
+)
+
+// Faults are all of them but Pass.
+var Faults = []Fault{Blackhole, Reset, HalfClose, Refuse, Hang}
+
+var names = [...]string{"pass", "blackhole", "reset", "half-close", "refuse", "hang"}
+
+// String returns the name of f.
+func (f Fault) String() string {
+	if int(f) < len(names) {
+		return names[f]
+	}
+	return fmt.Sprintf("invalid fault %d", int(f))
+}
+
+// ParseFault returns the fault with the name.
+func ParseFault(name string) (Fault, error) {
+	for i, n := range names {
+		if n == name {
+			return Fault(i), nil
+		}
+	}
+	return 0, fmt.Errorf("faultproxy: %q is no fault; there are %q", name, names)
+}

@@ -1,0 +1,245 @@
+//go:build !js
+
+package faultproxy
+
+import (
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Proxy forwards connections to one address. Its methods may be called from
+// many goroutines.
+type Proxy struct {
+	address, target string
+	tasks           sync.WaitGroup
+
+	mu       sync.Mutex
+	closed   bool
+	fault    Fault
+	latency  time.Duration
+	listener net.Listener // nil while refusing
+	pairs    map[*pair]bool
+}
+
+// Start returns a proxy on a loopback port that passes everything to target
+// until it is told otherwise. It is the caller's to close.
+func Start(target string) (*Proxy, error) {
+	p := &Proxy{address: "127.0.0.1:0", target: target, pairs: make(map[*pair]bool)}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.listen(); err != nil {
+		return nil, err
+	}
+	p.address = p.listener.Addr().String()
+	return p, nil
+}
+
+// Address returns where the proxy listens, as host:port.
+func (p *Proxy) Address() string { return p.address }
+
+// Set begins a fault, with the latency that passing has from now on.
+func (p *Proxy) Set(fault Fault, latency time.Duration) error {
+	if int(fault) >= len(names) {
+		return fmt.Errorf("faultproxy: %v", fault)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fault, p.latency = fault, latency
+	for c := range p.pairs {
+		switch fault {
+		case Blackhole:
+			c.swallow()
+		case HalfClose:
+			c.halfClose()
+		case Reset, Refuse, Hang:
+			c.reset()
+		case Pass:
+		}
+	}
+	switch {
+	case p.closed:
+		return net.ErrClosed
+	case fault == Refuse && p.listener != nil:
+		p.listener.Close()
+		p.listener = nil
+	case fault != Refuse && p.listener == nil:
+		return p.listen()
+	}
+	return nil
+}
+
+// Close resets all connections and returns when nothing of the proxy runs.
+func (p *Proxy) Close() {
+	p.mu.Lock()
+	p.closed = true
+	if p.listener != nil {
+		p.listener.Close()
+		p.listener = nil
+	}
+	for c := range p.pairs {
+		c.reset()
+	}
+	p.mu.Unlock()
+	p.tasks.Wait()
+}
+
+// listen begins to accept. p.mu is held.
+func (p *Proxy) listen() error {
+	listener, err := net.Listen("tcp", p.address)
+	// The port is this proxy's, and free again soon.
+	for try := 0; err != nil && try < 100; try++ {
+		time.Sleep(10 * time.Millisecond)
+		listener, err = net.Listen("tcp", p.address)
+	}
+	if err != nil {
+		return fmt.Errorf("faultproxy: cannot listen: %w", err)
+	}
+	p.listener = listener
+	p.tasks.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			p.tasks.Go(func() { p.serve(client.(*net.TCPConn)) })
+		}
+	})
+	return nil
+}
+
+// serve forwards one connection as the fault says.
+func (p *Proxy) serve(client *net.TCPConn) {
+	c := &pair{client: client}
+	p.mu.Lock()
+	fault, closed := p.fault, p.closed
+	if !closed {
+		p.pairs[c] = true
+	}
+	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		delete(p.pairs, c)
+		p.mu.Unlock()
+	}()
+	defer c.reset()
+	if closed || fault == Refuse {
+		return
+	}
+	if fault == Blackhole || fault == Hang {
+		c.swallow()
+		c.forward(p, client, nil)
+		return
+	}
+	server, err := net.Dial("tcp", p.target)
+	if err != nil {
+		return
+	}
+	if !c.connect(server.(*net.TCPConn)) {
+		return
+	}
+	var back sync.WaitGroup
+	back.Go(func() { c.forward(p, c.server, client) })
+	c.forward(p, client, c.server)
+	back.Wait()
+}
+
+// delay is the latency now.
+func (p *Proxy) delay() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.latency
+}
+
+// pair is one forwarded connection.
+type pair struct {
+	client   *net.TCPConn
+	swallows atomic.Bool // nothing is passed on any more
+
+	mu     sync.Mutex
+	server *net.TCPConn // nil before it is connected
+	gone   bool         // both were reset
+}
+
+// connect makes server the other side, unless the pair was reset meanwhile.
+func (c *pair) connect(server *net.TCPConn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.server = server
+	if c.gone {
+		reset(server)
+	}
+	return !c.gone
+}
+
+func (c *pair) swallow() { c.swallows.Store(true) }
+
+func (c *pair) halfClose() {
+	c.swallow()
+	c.client.CloseWrite()
+}
+
+func (c *pair) reset() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gone {
+		return
+	}
+	c.gone = true
+	reset(c.client)
+	if c.server != nil {
+		reset(c.server)
+	}
+}
+
+// reset closes conn with an RST instead of a FIN.
+func reset(conn *net.TCPConn) {
+	conn.SetLinger(0)
+	conn.Close()
+}
+
+// chunk is what one read brought, and when it may go on.
+type chunk struct {
+	data []byte
+	due  time.Time
+}
+
+// forward passes what comes from one side on to the other, in order and
+// delayed, until either ends. A nil to has everything swallowed.
+func (c *pair) forward(p *Proxy, from, to *net.TCPConn) {
+	chunks := make(chan chunk, 1024)
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		for k := range chunks {
+			time.Sleep(time.Until(k.due))
+			if c.swallows.Load() || to == nil {
+				continue
+			}
+			if k.data == nil {
+				to.CloseWrite()
+			} else if _, err := to.Write(k.data); err != nil {
+				c.reset()
+			}
+		}
+	})
+	for {
+		buf := make([]byte, 32<<10)
+		n, err := from.Read(buf)
+		due := time.Now().Add(p.delay())
+		if n > 0 {
+			chunks <- chunk{buf[:n], due}
+		}
+		if err != nil {
+			chunks <- chunk{nil, due}
+			break
+		}
+	}
+	close(chunks)
+	writing.Wait()
+	if c.swallows.Load() && from == c.client {
+		// The client has given up: nobody is left who could notice.
+		c.reset()
+	}
+}
