@@ -1,3 +1,5 @@
+//go:build !js
+
 // Command isosocket serves the demo and talks to any WebSocket server.
 //
 //	isosocket serve [-addr HOST:PORT] [-compress] [-max-message SIZE] [-origin PATTERN]
