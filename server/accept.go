@@ -1,3 +1,5 @@
+//go:build !js
+
 package server
 
 import (
@@ -28,8 +30,6 @@ import (
 //
 // w may be wrapped by middlewares as long as they can be unwrapped the way
 // [http.ResponseController] does it.
-//
-// [*errors.ConnectionError]: https://pkg.go.dev/github.com/isosocket/isosocket/errors#ConnectionError
 func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Conn, error) {
 	return newAcceptor(o).accept(w, r, nil)
 }

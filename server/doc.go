@@ -1,2 +1,78 @@
-// Package server accepts WebSocket connections on native targets.
+//go:build !js
+
+// Package server accepts WebSocket connections in a native program, of
+// browsers and of every other client.
+//
+// # A handler
+//
+// [Handler] makes an http.Handler of a function that is called for each
+// connection, on a goroutine of its own:
+//
+//	chat := server.Handler(func(ctx context.Context, conn *server.Conn) error {
+//		for m, err := range conn.Messages(ctx) {
+//			if err != nil {
+//				return err
+//			}
+//			if err := conn.Send(ctx, m); err != nil {
+//				return err
+//			}
+//		}
+//		return nil
+//	}, nil)
+//	http.Handle("/chat", chat)
+//
+// A [Conn] is a ws.Conn, so all that clients can do a server can do too. When
+// the function returns the connection is closed: with 1000 (normal closure) for
+// nil, with the [errors.CloseReason] that it returned, else with 1011 (internal
+// error), and what was wrong goes to the log, not to the peer. Returning the
+// error with which Receive told of the end is the normal way out.
+//
+// [Accept] is for handlers that want to do all this themselves.
+//
+// # Who may connect
+//
+// A browser sends a user's cookies with every handshake, whatever page it
+// comes from. So a handshake that names an Origin, as all browsers' do, is
+// refused unless it is the host that was dialed, or one of
+// Options.OriginPatterns. Everything else, be it a cookie or a token, is
+// checked as for any other request, in front:
+//
+//	http.Handle("/chat", requireUser(chat))
+//
+// Behind a middleware that changes the http.ResponseWriter, that must have a
+// method Unwrap, as for http.ResponseController; else handshakes are answered
+// with 501.
+//
+// # Refusals
+//
+// What is no handshake, or a bad one, is answered with a status and a
+// sentence that says what is wrong. A browser hides both from its page, so this
+// library's client asks once more with fetch, which is answered with 426
+// where all is well, and refusals here have the CORS fields that let an
+// allowed page read them. A middleware that refuses should set them too:
+//
+//	w.Header().Set("Access-Control-Allow-Origin", origin)
+//	w.Header().Set("Access-Control-Allow-Credentials", "true")
+//
+// # Dead peers
+//
+// A peer from which nothing comes for Options.PingInterval is pinged, and given
+// up with 1008 (policy violation) when nothing comes for PingTimeout after
+// that. Browsers answer pings by themselves.
+//
+// # Shutting down
+//
+// [http.Server.Shutdown] does not know WebSocket connections. [Endpoint.Shutdown]
+// closes them with 1001 (going away), which makes clients come back, and waits
+// for their functions:
+//
+//	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+//	defer cancel()
+//	err := errors.Join(httpServer.Shutdown(ctx), chat.Shutdown(ctx))
+//
+// # Memory
+//
+// ServeHTTP returns as soon as the handshake is done, so that the stack and
+// the buffers that net/http needed for it go back. A connection that waits
+// holds a goroutine of 4 KiB and less than 4 KiB beside it.
 package server

@@ -1,3 +1,5 @@
+//go:build !js
+
 package server
 
 import (
@@ -42,9 +44,6 @@ type Endpoint struct {
 //
 // o may be nil. If something in it is invalid, every request is answered with
 // 500, and Options.Logger told.
-//
-// [*errors.ConnectionClosed]: https://pkg.go.dev/github.com/isosocket/isosocket/errors#ConnectionClosed
-// [errors.CloseReason]: https://pkg.go.dev/github.com/isosocket/isosocket/errors#CloseReason
 func Handler(serve func(ctx context.Context, conn *Conn) error, o *Options) *Endpoint {
 	return &Endpoint{serve: serve, acceptor: newAcceptor(o), conns: make(map[*Conn]struct{})}
 }

@@ -1,3 +1,5 @@
+//go:build !js
+
 package server
 
 import (
@@ -48,8 +50,6 @@ type Options struct {
 	// MaxMessageSize is the most bytes of data that one message may have, sent
 	// or received. An incoming message over it ends the connection with
 	// [errors.MessageTooBig]. 0 means 1 MiB, a negative number no limit.
-	//
-	// [errors.MessageTooBig]: https://pkg.go.dev/github.com/isosocket/isosocket/errors#MessageTooBig
 	MaxMessageSize int
 
 	// SendBuffer is the high-water mark in bytes: while as many are queued,

@@ -1,3 +1,5 @@
+//go:build !js
+
 // Package handshake is what the opening handshakes of clients and servers have
 // in common natively: the client's side of RFC 6455, section 4.1, over
 // net/http, the rules for header fields and tokens, and what a ws.Compression

@@ -1,3 +1,5 @@
+//go:build !js
+
 package handshake
 
 // interrupted is a handshake that its context ended.

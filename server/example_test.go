@@ -1,0 +1,142 @@
+//go:build !js
+
+package server_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"github.com/isosocket/isosocket"
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/server"
+	"github.com/isosocket/isosocket/ws"
+)
+
+// An endpoint that answers each message with itself.
+func ExampleHandler() {
+	endpoint := server.Handler(func(ctx context.Context, conn *server.Conn) error {
+		for m, err := range conn.Messages(ctx) {
+			if err != nil {
+				return err
+			}
+			if err := conn.Send(ctx, m); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil)
+	s := httptest.NewServer(endpoint)
+	defer s.Close()
+
+	conn, err := isosocket.Dial(context.Background(), s.URL, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer conn.Close(errors.NormalClosure, "")
+	conn.Send(context.Background(), ws.Text("hello"))
+	m, err := conn.Receive(context.Background())
+	fmt.Println(m, err)
+	// Output: hello <nil>
+}
+
+// A CloseReason that is returned closes with it.
+func ExampleHandler_closeReason() {
+	const signedOut errors.CloseReason = 4001
+	s := httptest.NewServer(server.Handler(func(ctx context.Context, conn *server.Conn) error {
+		if _, err := (&http.Request{Header: conn.Header()}).Cookie("session"); err != nil {
+			return signedOut
+		}
+		return conn.Send(ctx, ws.Text("welcome"))
+	}, nil))
+	defer s.Close()
+
+	for _, cookie := range []string{"session=1", "other=2"} {
+		conn, err := isosocket.Dial(context.Background(), s.URL, &isosocket.DialOptions{
+			Header: http.Header{"Cookie": {cookie}},
+		})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		for m, err := range conn.Messages(context.Background()) {
+			fmt.Println(m, err)
+		}
+		conn.Close(errors.NormalClosure, "")
+	}
+	// Output:
+	// welcome <nil>
+	//  websocket: connection closed by the peer: 1000 (normal closure)
+	//  websocket: connection closed by the peer: 4001 (private application reason, 4000-4999)
+}
+
+// Shutdown sends all clients away, and waits for the functions that serve them.
+func ExampleEndpoint_Shutdown() {
+	endpoint := server.Handler(func(ctx context.Context, conn *server.Conn) error {
+		<-ctx.Done()
+		return nil
+	}, nil)
+	s := httptest.NewServer(endpoint)
+	defer s.Close()
+	conn, err := isosocket.Dial(context.Background(), s.URL, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		endpoint.Shutdown(ctx)
+	}()
+	_, err = conn.Receive(context.Background())
+	fmt.Println(errors.Is(err, errors.GoingAway))
+	conn.Close(errors.NormalClosure, "")
+	// Output: true
+}
+
+// Accept is for handlers that look after the connection themselves.
+func ExampleAccept() {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, err := server.Accept(w, r, &server.Options{
+			ChooseSubprotocol: func(r *http.Request, offered []string) string { return offered[0] },
+		})
+		if err != nil {
+			return // the request has been answered
+		}
+		conn.Send(context.Background(), ws.Text("this is "+conn.Subprotocol()+" at "+conn.URL().Path))
+		conn.Close(errors.NormalClosure, "that was all")
+	}))
+	defer s.Close()
+
+	conn, err := isosocket.Dial(context.Background(), s.URL+"/news", &isosocket.DialOptions{Subprotocols: []string{"ticker"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer conn.Close(errors.NormalClosure, "")
+	m, err := conn.Receive(context.Background())
+	fmt.Println(m, err)
+	// Output: this is ticker at /news <nil>
+}
+
+// What is no handshake gets a sentence.
+func ExampleHandler_refusal() {
+	s := httptest.NewServer(server.Handler(func(context.Context, *server.Conn) error { return nil }, nil))
+	defer s.Close()
+	response, err := http.Get(s.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer response.Body.Close()
+	body, _ := io.ReadAll(response.Body)
+	fmt.Printf("%s\n%s", response.Status, body)
+	// Output:
+	// 426 Upgrade Required
+	// This is a WebSocket endpoint: connect with a WebSocket client.
+}
