@@ -108,7 +108,7 @@ func (t *Transport) Arrivals() (n uint64, listening bool) {
 // Fail implements ws.Failer.
 func (t *Transport) Fail(cause *errors.ConnectionClosed) {
 	switch {
-	case t.takeOver():
+	case t.takeOver(cause):
 		t.fail(cause)
 	case t.conn == nil && t.ending.Set(cause):
 		t.sendClose(cause.Reason, cause.Message)
@@ -186,8 +186,10 @@ func (t *Transport) expectEnd(err error) {
 	t.timers.Lock()
 	if !t.stopped {
 		t.giveUp = time.AfterFunc(lastWords, func() {
-			if t.takeOver() || t.conn == nil {
-				t.lose(err)
+			cause := lost(err)
+			if t.takeOver(cause) || t.conn == nil {
+				t.ending.Set(cause)
+				t.release()
 			}
 		})
 	}

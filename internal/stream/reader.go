@@ -153,8 +153,8 @@ func (t *Transport) takeTurn() {
 }
 
 // takeOver takes the turn for good and reports true, or false if somebody has
-// done so before.
-func (t *Transport) takeOver() bool {
+// done so before. cause is as for setOver.
+func (t *Transport) takeOver(cause *errors.ConnectionClosed) bool {
 	if t.conn == nil {
 		return false
 	}
@@ -163,12 +163,17 @@ func (t *Transport) takeOver() bool {
 	if t.over {
 		return false
 	}
-	t.setOver()
+	t.setOver(cause)
 	return true
 }
 
-// setOver ends the parsing of messages. Called with the turn.
-func (t *Transport) setOver() {
+// setOver ends the parsing of messages, for a cause, nil if the Ending has one
+// already. Called with the turn.
+func (t *Transport) setOver(cause *errors.ConnectionClosed) {
+	// A receiver that finds that no message will come asks for the cause at once.
+	if cause != nil {
+		t.ending.Set(cause)
+	}
 	t.over = true
 	t.watch(context.Background())
 	t.inbox.End()
@@ -234,18 +239,21 @@ func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (ws.Message
 	case errNothingYet, errGiveWay:
 		return ws.Message{}, err
 	case errCloseFrame:
-		t.setOver()
-		t.answerClose(t.decoder.Close())
+		code, message := t.decoder.Close()
+		t.setOver(t.closedByPeer(code, message))
+		t.answerClose(code)
 		return ws.Message{}, errEnded
 	}
 	if ctx.Err() != nil && err == ctx.Err() {
 		return ws.Message{}, err
 	}
-	t.setOver()
 	if failed, ok := errors.AsType[*rfc6455.Error](err); ok {
-		t.fail(&errors.ConnectionClosed{Reason: errors.CloseReason(failed.Code), Message: failed.Reason, Err: failed})
+		cause := &errors.ConnectionClosed{Reason: errors.CloseReason(failed.Code), Message: failed.Reason, Err: failed}
+		t.setOver(cause)
+		t.fail(cause)
 	} else {
-		t.lose(err)
+		t.setOver(lost(err))
+		t.release()
 	}
 	return ws.Message{}, errEnded
 }

@@ -81,7 +81,7 @@ func (t *Transport) Close(ctx context.Context, reason errors.CloseReason, messag
 	t.sendClose(reason, message)
 	stop := context.AfterFunc(ctx, t.release)
 	defer stop()
-	if t.takeOver() {
+	if t.takeOver(nil) {
 		if t.awaitClose() {
 			t.answered.Store(true)
 			// The peer may have closed at the same time: it waits for ours.
@@ -101,9 +101,8 @@ func (t *Transport) Close(ctx context.Context, reason errors.CloseReason, messag
 }
 
 // fail ends the connection for a reason that this side found. The caller has
-// set over.
+// set over, for cause.
 func (t *Transport) fail(cause *errors.ConnectionClosed) {
-	t.ending.Set(cause)
 	t.sendClose(cause.Reason, cause.Message)
 	// A socket that is closed over unread bytes is reset, and a reset can
 	// overtake the close frame: so read on until the peer has seen it.
@@ -116,23 +115,25 @@ func (t *Transport) fail(cause *errors.ConnectionClosed) {
 	})
 }
 
-// lose ends a connection that broke. The caller has set over.
-func (t *Transport) lose(err error) {
-	t.ending.Set(&errors.ConnectionClosed{Reason: errors.AbnormalClosure, Err: err})
-	t.release()
+// lost is the cause of the end of a connection that broke.
+func lost(err error) *errors.ConnectionClosed {
+	return &errors.ConnectionClosed{Reason: errors.AbnormalClosure, Err: err}
 }
 
-// answerClose ends a connection whose peer has sent a close frame (RFC 6455,
-// section 5.5.1). The caller has set over.
-func (t *Transport) answerClose(code uint16, message string) {
+// closedByPeer is the cause that a close frame tells.
+func (t *Transport) closedByPeer(code uint16, message string) *errors.ConnectionClosed {
 	reason := errors.CloseReason(code)
-	shown := reason
 	if t.role == rfc6455.Server {
-		shown = reason.FromBrowserAlias()
+		reason = reason.FromBrowserAlias()
 	}
-	t.ending.Set(&errors.ConnectionClosed{Reason: shown, Message: message, Remote: true})
+	return &errors.ConnectionClosed{Reason: reason, Message: message, Remote: true}
+}
+
+// answerClose ends a connection whose peer has sent a close frame with code
+// (RFC 6455, section 5.5.1). The caller has set over.
+func (t *Transport) answerClose(code uint16) {
 	t.answered.Store(true)
-	t.sendClose(reason, "")
+	t.sendClose(errors.CloseReason(code), "")
 	if t.written() {
 		t.release()
 	} else {

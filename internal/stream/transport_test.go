@@ -713,6 +713,30 @@ func TestPingTimeout(t *testing.T) {
 	})
 }
 
+// A receiver that gave way to Fail once found the end before its cause, and
+// made it 1006.
+func TestFailTellsItsCauseBeforeTheEnd(t *testing.T) {
+	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
+		go io.Copy(io.Discard, c)
+		transport := New(s, Options{Role: rfc6455.Server})
+		seen := make(chan *errors.ConnectionClosed)
+		go func() {
+			for {
+				if _, err := transport.Receive(context.Background(), nil); err != nil {
+					seen <- transport.Ending().Cause()
+					return
+				}
+			}
+		}()
+		transport.Fail(&errors.ConnectionClosed{Reason: errors.PolicyViolation, Message: "enough"})
+		if cause := <-seen; cause == nil || cause.Reason != errors.PolicyViolation {
+			t.Errorf("the cause is %v", cause)
+		}
+		c.Close()
+		<-transport.closed
+	})
+}
+
 func TestPingsKeepAQuietConnectionOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := net.Pipe()
