@@ -106,8 +106,8 @@ func (c *client) run(ctx context.Context) error {
 // leave ends the client because its context has ended.
 func (c *client) leave() error {
 	switch {
-	case c.conn != nil && c.conn.Err() == nil:
-		// If a Close is under way, this one waits for it.
+	case c.conn != nil:
+		// The link has begun to close as well; this waits for it.
 		if c.ends = c.conn.Close(errors.GoingAway, ""); c.ends == nil {
 			c.ends = c.conn.Err()
 		}

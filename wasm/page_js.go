@@ -111,9 +111,10 @@ func (p *page) prepare(address string) {
 		reasons.append(option)
 	}
 
-	p.byID("say-form").on("submit", p.say)
-	p.byID("name-form").on("submit", p.rename)
-	p.byID("close-form").on("submit", p.close)
+	for id, f := range map[string]func(){"say-form": p.say, "name-form": p.rename, "close-form": p.close} {
+		p.byID(id).on("submit", f)
+		p.byID(id).set("inert", false)
+	}
 	p.byID("drop").on("click", func() { p.client.ask(chat.Command{Verb: chat.VerbDrop}) })
 	p.byID("reconnect").on("click", func() {
 		p.client.ask(chat.Command{Verb: chat.VerbReconnect})
@@ -308,7 +309,11 @@ func (p *page) entry(e entry) element {
 		class += " help"
 	}
 	item := p.create("li", class, "")
-	item.append(p.create("span", "", capital(e.text)), at)
+	text := e.text
+	if e.kind == problem {
+		text = capital(text)
+	}
+	item.append(p.create("span", "", text), at)
 	return item
 }
 

@@ -199,7 +199,9 @@ func (s *state) setStatus(to status, now time.Time) {
 	if to.phase == failed || to.phase == lost || to.phase == waiting {
 		kind = problem
 	}
-	s.add(entry{kind: kind, time: now, text: to.sentence()})
+	if to.phase != opened { // the welcome tells that
+		s.add(entry{kind: kind, time: now, text: to.sentence()})
+	}
 	if to.phase != opened && to.phase != closing {
 		s.people, s.changed.people = nil, true
 	}
@@ -277,7 +279,7 @@ func (s *state) roundTrip() (r roundTrip, ok bool) {
 	return roundTrip{
 		last:   s.samples[len(s.samples)-1],
 		least:  sorted[0],
-		median: sorted[len(sorted)/2],
+		median: sorted[(len(sorted)-1)/2],
 		most:   sorted[len(sorted)-1],
 	}, true
 }

@@ -11,6 +11,9 @@
 		status.dataset.phase = "unavailable";
 		document.getElementById("status-headline").textContent = "Not running";
 		document.getElementById("log-empty").textContent = "The chat is not running.";
+		for (const form of document.forms) {
+			form.inert = true;
+		}
 	};
 
 	if (document.body.dataset.client !== "built") {
