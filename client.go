@@ -42,7 +42,7 @@ type ClientOptions struct {
 	//
 	// What was confirmed is known where DialOptions.Heartbeat is set and answered
 	// by the peer. The Client then keeps a copy of what is unconfirmed, asks for
-	// confirmation at least once a second, and Send waits while more than
+	// confirmation at most ten times a second, and Send waits while more than
 	// DialOptions.SendBuffer is. Without a Heartbeat, messages are not followed
 	// once a connection has taken them.
 	OnLost func(m ws.Message, err error)

@@ -11,7 +11,7 @@ import (
 
 // confirmAfter is how long a message waits before its arrival is asked for, so
 // that one heartbeat confirms many.
-const confirmAfter = time.Second
+const confirmAfter = 100 * time.Millisecond
 
 // link is one connection of a Client's, from behind OnConnect to its end. Its
 // fields are guarded by the Client's mu, but those that never change.

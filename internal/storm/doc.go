@@ -1,0 +1,20 @@
+//go:build !js
+
+// Package storm is the server side of the tests of staying connected, natively
+// and in a browser: an echo server behind a proxy whose faults the client
+// commands, and that remembers what arrived.
+//
+// Endpoints behind the proxy, at [Server.URL]:
+//
+//	/echo?client=ID    echoes every message, and remembers those of each connection
+//
+// Endpoints beside it, at [Server.Direct]:
+//
+//	/control           answers each text message:
+//	                   "fault NAME LATENCY" begins a fault; the answer is "ok"
+//	                   "arrived ID" is answered with the messages that arrived, a JSON
+//	                   array of arrays: one a connection, in the order of the connections
+//	                   anything else with what is wrong with it
+//	/leave             closes each connection with 1001 behind its first message
+//	/expire?client=ID  as /leave, but refuses the second connection with 401
+package storm

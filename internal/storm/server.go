@@ -1,0 +1,183 @@
+//go:build !js
+
+package storm
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/faultproxy"
+	"github.com/isosocket/isosocket/server"
+	"github.com/isosocket/isosocket/ws"
+)
+
+// Server is a running storm. Its methods may be called from many goroutines.
+type Server struct {
+	http      http.Server
+	address   string
+	endpoints []*server.Endpoint
+	proxy     *faultproxy.Proxy
+	serving   sync.WaitGroup
+
+	mu      sync.Mutex
+	clients map[string]*client
+}
+
+// client is what is known of one.
+type client struct {
+	connections [][]string // what arrived on each
+	expired     bool
+}
+
+// Start returns a server on loopback ports, which is the caller's to close.
+func Start() (*Server, error) {
+	s := &Server{clients: make(map[string]*client)}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("storm: %w", err)
+	}
+	s.address = listener.Addr().String()
+	if s.proxy, err = faultproxy.Start(s.address); err != nil {
+		listener.Close()
+		return nil, fmt.Errorf("storm: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/echo", s.endpoint(s.echo))
+	mux.Handle("/control", s.endpoint(s.control))
+	leave := s.endpoint(leave)
+	mux.Handle("/leave", leave)
+	mux.HandleFunc("/expire", func(w http.ResponseWriter, r *http.Request) {
+		if s.expire(r.URL.Query().Get("client")) {
+			leave.ServeHTTP(w, r)
+			return
+		}
+		// A page may only read the status of an answer that says so.
+		w.Header().Set("Access-Control-Allow-Origin", r.Header.Get("Origin"))
+		w.Header().Set("Access-Control-Allow-Credentials", "true")
+		http.Error(w, "The token has expired.", http.StatusUnauthorized)
+	})
+	s.http.Handler = mux
+	s.serving.Go(func() { s.http.Serve(listener) })
+	return s, nil
+}
+
+// URL returns the ws URL of what is behind the proxy, without a path.
+func (s *Server) URL() string { return "ws://" + s.proxy.Address() }
+
+// Direct returns the ws URL of what is beside it, without a path.
+func (s *Server) Direct() string { return "ws://" + s.address }
+
+// Close ends everything and returns when nothing of it runs.
+func (s *Server) Close() {
+	s.proxy.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	for _, e := range s.endpoints {
+		e.Shutdown(ctx)
+	}
+	s.http.Close()
+	s.serving.Wait()
+}
+
+func (s *Server) endpoint(serve func(context.Context, *server.Conn) error) *server.Endpoint {
+	e := server.Handler(serve, &server.Options{
+		OriginPatterns:  []string{"*"},
+		AnswerHeartbeat: &ws.Heartbeat{},
+		MaxMessageSize:  16 << 20,
+		CloseTimeout:    time.Second,
+	})
+	s.endpoints = append(s.endpoints, e)
+	return e
+}
+
+// client returns what is known of id, with s.mu held.
+func (s *Server) client(id string) *client {
+	c := s.clients[id]
+	if c == nil {
+		c = &client{}
+		s.clients[id] = c
+	}
+	return c
+}
+
+func (s *Server) echo(ctx context.Context, conn *server.Conn) error {
+	s.mu.Lock()
+	c := s.client(conn.URL().Query().Get("client"))
+	index := len(c.connections)
+	c.connections = append(c.connections, []string{})
+	s.mu.Unlock()
+	for m, err := range conn.Messages(ctx) {
+		if err != nil {
+			return err
+		}
+		s.mu.Lock()
+		c.connections[index] = append(c.connections[index], m.String())
+		s.mu.Unlock()
+		if err := conn.Send(ctx, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leave leaves a connection behind its first message.
+func leave(ctx context.Context, conn *server.Conn) error {
+	if _, err := conn.Receive(ctx); err != nil {
+		return err
+	}
+	return errors.GoingAway
+}
+
+// expire reports whether the client's token is good, which it is once.
+func (s *Server) expire(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.client(id)
+	good := !c.expired
+	c.expired = true
+	return good
+}
+
+func (s *Server) control(ctx context.Context, conn *server.Conn) error {
+	for m, err := range conn.Messages(ctx) {
+		if err != nil {
+			return err
+		}
+		answer, err := s.command(strings.Fields(m.String()))
+		if err != nil {
+			answer = err.Error()
+		}
+		if err := conn.Send(ctx, ws.Text(answer)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Server) command(words []string) (string, error) {
+	switch {
+	case len(words) == 3 && words[0] == "fault":
+		fault, err := faultproxy.ParseFault(words[1])
+		if err != nil {
+			return "", err
+		}
+		latency, err := time.ParseDuration(words[2])
+		if err != nil {
+			return "", fmt.Errorf("storm: %w", err)
+		}
+		return "ok", s.proxy.Set(fault, latency)
+	case len(words) == 2 && words[0] == "arrived":
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		all, err := json.Marshal(s.client(words[1]).connections)
+		return string(all), err
+	}
+	return "", fmt.Errorf("storm: %q is no command; there are \"fault NAME LATENCY\" and \"arrived ID\"", words)
+}
