@@ -115,7 +115,7 @@ func (b *inbound) checkLater(s *socket) {
 func (b *inbound) check(s *socket) {
 	b.mu.Lock()
 	b.checking = false
-	if !b.pending || b.dropped {
+	if !b.pending || b.over || b.dropped {
 		b.mu.Unlock()
 		return
 	}
@@ -247,6 +247,12 @@ func (b *inbound) end() {
 	b.notify()
 }
 
+// refuse ends queueing at once.
+func (b *inbound) refuse(s *socket) {
+	_, _ = s.js.Call("removeEventListener", "message", b.push)
+	b.end()
+}
+
 // drop ends delivery at once.
 func (b *inbound) drop() {
 	b.mu.Lock()
@@ -297,12 +303,14 @@ func (s *socket) pull(buf []byte) (ws.Message, bool, error) {
 	m, ok, err := s.in.pull(buf)
 	if err != nil && err != io.EOF {
 		s.fail(&errors.ConnectionClosed{Reason: errors.InternalError, Message: "cannot read a message", Err: err})
+		s.in.drop()
 	}
 	if limit := s.config.MaxMessageSize; ok && limit > 0 && len(m.Data) > limit {
 		s.fail(&errors.ConnectionClosed{
 			Reason:  errors.MessageTooBig,
 			Message: "message of " + strconv.Itoa(len(m.Data)) + " bytes is over the limit of " + strconv.Itoa(limit),
 		})
+		s.in.drop()
 		return ws.Message{}, false, io.EOF
 	}
 	return m, ok, err

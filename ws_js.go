@@ -244,13 +244,13 @@ func (s *socket) abandon() {
 	s.release()
 }
 
-// fail ends the connection for a reason that this side found. The close
-// handshake goes on in the background.
+// fail ends the connection for a reason that this side found. What arrived
+// before can still be received. The close handshake goes on in the background.
 func (s *socket) fail(cause *errors.ConnectionClosed) {
 	if !s.ending.Set(cause) {
 		return
 	}
-	s.in.drop()
+	s.in.refuse(s)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.released {

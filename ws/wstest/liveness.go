@@ -232,6 +232,14 @@ func runInARow(r *row) {
 	hundred()
 	goroutines := settle(before)
 	left := heapObjects() - first
+	// What a timer still holds goes with the timer; what has leaked stays.
+	for range 50 {
+		if left < 100 {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+		left = heapObjects() - first
+	}
 	r.see("200 times Dial, Send, Receive, Close", got)
 	r.seeIf("objects left on the heap by the second hundred", left < 100, "fewer than one a connection", "%d", left)
 	r.see("goroutines", goroutines)
