@@ -13,7 +13,7 @@ type Compression struct {
 
 	// ContextTakeover lets each message refer to the ones before it, both ways,
 	// if the peer agrees. It shrinks messages that resemble each other, and
-	// costs some 100 KiB or more of memory a connection once one was compressed.
+	// costs about 1 MiB of memory a connection once a message was compressed.
 	ContextTakeover bool
 
 	// MaxWindowBits asks for a compression window of at most 2^MaxWindowBits
