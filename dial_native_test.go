@@ -585,7 +585,7 @@ func TestDialUnixSocket(t *testing.T) {
 func proxy(t *testing.T, asked chan<- string) func(*http.Request) (*url.URL, error) {
 	t.Helper()
 	s := start(t, func(w http.ResponseWriter, r *http.Request) {
-		asked <- r.Method + " " + r.RequestURI + " " + r.Header.Get("Proxy-Authorization")
+		asked <- r.Method + " " + r.RequestURI + " " + r.Host + " " + r.Header.Get("Proxy-Authorization")
 		if r.Header.Get("Proxy-Authorization") == "" {
 			http.Error(w, "who are you", http.StatusProxyAuthRequired)
 			return
@@ -600,13 +600,7 @@ func proxy(t *testing.T, asked chan<- string) func(*http.Request) (*url.URL, err
 			t.Error(err)
 			return
 		}
-		if r.Method == http.MethodConnect {
-			io.WriteString(client, "HTTP/1.1 200 OK\r\n\r\n")
-		} else {
-			r.Header.Del("Proxy-Authorization")
-			r.Header.Set("Connection", "Upgrade")
-			r.Write(target)
-		}
+		io.WriteString(client, "HTTP/1.1 200 OK\r\n\r\n")
 		go func() { io.Copy(target, buffered); target.Close() }()
 		go func() { io.Copy(client, target); client.Close() }()
 	})
@@ -634,26 +628,46 @@ func TestDialProxy(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := "GET " + s.URL + "/ Basic YW5uOnNlY3JldA=="
-		if s == secure {
-			want = "CONNECT " + s.Listener.Addr().String() + " Basic YW5uOnNlY3JldA=="
-		}
+		addr := s.Listener.Addr().String()
+		want := "CONNECT " + addr + " " + addr + " Basic YW5uOnNlY3JldA=="
 		if got := <-asked; got != want {
 			t.Errorf("the proxy was asked for %q, want %q", got, want)
 		}
 		assertEcho(t, conn)
 	}
-	_, err := isosocket.Dial(bounded(t), plain.URL+"/anonymous", &isosocket.DialOptions{Native: n})
-	<-asked
-	assertRefused(t, err, 407, "who are you")
-	_, err = isosocket.Dial(bounded(t), secure.URL+"/anonymous", &isosocket.DialOptions{Native: n})
-	<-asked
-	assertRefused(t, err, 0, "Proxy Authentication Required")
-	_, err = isosocket.Dial(bounded(t), plain.URL, &isosocket.DialOptions{Native: &isosocket.NativeOptions{
+	for _, s := range []*httptest.Server{plain, secure} {
+		_, err := isosocket.Dial(bounded(t), s.URL+"/anonymous", &isosocket.DialOptions{Native: n})
+		<-asked
+		assertRefused(t, err, 0, "the answer to CONNECT is 407 Proxy Authentication Required")
+	}
+	_, err := isosocket.Dial(bounded(t), plain.URL, &isosocket.DialOptions{Native: &isosocket.NativeOptions{
 		Proxy: func(*http.Request) (*url.URL, error) { return nil, io.ErrNoProgress },
 	}})
 	if assertRefused(t, err, 0, "multiple Read calls"); !errors.Is(err, io.ErrNoProgress) {
 		t.Errorf("the cause is hidden: %v", err)
+	}
+}
+
+func TestDialProxyAnswers(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, answer, want string }{
+		{"with a refusal", "HTTP/1.1 403 Forbidden\r\n\r\n", "the answer to CONNECT is 403 Forbidden"},
+		{"with no HTTP", "hello\r\n\r\n", "no answer to CONNECT: malformed HTTP"},
+		{"with too much", "HTTP/1.1 200 OK\r\n\r\nand more", "has something behind it"},
+		{"without end", "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 100_000), "its header exceeds 65536 bytes"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			proxy, err := url.Parse(strings.Replace(rawServer(t, func(string) string { return test.answer }), "ws:", "http:", 1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			proxy.User = url.UserPassword("ann", "secret")
+			_, err = isosocket.Dial(bounded(t), "ws://host.invalid/", &isosocket.DialOptions{Native: &isosocket.NativeOptions{Proxy: http.ProxyURL(proxy)}})
+			if assertRefused(t, err, 0, test.want); strings.Contains(err.Error(), "secret") {
+				t.Errorf("the error has the password: %v", err)
+			}
+		})
 	}
 }
 
@@ -763,6 +777,12 @@ func TestDialCancelled(t *testing.T) {
 		{"in the TLS handshake", "wss://%s/", nil},
 		{"at a proxy", "wss://host.invalid/", func(addr string) *isosocket.NativeOptions {
 			return &isosocket.NativeOptions{Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: addr})}
+		}},
+		{"at a proxy for ws", "ws://host.invalid/", func(addr string) *isosocket.NativeOptions {
+			return &isosocket.NativeOptions{Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: addr})}
+		}},
+		{"at a proxy with TLS", "ws://host.invalid/", func(addr string) *isosocket.NativeOptions {
+			return &isosocket.NativeOptions{Proxy: http.ProxyURL(&url.URL{Scheme: "https", Host: addr})}
 		}},
 		{"at a SOCKS proxy", "ws://host.invalid/", func(addr string) *isosocket.NativeOptions {
 			return &isosocket.NativeOptions{Proxy: http.ProxyURL(&url.URL{Scheme: "socks5", Host: addr})}

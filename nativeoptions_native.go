@@ -31,9 +31,11 @@ type NativeOptions struct {
 	TLSConfig *tls.Config
 
 	// Proxy returns the proxy for the handshake request, whose URL has the
-	// scheme http or https; nil means none. Proxies have the scheme http, https
-	// or socks5. A nil Proxy means [http.ProxyFromEnvironment], and no proxy if
-	// DialContext is set.
+	// scheme http or https; nil means none. Proxies have the scheme http, https,
+	// socks5 or socks5h. One that speaks HTTP is asked for a tunnel, with the
+	// user and password of its URL; its certificate is checked against the
+	// system's roots. A nil Proxy means [http.ProxyFromEnvironment], and no proxy
+	// if DialContext is set.
 	Proxy func(*http.Request) (*url.URL, error)
 
 	// DialContext opens the connection below, to a Unix socket for example. addr

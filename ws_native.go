@@ -4,8 +4,10 @@ package isosocket
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"sync"
 
 	"github.com/isosocket/isosocket/errors"
@@ -17,7 +19,7 @@ import (
 
 // dial performs the handshake over net/http and puts the native engine on what
 // is left of it: a byte stream.
-func dial(ctx context.Context, url string, o *DialOptions) (*ws.Conn, error) {
+func dial(ctx context.Context, target string, o *DialOptions) (*ws.Conn, error) {
 	header, host, err := handshake.RequestHeader(o.Header)
 	if err != nil {
 		return nil, err
@@ -32,7 +34,7 @@ func dial(ctx context.Context, url string, o *DialOptions) (*ws.Conn, error) {
 		return nil, err
 	}
 	response, err := handshake.Dial(ctx, handshake.Request{
-		URL:          url,
+		URL:          target,
 		Header:       header,
 		Host:         host,
 		Subprotocols: o.Subprotocols,
@@ -82,21 +84,21 @@ func (n *NativeOptions) client(ctx context.Context, below *attempt) (*http.Clien
 		}
 		return &client, nil
 	}
-	dial, proxy := n.DialContext, n.Proxy
-	if dial == nil {
-		dial = new(net.Dialer).DialContext
-		if proxy == nil {
-			proxy = http.ProxyFromEnvironment
+	below.dial, below.proxy = n.DialContext, n.Proxy
+	if below.dial == nil {
+		below.dial = new(net.Dialer).DialContext
+		if below.proxy == nil {
+			below.proxy = http.ProxyFromEnvironment
 		}
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // RFC 6455 upgrades HTTP/1.1
 	client.Transport = &http.Transport{
-		Proxy: proxy,
+		Proxy: below.chooseProxy,
 		// net/http detaches a dial from the request that wants it, so that a
 		// later one could use the connection. Here there is no later one.
 		DialContext: func(_ context.Context, network, addr string) (net.Conn, error) {
-			return below.dial(ctx, dial, network, addr)
+			return below.connect(ctx, network, addr)
 		},
 		TLSClientConfig:        n.TLSConfig,
 		Protocols:              protocols,
@@ -116,16 +118,51 @@ const (
 	handshakeBuffer = 1 << 10
 )
 
-// attempt keeps hold of the connection that a Dial opens, so that it can be
-// closed wherever it has got to: in a TLS handshake or with a proxy, say.
+// attempt is how one Dial gets a connection. It keeps hold of what it opens,
+// so that it can be closed wherever it has got to: in a TLS handshake or with
+// a proxy, say.
 type attempt struct {
+	dial   func(ctx context.Context, network, addr string) (net.Conn, error)
+	proxy  func(*http.Request) (*url.URL, error)
+	tunnel *url.URL // the proxy to ask for a tunnel, nil for none
+
 	mu        sync.Mutex
 	conns     []net.Conn
 	abandoned bool
 }
 
-func (a *attempt) dial(ctx context.Context, dial func(context.Context, string, string) (net.Conn, error), network, addr string) (net.Conn, error) {
-	conn, err := dial(ctx, network, addr)
+// chooseProxy leaves proxies that speak HTTP to connect: net/http would ask
+// them to forward the request of a ws URL, which few can do with an upgrade.
+// RFC 6455, section 4.1, wants a tunnel.
+func (a *attempt) chooseProxy(r *http.Request) (*url.URL, error) {
+	if a.proxy == nil {
+		return nil, nil
+	}
+	proxy, err := a.proxy(r)
+	if proxy != nil && (proxy.Scheme == "http" || proxy.Scheme == "https") {
+		a.tunnel, proxy = proxy, nil
+	}
+	return proxy, err
+}
+
+func (a *attempt) connect(ctx context.Context, network, addr string) (net.Conn, error) {
+	if a.tunnel == nil {
+		return a.open(ctx, network, addr)
+	}
+	conn, err := a.open(ctx, network, handshake.ProxyAddr(a.tunnel))
+	if err != nil {
+		return nil, fmt.Errorf("proxy %s: %w", a.tunnel.Redacted(), err)
+	}
+	through, err := handshake.Tunnel(ctx, conn, a.tunnel, addr)
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("proxy %s: %w", a.tunnel.Redacted(), err)
+	}
+	return through, nil
+}
+
+func (a *attempt) open(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := a.dial(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}

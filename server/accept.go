@@ -11,6 +11,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/handshake"
 	"github.com/isosocket/isosocket/internal/rfc6455"
 	"github.com/isosocket/isosocket/internal/stream"
@@ -26,7 +27,8 @@ import (
 // handshake, 405 if its method is not GET, 400 if the handshake is malformed,
 // 403 if it comes from a page that may not connect, 501 if w cannot be
 // hijacked, 500 if o is at fault. The error is then a
-// [*errors.ConnectionError] with that status, and nothing is left to do.
+// [*errors.ConnectionError] with that status, 0 if the client was gone before
+// it could be answered, and nothing is left to do.
 //
 // w may be wrapped by middlewares as long as they can be unwrapped the way
 // [http.ResponseController] does it.
@@ -92,10 +94,10 @@ func (a *acceptor) accept(w http.ResponseWriter, r *http.Request, ended <-chan s
 		InsecureSkipVerify: true, // checked above
 		CompressionMode:    websocket.CompressionDisabled,
 	})
-	if err != nil {
-		if u.err != nil {
-			err = u.err
-		}
+	switch {
+	case err != nil && u.conn != nil:
+		return nil, &errors.ConnectionError{URL: requestURL(r), Err: u.err} // there is nobody to answer
+	case err != nil:
 		return nil, u.refusal(err).answer(w, r, origin)
 	}
 	stub.CloseNow() // it only ever had an Inert stream

@@ -61,12 +61,18 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusServiceUnavailable, "This WebSocket endpoint is shutting down.").answer(w, r, origin)
 		return
 	}
+	var conn *Conn
+	// Also if ChooseSubprotocol or a middleware's Hijack panics.
+	defer func() {
+		if conn == nil {
+			e.end(nil)
+		}
+	}()
 	// The request's context ends with the request, which is soon.
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(r.Context()))
 	conn, err := e.accept(w, r, ctx.Done())
 	if err != nil {
 		cancel(err)
-		e.end(nil)
 		e.logRefusal(r, err)
 		return
 	}

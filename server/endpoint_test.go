@@ -426,3 +426,15 @@ func TestHeartbeatIsAnswered(t *testing.T) {
 		t.Errorf("Receive = %q, %v", m, err)
 	}
 }
+
+// A handshake that ends in a panic is not waited for by Shutdown.
+func TestPanicInTheHandshake(t *testing.T) {
+	t.Parallel()
+	e, s := startEndpoint(t, echo, &server.Options{
+		ChooseSubprotocol: func(*http.Request, []string) string { panic("boom") },
+	})
+	if _, err := isosocket.Dial(timeout(t), s.URL, &isosocket.DialOptions{Subprotocols: []string{"a"}}); err == nil {
+		t.Error("Dial succeeded")
+	}
+	mustShutdown(t, e)
+}

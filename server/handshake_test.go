@@ -580,3 +580,61 @@ func TestRequestStaysReachable(t *testing.T) {
 		t.Errorf("Header = %v", got)
 	}
 }
+
+// brokenConn is the connection of a client that is gone.
+type brokenConn struct{ net.Conn }
+
+func (brokenConn) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+type brokenHijacker struct{ plainWriter }
+
+func (b brokenHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffered, err := http.NewResponseController(b.ResponseWriter).Hijack()
+	return brokenConn{conn}, buffered, err
+}
+
+func TestClientIsGoneBeforeTheAnswer(t *testing.T) {
+	t.Parallel()
+	errs := make(chan error, 1)
+	s := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, err := server.Accept(brokenHijacker{plainWriter{w}}, r, nil)
+		errs <- err
+	}))
+	conn, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	io.WriteString(conn, strings.Join(goodRequest, "\r\n")+"\r\n\r\n")
+	if got, err := io.ReadAll(conn); len(got) != 0 || err != nil {
+		t.Errorf("the answer is %q, %v", got, err)
+	}
+	err = <-errs
+	failed, ok := errors.AsType[*errors.ConnectionError](err)
+	if !ok || failed.StatusCode != 0 || !errors.Is(err, io.ErrClosedPipe) || !strings.Contains(err.Error(), "the client was gone before the answer") {
+		t.Errorf("Accept = %v", err)
+	}
+}
+
+// FuzzHandshake sends what a stranger might, behind a parser that has let it pass.
+func FuzzHandshake(f *testing.F) {
+	f.Add("Upgrade", "websocket", "13", "dGhlIHNhbXBsZSBub25jZQ==", "chat, x", "permessage-deflate; client_max_window_bits", "http://example.com")
+	f.Add("close, upgrade", "h2c,WEBSOCKET", "8", "", ",,;", `permessage-deflate; server_max_window_bits="9"`, "null")
+	o := &server.Options{Subprotocols: []string{"chat"}, Compression: &ws.Compression{}, OriginPatterns: []string{"*.example"}}
+	f.Fuzz(func(t *testing.T, connection, upgrade, version, key, protocol, extensions, origin string) {
+		r := httptest.NewRequest(http.MethodGet, "http://example.com/", nil)
+		r.Header = http.Header{
+			"Connection": {connection}, "Upgrade": {upgrade}, "Sec-Websocket-Version": {version}, "Sec-Websocket-Key": {key},
+			"Sec-Websocket-Protocol": {protocol}, "Sec-Websocket-Extensions": {extensions}, "Origin": {origin},
+		}
+		w := httptest.NewRecorder() // which cannot be hijacked
+		_, err := server.Accept(w, r, o)
+		refused, ok := errors.AsType[*errors.ConnectionError](err)
+		if !ok || refused.StatusCode != w.Code || w.Code < 400 || w.Body.Len() == 0 {
+			t.Errorf("status %d, %q, error %v", w.Code, w.Body, err)
+		}
+		if w.Code == 500 {
+			t.Errorf("a request is taken for a mistake of the server: %v", err)
+		}
+	})
+}

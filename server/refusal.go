@@ -62,11 +62,17 @@ func (f *refusal) answer(w http.ResponseWriter, r *http.Request, allowedOrigin s
 	if err == nil {
 		err = errors.New(f.sentence)
 	}
+	return &errors.ConnectionError{StatusCode: f.status, URL: requestURL(r), Err: err}
+}
+
+// requestURL returns what the client dialed, as far as it is known here, but
+// for the query: it may hold a secret.
+func requestURL(r *http.Request) string {
 	scheme := "ws://"
 	if r.TLS != nil {
 		scheme = "wss://"
 	}
-	return &errors.ConnectionError{StatusCode: f.status, URL: scheme + r.Host + r.URL.EscapedPath(), Err: err}
+	return scheme + r.Host + r.URL.EscapedPath()
 }
 
 // check holds a request against RFC 6455, section 4.2.1.

@@ -56,7 +56,7 @@ func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	if err := u.respond(); err != nil {
 		conn.Close()
-		u.err = &brokenError{err}
+		u.err = fmt.Errorf("websocket: the client was gone before the answer: %w", err)
 		return nil, nil, err
 	}
 	return handshake.Inert{}, bufio.NewReadWriter(
@@ -90,7 +90,8 @@ func (u *upgrade) respond() error {
 // bodyFields describe a body, which a 101 has not.
 var bodyFields = map[string]bool{"Content-Length": true, "Content-Type": true, "Transfer-Encoding": true, "Trailer": true}
 
-// refusal says what to answer when coder/websocket gave up with err.
+// refusal says what to answer when coder/websocket gave up with err before
+// there was a connection.
 func (u *upgrade) refusal(err error) *refusal {
 	for _, name := range []string{"Connection", "Upgrade", "Sec-Websocket-Accept", "Sec-Websocket-Protocol", "Sec-Websocket-Extensions"} {
 		u.Header().Del(name)
@@ -98,20 +99,15 @@ func (u *upgrade) refusal(err error) *refusal {
 	if u.err == nil {
 		return refuse(http.StatusBadRequest, "%v.", err)
 	}
-	f := &refusal{status: http.StatusInternalServerError, sentence: "The connection could not be taken over.", err: fmt.Errorf("websocket: hijack: %w", err)}
-	if errors.Is(err, http.ErrNotSupported) || errors.Is(err, errors.ErrUnsupported) {
+	f := &refusal{
+		status:   http.StatusInternalServerError,
+		sentence: "The connection could not be taken over.",
+		err:      fmt.Errorf("websocket: hijack: %w", u.err),
+	}
+	if errors.Is(u.err, http.ErrNotSupported) {
 		f.status = http.StatusNotImplemented
 		f.sentence = "This WebSocket endpoint cannot take over the connection: a middleware in front of it hides it."
-		f.err = fmt.Errorf("websocket: the http.ResponseWriter %T cannot be hijacked; a middleware's writer needs a method Unwrap() http.ResponseWriter: %w", u.ResponseWriter, err)
+		f.err = fmt.Errorf("websocket: the http.ResponseWriter %T cannot be hijacked; a middleware's writer needs a method Unwrap() http.ResponseWriter: %w", u.ResponseWriter, u.err)
 	}
 	return f
 }
-
-// brokenError is a connection that broke before the 101 was out.
-type brokenError struct{ err error }
-
-func (e *brokenError) Error() string {
-	return "the client was gone before the answer: " + e.err.Error()
-}
-
-func (e *brokenError) Unwrap() error { return e.err }
