@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -196,20 +195,6 @@ func serveDemo(t *testing.T, addr string, flags ...string) *demoServer {
 
 func (s *demoServer) page() string { return "http://" + s.host + "/" }
 func (s *demoServer) chat() string { return "ws://" + s.host + "/ws" }
-func (s *demoServer) echo() string { return "ws://" + s.host + "/echo" }
-
-// get asks the server for a path and returns the answer's status.
-func (s *demoServer) get(path string) int {
-	s.t.Helper()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
-	response, err := client.Get("http://" + s.host + path)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	_ = response.Body.Close()
-	return response.StatusCode
-}
-
 // buildWithoutClient compiles cmd/isosocket as it is without make build, whatever the folder dist has.
 func buildWithoutClient(t *testing.T) string {
 	t.Helper()

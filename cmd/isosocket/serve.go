@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -37,7 +38,7 @@ func serve(ctx context.Context, args []string, t terminal) int {
 		origins    list
 	)
 	f.Var(&maxMessage, "max-message", "the largest message that /echo takes, a `SIZE` such as 65536 or 1MiB")
-	f.Var(&origins, "origin", "let pages of the hosts that match `PATTERN` connect, beside those of this server; may be repeated, or be a list with commas; * for all")
+	f.Var(&origins, "origin", "let pages of the hosts that match `PATTERN` connect, beside those of this server, such as *.example.com or localhost:*; may be repeated, or be a list with commas; * for all")
 	rest, status, ok := t.parse(f, args)
 	if !ok {
 		return status
@@ -47,6 +48,11 @@ func serve(ctx context.Context, args []string, t terminal) int {
 	}
 	if err := checkAddr(*addr); err != nil {
 		return t.fail("serve", err.Error())
+	}
+	for _, pattern := range origins {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return t.fail("serve", "the origin pattern "+quote(pattern)+" is none, for its brackets or backslashes; example.com, *.example.com and localhost:* are")
+		}
 	}
 	listener, err := net.Listen("tcp", *addr)
 	if err != nil {

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/isosocket/isosocket"
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/chat"
+	"github.com/isosocket/isosocket/ws"
+)
+
+// Over TCP, where the system buffers a lot, somebody who stops reading is dropped with a reason, and costs the others
+// nothing.
+func TestSlowReaderOverTCP(t *testing.T) {
+	t.Parallel()
+	d := newDemo(demoOptions{maxMessage: 1 << 20, logger: slog.New(slog.DiscardHandler)})
+	h := httptest.NewServer(d)
+	t.Cleanup(func() {
+		if err := d.shutdown(context.Background(), h.Config); err != nil {
+			t.Error(err)
+		}
+		h.Close()
+	})
+	enter := func(name string) *ws.Conn {
+		t.Helper()
+		conn, err := isosocket.Dial(t.Context(), h.URL+"/ws", &isosocket.DialOptions{Subprotocols: []string{chat.Subprotocol}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close(errors.NormalClosure, "") })
+		if err := conn.Send(t.Context(), ws.Message{Kind: ws.KindText, Data: chat.Message{Type: chat.Join, Name: name}.Encode()}); err != nil {
+			t.Fatal(err)
+		}
+		return conn
+	}
+	next := func(conn *ws.Conn) (chat.Message, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		m, err := conn.Receive(ctx)
+		if err != nil {
+			return chat.Message{}, err
+		}
+		return chat.DecodeEvent(m.Data)
+	}
+
+	ada := enter("ada")
+	slow := enter("slow")
+	say := ws.Message{Kind: ws.KindText, Data: chat.Message{Type: chat.Say, Text: strings.Repeat("x", chat.MaxText)}.Encode()}
+	dropped := false
+	var longest time.Duration
+	for n := 0; n < 50_000 && !dropped; n++ {
+		began := time.Now()
+		if err := ada.Send(t.Context(), say); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			m, err := next(ada)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m.Type == chat.Left {
+				dropped = true
+				if m.Name != "slow" || m.Reason != errors.PolicyViolation || !strings.Contains(m.Text, "reads too slowly") {
+					t.Fatalf("left: %+v", m)
+				}
+			}
+			if m.Type == chat.Said {
+				break
+			}
+		}
+		longest = max(longest, time.Since(began))
+	}
+	if !dropped {
+		t.Fatal("who reads nothing is never dropped")
+	}
+	if longest > time.Second {
+		t.Errorf("a round trip took %v while somebody did not read", longest)
+	}
+	for {
+		if _, err := next(slow); err != nil {
+			// What the system has buffered may take longer than the server waits.
+			if !errors.Is(err, errors.PolicyViolation) && !errors.Is(err, errors.AbnormalClosure) {
+				t.Errorf("the slow one ended with %v", err)
+			}
+			break
+		}
+	}
+}

@@ -1,0 +1,16 @@
+package main
+
+import (
+	"os"
+	"testing"
+
+	"github.com/isosocket/isosocket/internal/leak"
+)
+
+// TestMain lets the test binary stand in for the command: see startCommand.
+func TestMain(m *testing.M) {
+	if os.Getenv("ISOSOCKET_TEST_COMMAND") != "" {
+		main()
+	}
+	leak.Main(m)
+}

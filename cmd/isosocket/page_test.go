@@ -1,0 +1,125 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+func zipped(s string) []byte {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, _ = io.WriteString(w, s)
+	_ = w.Close()
+	return b.Bytes()
+}
+
+// builtDist is what make build leaves, but small.
+var builtDist = fstest.MapFS{
+	"dist/client.wasm.gz": {Data: zipped("\x00asm")},
+	"dist/wasm_exec.js":   {Data: []byte("class Go {}")},
+}
+
+func get(p *page, method, path string, header map[string]string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, nil)
+	for name, value := range header {
+		r.Header.Set(name, value)
+	}
+	w := httptest.NewRecorder()
+	p.ServeHTTP(w, r)
+	return w
+}
+
+func TestPageServes(t *testing.T) {
+	t.Parallel()
+	p := newPage(builtDist)
+	for _, c := range []struct {
+		path, contentType, begins string
+	}{
+		{"/", "text/html; charset=utf-8", "<!doctype html>"},
+		{"/index.html", "text/html; charset=utf-8", "<!doctype html>"},
+		{"/page.css", "text/css; charset=utf-8", ":root"},
+		{"/boot.js", "text/javascript; charset=utf-8", "//"},
+		{"/icon.svg", "image/svg+xml", "<svg"},
+		{"/wasm_exec.js", "text/javascript; charset=utf-8", "class Go"},
+		{"/client.wasm", "application/wasm", "\x00asm"},
+	} {
+		plain := get(p, "GET", c.path, nil)
+		if plain.Code != 200 || plain.Header().Get("Content-Type") != c.contentType || !strings.HasPrefix(plain.Body.String(), c.begins) {
+			t.Errorf("%s: %d, %q, %.20q", c.path, plain.Code, plain.Header().Get("Content-Type"), plain.Body)
+		}
+		small := get(p, "GET", c.path, map[string]string{"Accept-Encoding": "br, gzip;q=0.5"})
+		if small.Header().Get("Content-Encoding") != "gzip" {
+			t.Errorf("%s: not compressed for a client that takes gzip", c.path)
+		}
+		r, err := gzip.NewReader(small.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if unzipped, _ := io.ReadAll(r); !bytes.Equal(unzipped, plain.Body.Bytes()) {
+			t.Errorf("%s: compressed, it is something else", c.path)
+		}
+		h := plain.Header()
+		if !strings.HasPrefix(h.Get("Content-Security-Policy"), "default-src 'none';") || h.Get("X-Content-Type-Options") != "nosniff" ||
+			h.Get("Cross-Origin-Opener-Policy") != "same-origin" || h.Get("Vary") != "Accept-Encoding" {
+			t.Errorf("%s: headers %v", c.path, h)
+		}
+		again := get(p, "GET", c.path, map[string]string{"If-None-Match": `"x", ` + h.Get("ETag")})
+		if again.Code != http.StatusNotModified || again.Body.Len() != 0 {
+			t.Errorf("%s: asked again, %d with %d bytes", c.path, again.Code, again.Body.Len())
+		}
+		if head := get(p, "HEAD", c.path, nil); head.Code != 200 || head.Body.Len() != 0 || head.Header().Get("Content-Length") != plain.Header().Get("Content-Length") {
+			t.Errorf("%s: HEAD = %d, %v", c.path, head.Code, head.Header())
+		}
+	}
+}
+
+func TestPageRefuses(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, method, path string
+		dist               fstest.MapFS
+		status             int
+		words              string
+	}{
+		{"nothing there", "GET", "/secret", builtDist, 404, "the page is at /"},
+		{"another method", "POST", "/", builtDist, 405, "Only GET and HEAD"},
+		{"no client", "GET", "/client.wasm", nil, 404, "run make build"},
+		{"half a build", "GET", "/client.wasm", fstest.MapFS{"dist/client.wasm.gz": builtDist["dist/client.wasm.gz"]}, 404, "run make build"},
+		{"a damaged client", "GET", "/client.wasm", fstest.MapFS{"dist/client.wasm.gz": {Data: []byte("x")}, "dist/wasm_exec.js": {}}, 500, "run make build again"},
+	} {
+		w := get(newPage(c.dist), c.method, c.path, nil)
+		if w.Code != c.status || !strings.Contains(w.Body.String(), c.words) {
+			t.Errorf("%s: %d %q, want %d %q", c.name, w.Code, w.Body, c.status, c.words)
+		}
+	}
+}
+
+func TestPageSaysHowToGetTheClient(t *testing.T) {
+	t.Parallel()
+	without := get(newPage(fstest.MapFS{"dist/.gitkeep": {}}), "GET", "/", nil).Body.String()
+	if !strings.Contains(without, "make build") || strings.Contains(without, "wasm_exec.js") || !strings.Contains(without, `data-client="missing"`) {
+		t.Errorf("without the client:\n%s", without)
+	}
+	with := get(newPage(builtDist), "GET", "/", nil).Body.String()
+	if strings.Contains(with, "make build") || !strings.Contains(with, "wasm_exec.js") || !strings.Contains(with, `data-client="built"`) {
+		t.Errorf("with the client:\n%s", with)
+	}
+}
+
+func TestAcceptsGzip(t *testing.T) {
+	t.Parallel()
+	for header, want := range map[string]bool{
+		"gzip": true, "GZIP": true, "br, gzip": true, "*": true, "gzip;q=1.0": true, "gzip; q=0.001": true,
+		"": false, "br": false, "gzip;q=0": false, "gzip; q=0.0": false, "gzip;q=x": false, "x-gzip": false,
+	} {
+		if got := acceptsGzip(header); got != want {
+			t.Errorf("acceptsGzip(%q) = %v", header, got)
+		}
+	}
+}
