@@ -195,6 +195,7 @@ func serveDemo(t *testing.T, addr string, flags ...string) *demoServer {
 
 func (s *demoServer) page() string { return "http://" + s.host + "/" }
 func (s *demoServer) chat() string { return "ws://" + s.host + "/ws" }
+
 // buildWithoutClient compiles cmd/isosocket as it is without make build, whatever the folder dist has.
 func buildWithoutClient(t *testing.T) string {
 	t.Helper()
