@@ -113,11 +113,16 @@ func (x *exchange) RoundTrip(request *http.Request) (*http.Response, error) {
 	if response.StatusCode != http.StatusSwitchingProtocols {
 		return response, nil
 	}
+	if response.Body == http.NoBody {
+		// That is what net/http makes of a 101 without "Connection: Upgrade";
+		// coder/websocket says so.
+		return response, nil
+	}
 	stream, ok := response.Body.(io.ReadWriteCloser)
 	if !ok {
-		// This is also what becomes of a 101 without "Connection: Upgrade", of
-		// which coder/websocket says what is wrong.
-		return response, nil
+		response.Body.Close()
+		x.err = fmt.Errorf("websocket: the HTTP client's transport %T gives a body that is no io.ReadWriteCloser with the status 101", x.base)
+		return nil, x.err
 	}
 	x.stream = stream
 	// coder/websocket knows too few parameters to judge an extension.
@@ -131,9 +136,6 @@ func (x *exchange) RoundTrip(request *http.Request) (*http.Response, error) {
 
 // agree holds what the server chose against what was offered.
 func (x *exchange) agree(r Request, header http.Header) (*Response, error) {
-	if x.stream == nil {
-		return nil, fmt.Errorf("websocket: the HTTP client's transport %T gives no response body that can be written to", x.base)
-	}
 	subprotocol, err := chosenSubprotocol(header.Values("Sec-WebSocket-Protocol"), r.Subprotocols)
 	if err != nil {
 		return nil, err
