@@ -107,7 +107,7 @@ func Dial(ctx context.Context, url string, opts *DialOptions) (*ws.Conn, error) 
 		fallthrough
 	case o.HandshakeTimeout > 0:
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, o.HandshakeTimeout)
+		ctx, cancel = context.WithTimeoutCause(ctx, o.HandshakeTimeout, timeoutError(o.HandshakeTimeout))
 		defer cancel()
 	}
 	conn, err := dial(ctx, target, &o)
@@ -125,6 +125,16 @@ func Dial(ctx context.Context, url string, opts *DialOptions) (*ws.Conn, error) 
 }
 
 const defaultHandshakeTimeout = 30 * time.Second
+
+// timeoutError is the cause of a context that HandshakeTimeout ended.
+type timeoutError time.Duration
+
+func (e timeoutError) Error() string {
+	return "no connection within the HandshakeTimeout of " + time.Duration(e).String()
+}
+
+// Timeout makes it a timeout as net.Error has it.
+func (timeoutError) Timeout() bool { return true }
 
 // config is what the Conn over a transport has to know.
 func (o *DialOptions) config(subprotocol string) *ws.Config {

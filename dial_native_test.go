@@ -821,7 +821,11 @@ func TestDialCancelled(t *testing.T) {
 					o.HandshakeTimeout = 50 * time.Millisecond
 				}
 				_, err := isosocket.Dial(ctx, strings.Replace(test.url, "%s", addr, 1), o)
-				failed := assertRefused(t, err, 0, want.Error())
+				text := want.Error()
+				if how == "HandshakeTimeout" {
+					text += ": no connection within the HandshakeTimeout of 50ms"
+				}
+				failed := assertRefused(t, err, 0, text)
 				if !errors.Is(err, want) || how == "cancel" && !errors.Is(err, reason) {
 					t.Errorf("Dial = %v, want it to be %v", err, want)
 				}
