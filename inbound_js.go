@@ -133,9 +133,9 @@ func (b *inbound) check(s *socket) {
 	}
 	switch {
 	case err != nil:
-		s.fail(&errors.ConnectionClosed{Reason: errors.InternalError, Message: "cannot read messages", Err: err})
+		s.Fail(&errors.ConnectionClosed{Reason: errors.InternalError, Message: "cannot read messages", Err: err})
 	case size > limit && n > 1:
-		s.fail(&errors.ConnectionClosed{Reason: errors.PolicyViolation, Message: "receive buffer full"})
+		s.Fail(&errors.ConnectionClosed{Reason: errors.PolicyViolation, Message: "receive buffer full"})
 	}
 }
 
@@ -302,11 +302,11 @@ func (s *socket) TryReceive(buf []byte) (ws.Message, bool, error) {
 func (s *socket) pull(buf []byte) (ws.Message, bool, error) {
 	m, ok, err := s.in.pull(buf)
 	if err != nil && err != io.EOF {
-		s.fail(&errors.ConnectionClosed{Reason: errors.InternalError, Message: "cannot read a message", Err: err})
+		s.Fail(&errors.ConnectionClosed{Reason: errors.InternalError, Message: "cannot read a message", Err: err})
 		s.in.drop()
 	}
 	if limit := s.config.MaxMessageSize; ok && limit > 0 && len(m.Data) > limit {
-		s.fail(&errors.ConnectionClosed{
+		s.Fail(&errors.ConnectionClosed{
 			Reason:  errors.MessageTooBig,
 			Message: "message of " + strconv.Itoa(len(m.Data)) + " bytes is over the limit of " + strconv.Itoa(limit),
 		})

@@ -218,7 +218,7 @@ func (s *socket) Send(ctx context.Context, m ws.Message) error {
 	case errClosing:
 		return s.awaitEnd(ctx)
 	default:
-		s.fail(&errors.ConnectionClosed{Reason: errors.InternalError, Message: "cannot send a message", Err: err})
+		s.Fail(&errors.ConnectionClosed{Reason: errors.InternalError, Message: "cannot send a message", Err: err})
 	}
 	return err
 }

@@ -3,7 +3,6 @@ package isosocket
 import (
 	"context"
 	"io"
-	"runtime"
 	"sync"
 	"time"
 
@@ -43,15 +42,8 @@ func dial(ctx context.Context, url string, o *DialOptions) (*ws.Conn, error) {
 		s.abandon()
 		return nil, err
 	}
-	// The callbacks hold on to the socket, never to the transport, so that a
-	// connection that the program dropped without Close is found and closed.
-	t := &transport{s}
-	runtime.AddCleanup(t, (*socket).abandon, s)
-	return ws.NewConn(t, o.config(subprotocol)), nil
+	return ws.NewConn(s, o.config(subprotocol)), nil
 }
-
-// transport is the program's handle on a socket.
-type transport struct{ *socket }
 
 // socket is a browser's WebSocket with the methods of a [ws.Transport].
 // JavaScript calls it back for "open" and "close", and for the first message
@@ -75,6 +67,11 @@ type socket struct {
 	released bool
 	lastCall *time.Timer // releases a socket whose close event never comes
 }
+
+var (
+	_ ws.Transport = (*socket)(nil)
+	_ ws.Failer    = (*socket)(nil)
+)
 
 // newSocket makes the WebSocket, which starts to connect.
 func newSocket(url string, o *DialOptions) (*socket, error) {
@@ -244,9 +241,9 @@ func (s *socket) abandon() {
 	s.release()
 }
 
-// fail ends the connection for a reason that this side found. What arrived
+// Fail ends the connection for a reason that this side found. What arrived
 // before can still be received. The close handshake goes on in the background.
-func (s *socket) fail(cause *errors.ConnectionClosed) {
+func (s *socket) Fail(cause *errors.ConnectionClosed) {
 	if !s.ending.Set(cause) {
 		return
 	}

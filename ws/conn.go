@@ -3,6 +3,7 @@ package ws
 import (
 	"context"
 	"iter"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,6 +20,11 @@ import (
 // Receive, ReceiveInto, TryReceive and Messages belong to one goroutine at a
 // time. All other methods may be called from many goroutines at the same time,
 // and beside a Receive.
+//
+// A Conn that a program lets go of without Close leaves nothing behind: once
+// the garbage collector finds that, the connection ends with
+// [errors.GoingAway]. Not so after a call of Done, whose channel somebody may
+// still be waiting for, and not while a [Heartbeat] beats.
 type Conn struct {
 	transport    Transport
 	ending       *Ending
@@ -27,6 +33,9 @@ type Conn struct {
 	sendBuffer   int
 	closeTimeout time.Duration
 	heartbeat    *heartbeat // nil: neither sends nor answers one
+
+	dropped runtime.Cleanup
+	kept    atomic.Bool // Done was called: dropped is off
 
 	receiving atomic.Bool
 	closed    atomic.Bool // by the local Close
@@ -50,7 +59,15 @@ func NewConn(t Transport, config *Config) *Conn {
 	if c.heartbeat != nil && c.heartbeat.beats {
 		go c.heartbeat.run(c)
 	}
+	if f, ok := t.(Failer); ok {
+		c.dropped = runtime.AddCleanup(c, failDropped, f)
+	}
 	return c
+}
+
+// failDropped ends the connection of a Conn that nobody can call any more.
+func failDropped(f Failer) {
+	f.Fail(&errors.ConnectionClosed{Reason: errors.GoingAway, Message: "the connection was dropped without Close"})
 }
 
 // Send queues one whole message and returns. Messages of one goroutine keep
@@ -274,7 +291,12 @@ func (c *Conn) Buffered() int { return c.transport.Buffered() }
 
 // Done returns a channel that is closed when the connection has ended, whether
 // somebody receives or not. Messages that arrived before may still be waiting.
-func (c *Conn) Done() <-chan struct{} { return c.ending.Done() }
+func (c *Conn) Done() <-chan struct{} {
+	if !c.kept.Load() && c.kept.CompareAndSwap(false, true) {
+		c.dropped.Stop()
+	}
+	return c.ending.Done()
+}
 
 // Err returns nil while the connection is open, and then the
 // [*errors.ConnectionClosed] that every call returns.

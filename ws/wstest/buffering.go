@@ -45,14 +45,20 @@ func runFlood(r *row) {
 		}
 	}
 	received, err := r.receiveFlood(conn)
-	switch {
-	case err == nil && r.echoes(conn) == usable:
-		r.see("then Receive until the end", fmt.Sprintf("all %d in order, open", received))
-	case received > 0:
-		r.see("then Receive until the end", "some in order, "+Describe(err))
-	default:
-		r.see("then Receive until the end", "none, "+Describe(err))
+	got := fmt.Sprintf("all %d in order, open", floodMessages)
+	if err == nil {
+		// The whole flood may have come before the browser's queue was looked at.
+		if err = conn.Send(r.ctx, ws.Text("more")); err == nil {
+			_, err = conn.Receive(r.ctx)
+		}
 	}
+	switch {
+	case err != nil && received > 0:
+		got = "some in order, " + Describe(err)
+	case err != nil:
+		got = "none, " + Describe(err)
+	}
+	r.see("then Receive until the end", got)
 
 	conn = r.dial(nil, "/burst", "n", 200, "size", 1<<10, "close", 4001, "message", "bye")
 	r.waitDone(conn)

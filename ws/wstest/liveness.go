@@ -62,6 +62,7 @@ func livenessCases() []Case {
 				same("20 in a row", "the same"),
 				same("lost by RST, and never called again", "CC(1006, …, local)"),
 				same("closed by the peer, and never called again", `CC(4001, "bye", remote)`),
+				same("open, and let go of: the library's server saw", "CC(1001, …, remote)"),
 				same("goroutines", "as before"),
 			},
 			run: runDropped,
@@ -193,7 +194,41 @@ func runDropped(r *row) {
 	conn = drop("/close", "code", 4001, "message", "bye")
 	r.waitDone(conn)
 	r.see("closed by the peer, and never called again", Describe(conn.Err()))
+	r.see("open, and let go of: the library's server saw", r.letGo())
 	r.see("goroutines", settle(before))
+}
+
+// letGo opens a connection, forgets it, and returns what its peer saw.
+func (r *row) letGo() string {
+	if !r.target.Server.Library {
+		return notRun + "the server has no library endpoints"
+	}
+	id := r.newID()
+	dialed := make(chan error)
+	go func() { // on a stack of its own, which goes
+		conn, err := r.target.Dial(r.ctx, r.url("/library/end", "id", id), &Options{})
+		if err == nil {
+			err = conn.Send(r.ctx, ws.Text("hello"))
+		}
+		dialed <- err
+	}()
+	if err := <-dialed; err != nil {
+		return Describe(err)
+	}
+	for range 100 {
+		runtime.GC()
+		text, err := r.ask("/observed", "id", id, "now", 1)
+		if err != nil {
+			return Describe(err)
+		}
+		if strings.HasPrefix(text, `["CC(1001, `) && strings.HasSuffix(text, `remote)"]`) {
+			return "CC(1001, …, remote)"
+		}
+		if text != "[]" {
+			return text
+		}
+	}
+	return "no end, after 100 garbage collections"
 }
 
 // cancelHalfway cancels a Dial once the server has its request, and reports

@@ -277,7 +277,7 @@ func (s *Server) control(l *link, record *record) error {
 		if events == nil {
 			events = []string{}
 		}
-		if l.query.Get("until") == "" {
+		if l.query.Get("until") == "" && !l.query.Has("now") {
 			s.records.forget(id)
 		}
 		var err error
