@@ -440,14 +440,29 @@ func TestDialMessageInThePacketOfTheHandshake(t *testing.T) {
 	t.Parallel()
 	frames := "\x81\x02hi\x82\x7e\x07\xd0" + strings.Repeat("x", 2000) + "\x88\x02\x0f\xa1"
 	answer := func(accept string) string { return switching(accept) + frames }
-	for name, n := range map[string]*isosocket.NativeOptions{
-		"its own transport": nil,
-		"an HTTP client":    {HTTPClient: &http.Client{Transport: &http.Transport{}}},
-		"a RoundTripper that does not tell the connection": {HTTPClient: &http.Client{Transport: quietTransport{&http.Transport{}}}},
+	secure, config := startTLS(t, func(w http.ResponseWriter, r *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		io.WriteString(conn, answer(acceptOf(r)))
+		io.Copy(io.Discard, conn)
+	})
+	plain := rawServer(t, answer)
+	for _, test := range []struct {
+		name, url string
+		n         *isosocket.NativeOptions
+	}{
+		{"its own transport", plain, nil},
+		{"an HTTP client", plain, &isosocket.NativeOptions{HTTPClient: &http.Client{Transport: &http.Transport{}}}},
+		{"a RoundTripper that does not tell the connection", plain, &isosocket.NativeOptions{HTTPClient: &http.Client{Transport: quietTransport{&http.Transport{}}}}},
+		{"TLS", secure.URL, &isosocket.NativeOptions{TLSConfig: config}},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			conn, err := isosocket.Dial(bounded(t), rawServer(t, answer), &isosocket.DialOptions{Native: n})
+			conn, err := isosocket.Dial(bounded(t), test.url, &isosocket.DialOptions{Native: test.n})
 			if err != nil {
 				t.Fatal(err)
 			}
