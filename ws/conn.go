@@ -56,11 +56,11 @@ func NewConn(t Transport, config *Config) *Conn {
 		closeTimeout: d.CloseTimeout,
 		heartbeat:    newHeartbeat(&d),
 	}
-	if c.heartbeat != nil && c.heartbeat.beats {
-		go c.heartbeat.run(c)
-	}
 	if f, ok := t.(Failer); ok {
 		c.dropped = runtime.AddCleanup(c, failDropped, f)
+	}
+	if c.heartbeat != nil && c.heartbeat.beats {
+		go c.heartbeat.run(c)
 	}
 	return c
 }
