@@ -62,6 +62,7 @@ func (n *network) redialer(opts *ReconnectOptions) *redialer {
 	r := newRedialer("ws://test/", opts)
 	r.dial = n.dial
 	r.random = func() float64 { return 1 }
+	r.presence = newVisitor().watch // a page's own events do not mix with fake time
 	return r
 }
 

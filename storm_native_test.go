@@ -3,10 +3,15 @@
 package isosocket_test
 
 import (
+	"context"
+	"net"
 	"os"
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 
+	"github.com/isosocket/isosocket"
 	"github.com/isosocket/isosocket/internal/storm"
 )
 
@@ -38,4 +43,32 @@ func countResources(t *testing.T) (check func()) {
 		settled(t, "goroutines", runtime.NumGoroutine, goroutines)
 		settled(t, "file descriptors", files, descriptors)
 	}
+}
+
+// watchSockets fails t when a socket is opened before the last one is closed.
+func watchSockets(t *testing.T, o *isosocket.DialOptions) {
+	var open atomic.Int64
+	o.Native = &isosocket.NativeOptions{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		if n := open.Add(1); n > 1 {
+			t.Errorf("%d sockets are open", n)
+		}
+		return &countedSocket{TCPConn: conn.(*net.TCPConn), open: &open}, nil
+	}}
+}
+
+// countedSocket tells when it is closed.
+type countedSocket struct {
+	*net.TCPConn
+	open *atomic.Int64
+	once sync.Once
+}
+
+func (s *countedSocket) Close() error {
+	err := s.TCPConn.Close()
+	s.once.Do(func() { s.open.Add(-1) })
+	return err
 }

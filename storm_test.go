@@ -132,6 +132,12 @@ func TestStorm(t *testing.T) {
 		defer mu.Unlock()
 		reported[n] = err
 	}
+	dial := &isosocket.DialOptions{
+		HandshakeTimeout: handshake,
+		CloseTimeout:     500 * time.Millisecond,
+		Heartbeat:        &ws.Heartbeat{Every: every, Timeout: timeout},
+	}
+	watchSockets(t, dial)
 	client := isosocket.NewClient(t.Context(), s.url+"/echo?client="+id, &isosocket.ClientOptions{
 		Outbox: &isosocket.Outbox{MaxMessages: 100, Overflow: isosocket.DropOldest},
 		OnLost: func(m ws.Message, err error) {
@@ -146,11 +152,7 @@ func TestStorm(t *testing.T) {
 			return nil
 		},
 		Reconnect: &isosocket.ReconnectOptions{
-			Dial: &isosocket.DialOptions{
-				HandshakeTimeout: handshake,
-				CloseTimeout:     500 * time.Millisecond,
-				Heartbeat:        &ws.Heartbeat{Every: every, Timeout: timeout},
-			},
+			Dial:        dial,
 			BaseDelay:   100 * time.Millisecond,
 			MaxDelay:    maxDelay,
 			StableAfter: time.Second,

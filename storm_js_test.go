@@ -1,0 +1,37 @@
+//go:build js
+
+package isosocket_test
+
+import (
+	"os"
+	"runtime"
+	"testing"
+
+	"github.com/isosocket/isosocket"
+)
+
+// stormURLs returns where the server was started for the browser.
+func stormURLs(t *testing.T) (url, direct string) {
+	t.Helper()
+	url, direct = os.Getenv("ISOSOCKET_STORM_URL"), os.Getenv("ISOSOCKET_STORM_DIRECT")
+	if url == "" || direct == "" {
+		t.Skip("no storm server: ISOSOCKET_STORM_URL and ISOSOCKET_STORM_DIRECT are not set")
+	}
+	return url, direct
+}
+
+// countResources counts goroutines, and the functions of Go's that JavaScript
+// can call, and returns a function that fails t unless there are no more than before.
+func countResources(t *testing.T) (check func()) {
+	t.Helper()
+	goroutines := runtime.NumGoroutine()
+	callbacks := countListeners(t)
+	return func() {
+		t.Helper()
+		settled(t, "goroutines", runtime.NumGoroutine, goroutines)
+		settled(t, "listeners", callbacks, 0)
+	}
+}
+
+// watchSockets has nothing to count: a browser does not show its sockets.
+func watchSockets(*testing.T, *isosocket.DialOptions) {}
