@@ -190,9 +190,12 @@ func (m *measurement) idle(t process.Task, connections int) (report.Figures, err
 	if err != nil {
 		return report.Figures{}, err
 	}
+	kib := 1024 * float64(connections)
 	return report.Figures{
-		RSS:     float64(after.RSS) / (1 << 20),
-		ConnKiB: float64(after.RSS-before.RSS) / 1024 / float64(connections),
+		RSS:      float64(after.RSS) / (1 << 20),
+		ConnKiB:  float64(after.RSS-before.RSS) / kib,
+		HeapKiB:  (float64(after.Heap) - float64(before.Heap)) / kib,
+		StackKiB: (float64(after.Stacks) - float64(before.Stacks)) / kib,
 	}, nil
 }
 

@@ -119,6 +119,11 @@ func (c *Control) answer(r *request) (Sample, error) {
 		if err := resetPeak(); err != nil {
 			return Sample{}, err
 		}
+		if c.Task.Profile != "" {
+			if err := writeHeapProfile(c.Task.Profile); err != nil {
+				return Sample{}, err
+			}
+		}
 		return readSample(true)
 	case "broadcast":
 		c.mu.Lock()
@@ -133,6 +138,19 @@ func (c *Control) answer(r *request) (Sample, error) {
 		return readSample(false)
 	}
 	return Sample{}, fmt.Errorf("unknown request %q", r.Op)
+}
+
+// writeHeapProfile overwrites the one of an earlier moment.
+func writeHeapProfile(name string) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	if err := pprof.Lookup("heap").WriteTo(f, 0); err != nil {
+		f.Close()
+		return err
+	}
+	return f.Close()
 }
 
 func (c *Control) counts() latency.Counts {

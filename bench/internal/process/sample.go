@@ -15,6 +15,8 @@ type Sample struct {
 	Mallocs uint64        // heap objects allocated so far
 	Alloc   uint64        // heap bytes allocated so far
 	RSS     int64         // bytes resident now
+	Heap    uint64        // of those, in heap objects
+	Stacks  uint64        // of those, in stacks of goroutines
 	Peak    int64         // the most bytes that were resident since the last reset
 	P50     time.Duration // of the round trips that a client timed since the last begin
 	P99     time.Duration
@@ -32,6 +34,7 @@ func readSample(begin bool) (Sample, error) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	s.Mallocs, s.Alloc = m.Mallocs, m.TotalAlloc
+	s.Heap, s.Stacks = m.HeapAlloc, m.StackInuse
 	s.RSS, s.Peak, err = resident()
 	if begin {
 		s.CPU = cpuTime()

@@ -32,7 +32,7 @@ type Task struct {
 	Compression wire.Compression // permessage-deflate
 	Limit       time.Duration    // a fresh limit for every receive, 0 for none
 	Fresh       bool             // receive into memory of the message's own, not a buffer used again
-	Profile     string           // file for a CPU profile of the measured window, "" for none
+	Profile     string           // file for a CPU profile of the measured window, or a heap profile; "" for none
 }
 
 // Client reports whether the process dials instead of listening.

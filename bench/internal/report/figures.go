@@ -15,6 +15,8 @@ type Figures struct {
 	RSS         float64 `json:"rss_mib,omitzero"`
 	WireBytes   float64 `json:"wire_bytes_per_message,omitzero"`
 	ConnKiB     float64 `json:"kib_per_connection,omitzero"`
+	HeapKiB     float64 `json:"heap_kib_per_connection,omitzero"`
+	StackKiB    float64 `json:"stack_kib_per_connection,omitzero"`
 	PeakRatio   float64 `json:"peak_memory_per_byte_of_message,omitzero"`
 	BundleKB    float64 `json:"gzip_kb,omitzero"`
 	Description string  `json:"note,omitempty"`
@@ -32,6 +34,8 @@ func Median(rounds []Figures) Figures {
 		func(f *Figures) *float64 { return &f.RSS },
 		func(f *Figures) *float64 { return &f.WireBytes },
 		func(f *Figures) *float64 { return &f.ConnKiB },
+		func(f *Figures) *float64 { return &f.HeapKiB },
+		func(f *Figures) *float64 { return &f.StackKiB },
 		func(f *Figures) *float64 { return &f.PeakRatio },
 		func(f *Figures) *float64 { return &f.BundleKB },
 	} {

@@ -57,6 +57,8 @@ func columns(unit string) []column {
 		{"RSS MiB", func(f Figures) float64 { return f.RSS }, 1},
 		{"bytes", func(f Figures) float64 { return f.WireBytes }, 0},
 		{"KiB/conn", ConnKiB, 2},
+		{"heap KiB", func(f Figures) float64 { return f.HeapKiB }, 2},
+		{"stack KiB", func(f Figures) float64 { return f.StackKiB }, 2},
 		{"peak/size", PeakRatio, 2},
 		{"gzip KB", BundleKB, 0},
 	}
