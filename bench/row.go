@@ -22,7 +22,9 @@ const (
 type row struct {
 	id    string
 	title string
-	unit  string
+	short string   // for the chart
+	unit  string   // what is counted
+	about string   // the figure it is foremost about, see report.Result
 	peers []string // that it runs, nil for all
 	cases []scenario
 	bars  func(*report.Result) []report.Check
@@ -46,7 +48,7 @@ type measurement struct {
 
 // measure runs all rounds of r: every implementation once, then again.
 func (p *plan) measure(r *row, interrupted <-chan os.Signal) (*report.Result, error) {
-	result := &report.Result{ID: r.id, Title: r.title, Unit: r.unit}
+	result := &report.Result{ID: r.id, Title: r.title, Short: r.short, Unit: r.unit, Foremost: r.about}
 	for _, s := range r.cases {
 		c := report.Case{Name: s.name}
 		for _, name := range p.peers {

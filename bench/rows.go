@@ -18,37 +18,44 @@ const small = 64
 // rows are all rows of the table.
 var rows = []*row{
 	{
-		id: "a", title: "server: echo of 64 B, one message in flight on each connection", unit: "messages",
+		id: "a", title: "server: echo of 64 B, one message in flight on each connection",
+		short: "server, echo 64 B", unit: "messages", about: "CPU",
 		cases: []scenario{echoes("1 connection", process.Task{Size: small}, 1, 1), echoes("64 connections", process.Task{Size: small}, 64, 1)},
 		bars:  hold(cpuOfBest, cpuOfTCP, p99OfBest),
 	},
 	{
-		id: "b", title: "server: echo of 64 B, 64 connections, 32 in flight on each", unit: "messages",
+		id: "b", title: "server: echo of 64 B, 64 connections, 32 in flight on each",
+		short: "server, echo 64 B", unit: "messages", about: "rate",
 		cases: []scenario{echoes("64 x 32", process.Task{Size: small}, 64, 32)},
 		bars:  hold(eightTimesBest, rateOfTCP),
 	},
 	{
-		id: "c", title: "server: echo of 64 KiB, 8 connections", unit: "messages",
+		id: "c", title: "server: echo of 64 KiB, 8 connections",
+		short: "server, echo 64 KiB", unit: "messages", about: "CPU",
 		cases: []scenario{echoes("8 connections", process.Task{Size: 64 << 10}, 8, 1)},
 		bars:  hold(cpuOfBest, cpuOfTCP),
 	},
 	{
-		id: "d", title: "server: sends messages of 64 B as fast as it can", unit: "messages",
+		id: "d", title: "server: sends messages of 64 B as fast as it can",
+		short: "server, push 64 B", unit: "messages", about: "rate",
 		cases: []scenario{pushes("1 reader", 1), pushes("16 readers", 16)},
 		bars:  hold(eightTimesBest),
 	},
 	{
-		id: "e", title: "server: one message of 512 B to 5,000 connections, 100 times", unit: "messages",
+		id: "e", title: "server: one message of 512 B to 5,000 connections, 100 times",
+		short: "server, broadcast 512 B", unit: "messages", about: "CPU",
 		cases: []scenario{broadcasts("plain", wire.None), broadcasts("permessage-deflate", wire.Isolated)},
 		bars:  hold(bar{figure: report.CPU, name: "CPU", among: []string{"gorilla", "gws"}, limit: 0.9}),
 	},
 	{
-		id: "f", title: "server: echo of 1 KiB of JSON with permessage-deflate, 16 connections", unit: "messages",
+		id: "f", title: "server: echo of 1 KiB of JSON with permessage-deflate, 16 connections",
+		short: "server, deflate", unit: "messages", about: "rate",
 		cases: []scenario{deflates("each message by itself", wire.Isolated), deflates("context takeover", wire.Takeover)},
 		bars:  hold(rateOfBest, cpuOfBest),
 	},
 	{
-		id: "g", title: "server: 10,000 connections that echoed once, then idle", unit: "connections",
+		id: "g", title: "server: 10,000 connections that echoed once, then idle",
+		short: "server, idle", unit: "connections", about: "KiB/conn",
 		cases: []scenario{serving("10,000 connections", process.Task{Size: small}, func(m *measurement, t process.Task) (report.Figures, error) {
 			return m.idle(t, 10_000)
 		})},
@@ -57,14 +64,16 @@ var rows = []*row{
 		},
 	},
 	{
-		id: "h", title: "server: connections opened", unit: "connections",
+		id: "h", title: "server: connections opened",
+		short: "server, openings", unit: "connections", about: "rate",
 		cases: []scenario{serving("16 at a time", process.Task{Size: small}, func(m *measurement, t process.Task) (report.Figures, error) {
 			return m.openings(t, 16)
 		})},
 		bars: hold(rateOfBest),
 	},
 	{
-		id: "i", title: "client: rows a, b and d from the other side, against one neutral server", unit: "messages",
+		id: "i", title: "client: rows a, b and d from the other side, against one neutral server",
+		short: "client", unit: "messages", about: "rate",
 		cases: []scenario{
 			calls("a: 1 connection", process.Task{Role: process.PingPong, Connections: 1, Depth: 1}),
 			calls("a: 64 connections", process.Task{Role: process.PingPong, Connections: 64, Depth: 1}),
@@ -91,7 +100,8 @@ var rows = []*row{
 		},
 	},
 	{
-		id: "j", title: "server: one message of 16 MiB received", unit: "messages",
+		id: "j", title: "server: one message of 16 MiB received",
+		short: "server, 16 MiB", unit: "messages", about: "peak/size",
 		cases: []scenario{
 			serving("into new memory", process.Task{Role: process.Swallow, Size: 16 << 20, Fresh: true}, (*measurement).swallow),
 			serving("into a buffer large enough", process.Task{Role: process.Swallow, Size: 16 << 20}, (*measurement).swallow),
@@ -104,7 +114,8 @@ var rows = []*row{
 		},
 	},
 	{
-		id: "k", title: "server: echo of 64 B, 64 connections, a fresh timeout for every receive", unit: "messages",
+		id: "k", title: "server: echo of 64 B, 64 connections, a fresh timeout for every receive",
+		short: "server, echo 64 B", unit: "messages", about: "CPU",
 		cases: []scenario{
 			echoes("one context", process.Task{Size: small}, 64, 1),
 			echoes("fresh timeouts", process.Task{Size: small, Limit: time.Minute}, 64, 1),
@@ -120,7 +131,8 @@ var rows = []*row{
 		},
 	},
 	{
-		id: "l", title: "server: echo of 64 B, 5,000 messages a second in all", unit: "messages",
+		id: "l", title: "server: echo of 64 B, 5,000 messages a second in all",
+		short: "server, 5,000/s", unit: "messages", about: "CPU",
 		peers: []string{limit, own, "gorilla"},
 		cases: []scenario{paces(1), paces(10), paces(100), paces(1_000), paces(10_000)},
 		bars: func(r *report.Result) []report.Check {

@@ -6,9 +6,14 @@ import "math"
 type Result struct {
 	ID    string  `json:"id"`
 	Title string  `json:"title"`
+	Short string  `json:"-"`    // a title of a few words
 	Unit  string  `json:"unit"` // what is counted: messages, connections, …
 	Cases []Case  `json:"cases"`
 	Bars  []Check `json:"bars"`
+
+	// Foremost is the figure that the row is about before all others: the first
+	// word of its column, or "rate".
+	Foremost string `json:"foremost"`
 }
 
 // Case is one load that a row puts on every implementation.
