@@ -43,8 +43,12 @@ func WriteTable(w io.Writer, rows []wstest.Row) error {
 }
 
 func writeMistakes(b *strings.Builder, run string, c wstest.Case, r wstest.Result) {
-	if r.Skipped != "" {
-		return // the row's line says why
+	switch {
+	case r.Skipped != "": // the row's line says why
+		return
+	case r.Target == "":
+		fmt.Fprintf(b, "    %s: no result\n", run)
+		return
 	}
 	mistakes := r.Mistakes(c)
 	for _, mistake := range mistakes {

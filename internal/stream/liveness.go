@@ -72,6 +72,13 @@ func (t *Transport) noticeAbsence() {
 // checkAbsence lends a background reader to a connection that had no reader
 // for a whole period.
 func (t *Transport) checkAbsence() {
+	// On a busy machine the timer fires before init is through.
+	t.timers.Lock()
+	stopped := t.stopped
+	t.timers.Unlock()
+	if stopped {
+		return
+	}
 	// Before the look: a reader that leaves after it will arm the timer again.
 	t.armed.Store(false)
 	if !t.reading.TryLock() {
@@ -201,12 +208,12 @@ func (t *Transport) expectEnd(err error) {
 
 // stopTimers is for the end of the connection.
 func (t *Transport) stopTimers() {
-	if t.absent != nil {
-		t.absent.Stop()
-	}
 	t.timers.Lock()
 	defer t.timers.Unlock()
 	t.stopped = true
+	if t.absent != nil {
+		t.absent.Stop()
+	}
 	if t.ping != nil {
 		t.ping.Stop()
 	}

@@ -5,7 +5,9 @@ package wstest_test
 import (
 	"encoding/json"
 	"os"
+	"syscall/js"
 	"testing"
+	"time"
 
 	"github.com/isosocket/isosocket"
 	"github.com/isosocket/isosocket/internal/leak"
@@ -32,5 +34,45 @@ func serverAddresses(t *testing.T) (a wstest.Addresses) {
 // trust has nothing to say in a browser, which is told from outside.
 func trust(string) *isosocket.NativeOptions { return nil }
 
-// checkLeft fails t if a case leaves a goroutine behind.
-func checkLeft(t testing.TB) { leak.Check(t) }
+// made holds the sockets that were made since the current case began.
+var made []js.Value
+
+// init puts a function in the place of the WebSocket constructor that keeps account of what it makes. The page's content
+// security policy allows no script of ours.
+func init() {
+	real := js.Global().Get("WebSocket")
+	if real.Type() != js.TypeFunction {
+		return
+	}
+	constructor := js.FuncOf(func(_ js.Value, args []js.Value) any {
+		list := js.Global().Get("Array").New()
+		for _, arg := range args {
+			list.Call("push", arg)
+		}
+		socket := js.Global().Get("Reflect").Call("construct", real, list)
+		made = append(made, socket)
+		return socket
+	}).Value
+	constructor.Set("prototype", real.Get("prototype"))
+	js.Global().Set("WebSocket", constructor)
+}
+
+// checkLeft fails t if a case leaves a goroutine behind, or a socket that nobody has closed.
+func checkLeft(t testing.TB) {
+	t.Helper()
+	leak.Check(t)
+	made = nil
+	t.Cleanup(func() {
+		const closing = 2 // where a socket stays whose peer never answers
+		for _, socket := range made {
+			deadline := time.Now().Add(5 * time.Second)
+			for socket.Get("readyState").Int() < closing {
+				if time.Now().After(deadline) {
+					t.Errorf("the socket to %s was left open", socket.Get("url").String())
+					break
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
+	})
+}
