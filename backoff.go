@@ -14,10 +14,10 @@ type backoff struct {
 	random      func() float64 // from [0, 1)
 }
 
-// wait returns the time to wait when so many attempts have failed in a row.
-func (b *backoff) wait(failed int) time.Duration {
+// wait returns the time to wait after so many waits in a row.
+func (b *backoff) wait(waits int) time.Duration {
 	bound := b.base
-	for ; failed > 1 && bound < b.limit; failed-- {
+	for ; waits > 0 && bound < b.limit; waits-- {
 		bound *= 2
 	}
 	random := b.random

@@ -13,9 +13,9 @@ import (
 
 // The defaults of ReconnectOptions.
 const (
-	// DefaultBaseDelay is 3 seconds. With less, a thousand clients that lose
-	// their server together would come back in too narrow a window.
-	DefaultBaseDelay = 3 * time.Second
+	// DefaultBaseDelay is 4 seconds: two on average. With less, clients that
+	// lose their server together would come back in too narrow a window.
+	DefaultBaseDelay = 4 * time.Second
 	// DefaultMaxDelay is 30 seconds.
 	DefaultMaxDelay = 30 * time.Second
 	// DefaultStableAfter is 10 seconds.
@@ -44,7 +44,7 @@ type ReconnectOptions struct {
 	// BaseDelay bounds the wait before the first new attempt, MaxDelay that
 	// before any. The bound doubles with each attempt from the one to the other,
 	// and the wait is a random time from 0 up to it, so that clients that lost
-	// their server together do not come back together. 0 means 3 seconds, and 30.
+	// their server together do not come back together. 0 means 4 seconds, and 30.
 	BaseDelay, MaxDelay time.Duration
 
 	// StableAfter is how long a connection must have lived for the count of
@@ -192,6 +192,7 @@ func (r *redialer) connections(ctx context.Context) iter.Seq2[*ws.Conn, error] {
 		if !r.wait(ctx, 0, 0) {
 			return
 		}
+		waits := 0 // since the last stable connection
 		for attempts := 1; ; attempts++ {
 			closing.Wait()
 			conn, err := r.attempt(ctx, &o, attempts)
@@ -202,7 +203,7 @@ func (r *redialer) connections(ctx context.Context) iter.Seq2[*ws.Conn, error] {
 					return
 				}
 				if time.Since(began) >= o.StableAfter {
-					attempts = 0
+					attempts, waits = 0, 0
 				}
 			}
 			switch {
@@ -215,7 +216,8 @@ func (r *redialer) connections(ctx context.Context) iter.Seq2[*ws.Conn, error] {
 				yield(nil, &attemptsError{attempts, err})
 				return
 			}
-			asked, wait := retryAfter(err), backoff.wait(max(attempts, 1))
+			asked, wait := retryAfter(err), backoff.wait(waits)
+			waits++
 			if o.OnDown != nil {
 				o.OnDown(Down{Err: err, Attempts: attempts, Wait: asked + wait})
 			}

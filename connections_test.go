@@ -61,6 +61,9 @@ func (n *network) dial(ctx context.Context, url string, o *DialOptions) (*ws.Con
 func (n *network) redialer(opts *ReconnectOptions) *redialer {
 	r := newRedialer("ws://test/", opts)
 	r.dial = n.dial
+	if r.BaseDelay == 0 {
+		r.BaseDelay = 3 * time.Second
+	}
 	r.random = func() float64 { return 1 }
 	r.presence = newVisitor().watch // a page's own events do not mix with fake time
 	return r
@@ -131,8 +134,10 @@ func TestConnectionsBackOff(t *testing.T) {
 				}
 				return refused(503)
 			}
-			run(t.Context(), n.redialer(nil))
-			checkDials(t, n, 0, 3, 9, 21, 45, 75, 105, 135, 165)
+			r := n.redialer(nil)
+			r.BaseDelay = 0
+			run(t.Context(), r)
+			checkDials(t, n, 0, 4, 12, 28, 58, 88, 118, 148, 178)
 		})
 	})
 	t.Run("by options", func(t *testing.T) {
@@ -165,21 +170,20 @@ func TestConnectionsBackOff(t *testing.T) {
 				return nil
 			}
 			run(t.Context(), n.redialer(nil))
-			// The fourth is stable: the wait after it is the first one again, and so
-			// is the number of the attempt behind it.
-			checkDials(t, n, 0, 0+3, 3+1+6, 10+9+12, 31+10+3, 44+1+3)
+			// The fourth is stable: the wait after it is the shortest again.
+			checkDials(t, n, 0, 0+3, 3+1+6, 10+9+12, 31+10+3, 44+1+6)
 		})
 	})
 	t.Run("jitter is full", func(t *testing.T) {
 		b := backoff{base: time.Second, limit: 8 * time.Second}
-		for failed, bound := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 4: 8 * time.Second, 9: 8 * time.Second, 1 << 30: 8 * time.Second} {
+		for waits, bound := range map[int]time.Duration{0: time.Second, 1: 2 * time.Second, 3: 8 * time.Second, 9: 8 * time.Second, 1 << 30: 8 * time.Second} {
 			low, high := bound, time.Duration(0)
 			for range 1000 {
-				d := b.wait(failed)
+				d := b.wait(waits)
 				low, high = min(low, d), max(high, d)
 			}
 			if low < 0 || low > bound/50 || high < bound-bound/50 || high >= bound {
-				t.Errorf("after %d failures waits are from %v to %v, want all from 0 to %v", failed, low, high, bound)
+				t.Errorf("after %d waits the next are from %v to %v, want all from 0 to %v", waits, low, high, bound)
 			}
 		}
 	})
@@ -415,7 +419,7 @@ func TestConnectionsHooks(t *testing.T) {
 			"attempt ws://test/",
 			"3s 0 websocket: connection closed by the peer: 1012 (service restart)",
 			"attempt ws://test/",
-			"3s 1 websocket: cannot connect: HTTP status 503",
+			"6s 1 websocket: cannot connect: HTTP status 503",
 			"attempt ws://test/",
 			"3s 0 websocket: connection closed by the peer: 1012 (service restart)",
 			"attempt ws://test/",

@@ -20,6 +20,7 @@ wasm: errors ws . internal/chat js:github.com/hack-pad/safejs
 cmd/isosocket: errors ws . server internal/chat wasm
 internal/leak:
 internal/faultproxy:
+internal/herd: . server
 internal/storm: errors ws server internal/faultproxy
 internal/browser: github.com/chromedp/chromedp github.com/chromedp/cdproto
 e2e: errors ws ws/wstest . server wasm internal/chat internal/browser internal/leak github.com/chromedp/chromedp github.com/chromedp/cdproto internal/storm

@@ -1,0 +1,177 @@
+//go:build !js
+
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/isosocket/isosocket"
+	"github.com/isosocket/isosocket/server"
+)
+
+func main() {
+	clients := flag.Int("clients", 1000, "how many clients")
+	down := flag.Duration("down", 2*time.Second, "how long the server is away")
+	svg := flag.String("svg", "", "file to draw the histogram in")
+	flag.Parse()
+	if err := run(*clients, *down, *svg); err != nil {
+		fmt.Fprintln(os.Stderr, "herd:", err)
+		os.Exit(1)
+	}
+}
+
+func run(clients int, down time.Duration, svg string) error {
+	if clients < 1 || down < 0 {
+		return fmt.Errorf("-clients must be at least 1 and -down not negative")
+	}
+	serving, err := serve("127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	address := serving.address
+	h := newHerd(clients)
+	defer h.stop()
+	h.connect("ws://" + address)
+	if err := h.wait("connected", int64(clients), time.Minute); err != nil {
+		return err
+	}
+	time.Sleep(isosocket.DefaultStableAfter) // as after a long time
+	h.record()
+	if err := serving.stop(); err != nil {
+		return err
+	}
+	time.Sleep(down)
+	if serving, err = serve(address); err != nil {
+		return err
+	}
+	err = h.wait("back", int64(clients), down+2*isosocket.DefaultMaxDelay)
+	attempts := h.attempts()
+	h.stop()
+	serving.stop()
+	if err != nil {
+		return err
+	}
+	c := newChart(attempts, clients, down)
+	c.print(os.Stdout)
+	if svg != "" {
+		if err := os.WriteFile(svg, c.svg(), 0o644); err != nil {
+			return err
+		}
+	}
+	if c.worst*10 >= clients {
+		return fmt.Errorf("%d of %d clients made an attempt within %v", c.worst, clients, window)
+	}
+	return nil
+}
+
+// service is a server that can be stopped.
+type service struct {
+	address  string
+	http     http.Server
+	endpoint *server.Endpoint
+}
+
+func serve(address string) (*service, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	s := &service{address: listener.Addr().String()}
+	s.endpoint = server.Handler(func(ctx context.Context, conn *server.Conn) error {
+		_, err := conn.Receive(ctx)
+		return err
+	}, nil)
+	s.http.Handler = s.endpoint
+	go s.http.Serve(listener)
+	return s, nil
+}
+
+// stop is what a server does that is restarted.
+func (s *service) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	s.http.Close()
+	return s.endpoint.Shutdown(ctx)
+}
+
+// herd is many clients.
+type herd struct {
+	size   int
+	ctx    context.Context
+	cancel context.CancelFunc
+	loops  sync.WaitGroup
+	open   atomic.Int64
+
+	mu    sync.Mutex
+	began time.Time // zero: attempts are not recorded yet
+	times []time.Duration
+}
+
+func newHerd(size int) *herd {
+	h := &herd{size: size}
+	h.ctx, h.cancel = context.WithCancel(context.Background())
+	return h
+}
+
+// connect starts the clients.
+func (h *herd) connect(url string) {
+	options := &isosocket.ReconnectOptions{OnAttempt: h.attempt}
+	for range h.size {
+		h.loops.Go(func() {
+			for conn, err := range isosocket.Connections(h.ctx, url, options) {
+				if err != nil {
+					return
+				}
+				h.open.Add(1)
+				conn.Receive(h.ctx)
+				h.open.Add(-1)
+			}
+		})
+	}
+}
+
+func (h *herd) attempt(isosocket.Attempt) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.began.IsZero() {
+		h.times = append(h.times, time.Since(h.began))
+	}
+}
+
+// record begins to record attempts.
+func (h *herd) record() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.began = time.Now()
+}
+
+func (h *herd) attempts() []time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	slices.Sort(h.times)
+	return h.times
+}
+
+// wait waits until n connections are open.
+func (h *herd) wait(what string, n int64, limit time.Duration) error {
+	for deadline := time.Now().Add(limit); h.open.Load() < n; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%d of %d clients are %s after %v", h.open.Load(), n, what, limit)
+		}
+	}
+	return nil
+}
+
+func (h *herd) stop() {
+	h.cancel()
+	h.loops.Wait()
+}
