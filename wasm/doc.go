@@ -10,6 +10,26 @@
 // Lines that begin with a slash are commands; /help lists them. The page has buttons
 // for them, and understands the lines, too.
 //
+// # The page's ids
+//
+// Tests, and whoever drives the page by a program, may rely on these ids of its elements:
+//
+//	status            data-phase: loading, connecting, open, closing, waiting, closed, lost, failed, unavailable
+//	status-headline   the same in words; status-reason: the code
+//	notice            why the client cannot run at all
+//	banner            while there is no connection: banner-headline, banner-reason, banner-detail, banner-countdown
+//	reconnect         connects again, or at once while waiting
+//	log               an li.message[data-from] with a .text for what somebody said (.own for this page's),
+//	                  an li.event for what happened (.problem for what went wrong)
+//	say, send         the message box and its button; the form is say-form
+//	name, rename      the name and its button; the form is name-form
+//	people            an li[data-name] a person; people-count: how many
+//	rtt-last          with rtt-least, rtt-median, rtt-most, and rtt-spark with its paths rtt-line and rtt-area
+//	close             with close-reason, close-message, close-by-page, close-by-server; the form is close-form
+//	drop              has the server cut the connection
+//
+// The page's parameter name is the name to join with.
+//
 // # Exit status, in a terminal
 //
 //	0  the last connection ended with 1000, 1001 or without a reason (1005)

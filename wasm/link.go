@@ -20,8 +20,9 @@ const dialTimeout = 10 * time.Second
 type link struct {
 	url string
 	// stubborn tells whether to try again before there was a first connection.
-	stubborn bool
-	events   *mailbox[linkEvent]
+	stubborn  bool
+	heartbeat ws.Heartbeat
+	events    *mailbox[linkEvent]
 
 	opens  int                // how many calls of open there were
 	cancel context.CancelFunc // ends what the last one started
@@ -50,7 +51,13 @@ const (
 )
 
 func newLink(url string, stubborn bool) *link {
-	return &link{url: url, stubborn: stubborn, events: newMailbox[linkEvent](), cancel: func() {}}
+	return &link{
+		url:       url,
+		stubborn:  stubborn,
+		heartbeat: ws.Heartbeat{Every: 5 * time.Second, Timeout: 5 * time.Second},
+		events:    newMailbox[linkEvent](),
+		cancel:    func() {},
+	}
 }
 
 // open connects and receives, and connects again when that makes sense, until
@@ -60,8 +67,8 @@ func (l *link) open(ctx context.Context) {
 	l.cancel()
 	ctx, l.cancel = context.WithCancel(ctx)
 	l.opens++
-	again := &attempts{open: l.opens, worthwhile: l.stubborn || l.opens > 1, events: l.events}
-	go again.run(ctx, l.url)
+	a := &attempts{open: l.opens, worthwhile: l.stubborn || l.opens > 1, heartbeat: l.heartbeat, events: l.events}
+	go a.run(ctx, l.url)
 }
 
 // current reports whether e comes from the last call of open.
@@ -71,6 +78,7 @@ func (l *link) current(e linkEvent) bool { return e.open == l.opens }
 type attempts struct {
 	open       int
 	worthwhile bool // to try again after a failure
+	heartbeat  ws.Heartbeat
 	events     *mailbox[linkEvent]
 	closed     error // how this side's close of the last connection went, nil if it did not close
 }
@@ -80,6 +88,7 @@ func (a *attempts) run(ctx context.Context, url string) {
 		Dial: &isosocket.DialOptions{
 			Subprotocols:     []string{chat.Subprotocol},
 			HandshakeTimeout: dialTimeout,
+			Heartbeat:        &a.heartbeat,
 		},
 		Retry:     a.retry,
 		OnAttempt: func(isosocket.Attempt) { a.tell(linkEvent{kind: linkDialing}) },

@@ -84,8 +84,7 @@ func remember(name string) {
 	}
 }
 
-// page is the view of a client as index.html. Its ids are documented in
-// index.html's order, and kept, because tests find things by them.
+// page is the view of a client as index.html, whose ids doc.go lists.
 type page struct {
 	*document
 	client      *client

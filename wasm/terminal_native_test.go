@@ -120,7 +120,7 @@ type netConnKey struct{}
 func newChatServer(t *testing.T, react func(conn *server.Conn, netConn net.Conn, m chat.Message)) *chatServer {
 	t.Helper()
 	s := &chatServer{asked: make(chan chat.Message, 1000), ended: make(chan *errors.ConnectionClosed, 10), react: react}
-	endpoint := server.Handler(s.serve, &server.Options{Subprotocols: []string{chat.Subprotocol}})
+	endpoint := server.Handler(s.serve, &server.Options{Subprotocols: []string{chat.Subprotocol}, AnswerHeartbeat: &ws.Heartbeat{}})
 	h := httptest.NewUnstartedServer(endpoint)
 	h.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		return context.WithValue(ctx, netConnKey{}, c)
@@ -364,5 +364,74 @@ func TestTerminalShowsControlCharactersAsSuch(t *testing.T) {
 	(&terminal{out: out, problems: out}).show(s)
 	if text, _ := out.read(); !strings.HasSuffix(text, " eve: \ufffd[2Jgone\n") {
 		t.Errorf("shown: %q", text)
+	}
+}
+
+// A link on which nothing travels any more, but which nobody closed, is found and replaced.
+func TestClientFindsAHalfOpenLink(t *testing.T) {
+	t.Parallel()
+	srv := newChatServer(t, nil)
+	target := strings.TrimPrefix(srv.url, "ws://")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := make(chan struct{}) // when closed, the first connection carries nothing more
+	var relays sync.WaitGroup
+	t.Cleanup(func() {
+		_ = listener.Close()
+		relays.Wait()
+	})
+	relays.Go(func() {
+		for first := true; ; first = false {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			upstream, err := net.Dial("tcp", target)
+			if err != nil {
+				_ = client.Close()
+				return
+			}
+			blackhole := first
+			pass := func(to, from net.Conn) {
+				buf := make([]byte, 4096)
+				for {
+					n, err := from.Read(buf)
+					if err != nil {
+						_ = to.Close()
+						return
+					}
+					select {
+					case <-cut:
+						if blackhole {
+							continue
+						}
+					default:
+					}
+					_, _ = to.Write(buf[:n])
+				}
+			}
+			relays.Go(func() { pass(upstream, client) })
+			relays.Go(func() { pass(client, upstream) })
+		}
+	})
+
+	out := newScreen()
+	l := newLink("ws://"+listener.Addr().String(), true)
+	l.heartbeat = ws.Heartbeat{Every: 100 * time.Millisecond, Timeout: 200 * time.Millisecond}
+	c := newClient(l, &terminal{out: out, problems: out}, "ada")
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- c.run(ctx) }()
+	s := &session{t: t, screen: out}
+	s.shows("You are ada")
+	close(cut)
+	s.shows("! Closed by this side: 1008 (policy violation): Ping/Pong timeout; trying again")
+	c.ask(chat.Command{Verb: chat.VerbSay, Text: "back"})
+	s.shows("ada: back")
+	stop()
+	if err := <-ended; !errors.Is(err, errors.GoingAway) {
+		t.Errorf("run = %v", err)
 	}
 }
