@@ -18,6 +18,8 @@ var wasmPackages = []struct {
 	{"errors", "../errors"},
 	{"ws", "../ws"},
 	{"internal/leak", "../internal/leak"},
+	{"internal/chat", "../internal/chat"},
+	{"wasm", "../wasm"},
 }
 
 // wasmTimeout bounds one package's tests in a browser; it is generous because machines are busy.
