@@ -10,6 +10,9 @@ import (
 	"github.com/isosocket/isosocket"
 )
 
+// sendsPings tells that DialOptions.PingInterval can be honoured.
+const sendsPings = false
+
 // stormURLs returns where the server was started for the browser.
 func stormURLs(t *testing.T) (url, direct string) {
 	t.Helper()

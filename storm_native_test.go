@@ -15,6 +15,9 @@ import (
 	"github.com/isosocket/isosocket/internal/storm"
 )
 
+// sendsPings tells that DialOptions.PingInterval can be honoured.
+const sendsPings = true
+
 // stormURLs starts the server.
 func stormURLs(t *testing.T) (url, direct string) {
 	t.Helper()

@@ -268,6 +268,76 @@ func TestStorm(t *testing.T) {
 		count, opened, slowest.Round(time.Millisecond), sent.Load()+1, len(arrived), len(reported), both)
 }
 
+// TestHalfOpenLinkIsFound: a peer that is gone without a word is missed within
+// interval and timeout, whether anybody receives or not.
+func TestHalfOpenLinkIsFound(t *testing.T) {
+	const interval, timeout, slack = 400 * time.Millisecond, 800 * time.Millisecond, time.Second
+	kinds := map[string]*isosocket.DialOptions{
+		"heartbeat": {Heartbeat: &ws.Heartbeat{Every: interval, Timeout: timeout}},
+	}
+	if sendsPings {
+		kinds["pings"] = &isosocket.DialOptions{PingInterval: interval, PingTimeout: timeout}
+	}
+	s := newStorm(t)
+	for kind, options := range kinds {
+		for _, receiving := range []bool{true, false} {
+			t.Run(kind+", receiving "+strconv.FormatBool(receiving), func(t *testing.T) {
+				s.fault("pass", 20*time.Millisecond)
+				conn, err := isosocket.Dial(t.Context(), s.url+"/echo?client=half-open", options)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.Close(errors.NormalClosure, "")
+				ended := make(chan error, 1)
+				if receiving {
+					go func() {
+						_, err := conn.Receive(context.Background())
+						ended <- err
+					}()
+				}
+				select { // long enough for a miss, if there were any
+				case <-conn.Done():
+					t.Fatalf("a live link ended: %v", conn.Err())
+				case <-time.After(interval + timeout + timeout/2):
+				}
+				// Heartbeats are answered on both sides by whoever receives.
+				if latency := conn.Latency(); (receiving || kind == "pings") && (latency < 40*time.Millisecond || latency > time.Second) {
+					t.Errorf("Latency = %v through a network that takes 40ms there and back", latency)
+				}
+				s.fault("blackhole", 0)
+				began := time.Now()
+				select {
+				case <-conn.Done():
+				case <-time.After(10 * time.Second):
+					t.Fatal("the dead link was not found")
+				}
+				if took := time.Since(began); took > interval+timeout+slack {
+					t.Errorf("found after %v, want %v", took, interval+timeout)
+				}
+				if !receiving {
+					// What was not received, answers among it, comes before the end.
+					go func() {
+						for {
+							if _, err := conn.Receive(context.Background()); err != nil {
+								ended <- err
+								return
+							}
+						}
+					}()
+				}
+				closed, ok := errors.AsType[*errors.ConnectionClosed](<-ended)
+				if !ok || closed.Reason != errors.PolicyViolation || closed.Message != "Ping/Pong timeout" || closed.Remote {
+					t.Errorf("ended with %v, want 1008 Ping/Pong timeout, local", closed)
+				}
+				if !isosocket.DefaultRetry(closed) {
+					t.Error("DefaultRetry does not try again")
+				}
+			})
+		}
+	}
+	s.fault("pass", 0)
+}
+
 // TestExpiredTokenStopsTheLoop: a 401 ends it at once, in a browser too.
 func TestExpiredTokenStopsTheLoop(t *testing.T) {
 	_, direct := stormURLs(t)
