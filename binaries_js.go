@@ -8,22 +8,18 @@ import (
 	"github.com/isosocket/isosocket/internal/jsontext"
 )
 
-const (
-	// gatherSize is how many bytes of small binary messages are copied at once.
-	gatherSize = 64 << 10
-	// gatherLeast is from how many messages on that pays.
-	gatherLeast = 3
-)
+// gatherLeast is from how many messages on it pays to copy them at once.
+const gatherLeast = 3
 
 // binaries fetches the data of a batch's binary messages: of a large one
 // straight to where it is wanted, of small ones many at a time.
 type binaries struct {
-	taken safejs.Value // the batch's MessageEvents, up from first
-	first int
-	view  expression // new Uint8Array(taken.shift().data)
+	taken   safejs.Value // the batch's MessageEvents, up from first
+	first   int
+	view    expression // new Uint8Array(taken.shift().data)
+	scratch safejs.Value
 
 	// What follows is made when it is needed first.
-	scratch safejs.Value
 	offsets safejs.Value // adds the elements of a list to the offsets
 	gather  expression   // scratch.set(view(), offsets.shift())
 	parse   safejs.Value
@@ -33,8 +29,8 @@ type binaries struct {
 	end      int
 }
 
-func (b *binaries) init(js *builtins, taken safejs.Value) {
-	b.taken = taken
+func (b *binaries) init(js *builtins, taken, scratch safejs.Value) {
+	b.taken, b.scratch = taken, scratch
 	shift := js.expression(js.property(taken, "shift"), taken)
 	data := js.expression(js.get("Reflect", "get"), nil, shift, "data")
 	b.view = js.expression(js.get("Reflect", "construct"), nil, js.get("Uint8Array"), js.list(data))
@@ -42,8 +38,7 @@ func (b *binaries) init(js *builtins, taken safejs.Value) {
 
 func (b *binaries) initGather() error {
 	var js builtins
-	b.memory = make([]byte, gatherSize)
-	b.scratch = js.call(js.get("Reflect"), "construct", js.get("Uint8Array"), js.list(gatherSize))
+	b.memory = make([]byte, inboundScratch)
 	offsets := js.list()
 	b.offsets = js.call(js.get("Reflect", "apply"), "bind", nil, js.property(offsets, "push"), offsets)
 	b.gather = js.expression(js.property(b.scratch, "set"), b.scratch,
@@ -59,15 +54,12 @@ func (b *binaries) reset() { b.first, b.end = 0, 0 }
 // for the binary messages of a batch in order.
 func (b *binaries) read(batch []jsontext.Event, i int, buf []byte) ([]byte, error) {
 	size := batch[i].Size
-	if buf == nil {
-		buf = make([]byte, 0, size)
-	}
 	if i >= b.end {
 		if err := b.skip(i); err != nil {
 			return nil, err
 		}
 		total, end := 0, i
-		for end < len(batch) && batch[end].Binary && total+batch[end].Size <= gatherSize {
+		for end < len(batch) && batch[end].Binary && total+batch[end].Size <= inboundScratch {
 			total += batch[end].Size
 			end++
 		}
@@ -79,6 +71,9 @@ func (b *binaries) read(batch []jsontext.Event, i int, buf []byte) ([]byte, erro
 		if err := b.readMany(batch[i:end], total); err != nil {
 			return nil, err
 		}
+	}
+	if buf == nil {
+		buf = make([]byte, 0, size)
 	}
 	buf = append(buf[:0], b.gathered[:size]...)
 	b.gathered = b.gathered[size:]
@@ -100,11 +95,16 @@ func (b *binaries) readOne(size int, buf []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cap(buf) < size {
+	return copyBytes(buf, view, size)
+}
+
+// copyBytes copies the size bytes of view to buf[:0], which grows if it must.
+func copyBytes(buf []byte, view safejs.Value, size int) ([]byte, error) {
+	if buf == nil || cap(buf) < size {
 		buf = make([]byte, size)
 	}
 	buf = buf[:size]
-	_, err = safejs.CopyBytesToGo(buf, view)
+	_, err := safejs.CopyBytesToGo(buf, view)
 	return buf, err
 }
 

@@ -39,9 +39,31 @@ func (b *builtins) call(v safejs.Value, method string, args ...any) (result safe
 	return result
 }
 
+// new returns a new object of a class of the global object's.
+func (b *builtins) new(class string, args ...any) (v safejs.Value) {
+	if constructor := b.get(class); b.err == nil {
+		v, b.err = constructor.New(args...)
+	}
+	return v
+}
+
 // method returns v's method with v bound as its this.
 func (b *builtins) method(v safejs.Value, name string) safejs.Value {
 	return b.call(b.property(v, name), "bind", v)
+}
+
+func (b *builtins) invoke(f safejs.Value, args ...any) (result safejs.Value) {
+	if b.err == nil {
+		result, b.err = f.Invoke(args...)
+	}
+	return result
+}
+
+func (b *builtins) int(v safejs.Value) (n int) {
+	if b.err == nil {
+		n, b.err = v.Int()
+	}
+	return n
 }
 
 // list returns an array of elements. An expression among them is evaluated

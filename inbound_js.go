@@ -5,7 +5,7 @@ import (
 	"io"
 	"strconv"
 	"sync"
-	"time"
+	"unicode/utf8"
 
 	"github.com/hack-pad/safejs"
 
@@ -15,74 +15,70 @@ import (
 )
 
 const (
-	// defaultReceiveBuffer is ReceiveBuffer in a browser.
-	defaultReceiveBuffer = 16 << 20
-	// checkInterval is how often the size of what waits is looked at.
-	checkInterval = time.Second / 4
-	// maxBatch is how many messages are taken out of the queue at once, and
-	// batchBytes about how many bytes of text.
-	maxBatch   = 512
-	batchBytes = 256 << 10
+	// maxBatch is how many messages are taken out of the queue at once.
+	maxBatch = 512
+	// inboundScratch is the size of the array through which bytes come.
+	inboundScratch = 64 << 10
 )
 
 // inbound is the way in. The message listener is the push of a JavaScript
-// array, so that the browser queues messages without Go. A second listener,
-// which fires once, wakes Go for the first message behind what was taken.
+// array, so that the browser queues messages without Go, which is woken for
+// the first one behind what was taken. Taking costs two calls a batch: all
+// text, and the sizes of binary messages, come as one piece of JSON.
 type inbound struct {
-	queue safejs.Value  // the MessageEvents that came
-	push  safejs.Value  // the message listener
-	wake  safejs.Func   // the other one
-	woken chan struct{} // has room for one
-
-	read      expression   // takes a batch, waits for the next message, returns the batch as JSON
-	batchArgs safejs.Value // element 1 is how many messages the next read takes
+	queue     safejs.Value // the MessageEvents that came
+	push      safejs.Value // the message listener
+	taken     safejs.Value // those of the last batch
 	stringify safejs.Value
-	fields    safejs.Value
+	fields    safejs.Value // what JSON.stringify tells of them
+	scratch   safejs.Value
+	take      expression   // takes a batch, arms the wake-up, puts JSON in scratch, returns its length
+	takeArgs  safejs.Value // element 1 is how many messages are taken
+	takeData  expression   // takes one message's data itself
+	encode    safejs.Value // makes UTF-8 of a large text
+	large     safejs.Value // which waits here
 
 	mu      sync.Mutex
+	wakeup  wakeup
+	json    []byte
 	batch   []jsontext.Event // taken, and not delivered up from next
 	next    int
 	size    int // of the next batch at most
 	binary  binaries
-	pending bool // the queue is not empty
+	backlog backlog
+	waiting bool // in Receive
+	pending bool // the queue may not be empty
 	over    bool // nothing more will be queued
 	dropped bool // nothing more will be delivered
-
-	checking    bool // a check is due
-	checked     int  // how many in the queue were counted,
-	checkedSize int  // and their bytes
 }
 
-func (b *inbound) init(s *socket) error {
-	b.woken = make(chan struct{}, 1)
+func (b *inbound) init(js *builtins, s *socket) {
 	b.size = maxBatch
-	var js builtins
-	b.queue = js.list()
-	taken := js.list()
+	b.queue, b.taken = js.list(), js.list()
 	b.push = js.method(b.queue, "push")
 	js.call(s.js, "addEventListener", "message", b.push)
+	arm := b.wakeup.init(js, s.js, func() { b.arrived(s) })
 	b.stringify = js.get("JSON", "stringify")
 	b.fields = js.list("data", "byteLength")
-	b.batchArgs = js.list(0, b.size)
-	if js.err == nil {
-		b.wake, js.err = safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
-			b.arrived(s)
-			return nil
-		})
-	}
-	arm := js.expression(js.property(s.js, "addEventListener"), s.js, "message", b.wake, map[string]any{"once": true})
-	// JSON.stringify(taken, fields), and in what it has no parameters for:
-	// taken.splice(0), taken.push(...queue.splice(0, size)), and arm.
-	splice := js.property(taken, "splice")
-	b.read = js.expression(b.stringify, nil, taken, b.fields, nil,
-		js.expression(splice, taken, 0),
-		js.apply(js.property(taken, "push"), taken, js.apply(splice, b.queue, b.batchArgs)),
-		arm)
-	b.binary.init(&js, taken)
-	if js.err == nil {
-		_, js.err = arm.Invoke()
-	}
-	return js.err
+	// taken.splice(0), taken.push(...queue.splice(0, size)), and arm
+	splice := js.property(b.taken, "splice")
+	b.takeArgs = js.list(0, b.size)
+	clear := js.expression(splice, b.taken, 0)
+	fill := js.apply(js.property(b.taken, "push"), b.taken, js.apply(splice, b.queue, b.takeArgs))
+	// new TextEncoder().encodeInto(JSON.stringify(taken, fields), scratch).written,
+	// where the former are evaluated as arguments that stringify has no use for
+	json := js.expression(b.stringify, nil, b.taken, b.fields, nil, clear, fill, arm)
+	encoder := js.new("TextEncoder")
+	b.scratch = js.new("Uint8Array", inboundScratch)
+	reflectGet := js.get("Reflect", "get")
+	b.take = js.expression(reflectGet, nil,
+		js.expression(js.property(encoder, "encodeInto"), encoder, json, b.scratch), "written")
+	// Object(taken[0]).data, likewise
+	first := js.expression(reflectGet, nil, b.taken, "0", b.taken, clear, fill, arm)
+	b.takeData = js.expression(reflectGet, nil, js.expression(js.get("Object"), nil, first), "data")
+	b.encode = js.method(encoder, "encode")
+	b.binary.init(js, b.taken, b.scratch)
+	js.call(arm.Value, "call", nil)
 }
 
 // arrived takes note that the queue is no longer empty.
@@ -90,130 +86,108 @@ func (b *inbound) arrived(s *socket) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.pending = true
-	b.checkLater(s)
-	b.notify()
+	if !b.waiting {
+		b.checkLater(s)
+	}
+	b.wakeup.notify()
 }
 
-func (b *inbound) notify() {
-	select {
-	case b.woken <- struct{}{}:
-	default:
-	}
-}
-
-// checkLater sees to it that a queue which nobody empties is looked at. b.mu
-// is held.
-func (b *inbound) checkLater(s *socket) {
-	if !b.checking && !b.dropped {
-		b.checking = true
-		time.AfterFunc(checkInterval, func() { b.check(s) })
-	}
-}
-
-// check ends the connection if more than ReceiveBuffer waits. One message
-// alone may be larger.
-func (b *inbound) check(s *socket) {
-	b.mu.Lock()
-	b.checking = false
-	if !b.pending || b.over || b.dropped {
-		b.mu.Unlock()
-		return
-	}
-	err := b.count()
-	n, size := b.checked, b.checkedSize
-	for _, e := range b.batch[b.next:] {
-		n++
-		size += len(e.Text) + e.Size
-	}
-	b.checkLater(s)
-	b.mu.Unlock()
-	limit := s.config.ReceiveBuffer
-	if limit <= 0 {
-		limit = defaultReceiveBuffer
-	}
-	switch {
-	case err != nil:
-		s.Fail(&errors.ConnectionClosed{Reason: errors.InternalError, Message: "cannot read messages", Err: err})
-	case size > limit && n > 1:
-		s.Fail(&errors.ConnectionClosed{Reason: errors.PolicyViolation, Message: "receive buffer full"})
-	}
-}
-
-// count brings checked and checkedSize up to date. b.mu is held.
-func (b *inbound) count() error {
-	uncounted, err := b.queue.Call("slice", b.checked)
-	if err != nil {
-		return err
-	}
-	text, err := b.stringify.Invoke(uncounted, b.fields)
-	if err != nil {
-		return err
-	}
-	json, err := text.String()
-	if err != nil {
-		return err
-	}
-	events, err := jsontext.AppendEvents(nil, json)
-	for _, e := range events {
-		b.checkedSize += len(e.Text) + e.Size
-	}
-	b.checked += len(events)
-	return err
-}
-
-// take moves the oldest messages of the queue to b.batch, which is empty. b.mu
-// is held.
-func (b *inbound) take() error {
-	text, err := b.read.Invoke()
-	if err != nil {
-		return err
-	}
-	json, err := text.String()
-	if err != nil {
-		return err
-	}
+// refill takes the oldest messages out of the queue. b.mu is held, as below.
+func (b *inbound) refill(s *socket) error {
 	b.next = 0
 	b.binary.reset()
-	if b.batch, err = jsontext.AppendEvents(b.batch[:0], json); err != nil {
+	refill := b.refillMany
+	if b.size == 1 {
+		refill = b.refillOne
+	}
+	size, err := refill()
+	if err != nil {
 		return err
 	}
-	n := len(b.batch)
-	if n < b.size {
-		// The queue is empty, and stays so until JavaScript runs again.
-		b.pending = false
-		b.checked, b.checkedSize = 0, 0
-	} else if b.checked > 0 {
-		b.checked = max(0, b.checked-n)
-		for _, e := range b.batch {
-			b.checkedSize -= len(e.Text) + e.Size
-		}
+	if b.pending = len(b.batch) == b.size; b.pending {
+		b.checkLater(s)
 	}
-	return b.resize(len(json) / max(1, n))
+	b.backlog.taken(b.batch, b.pending)
+	if err := b.wakeup.adapt(len(b.batch)); err != nil {
+		return err
+	}
+	return b.resize(size / max(1, len(b.batch)))
 }
 
-// resize chooses the next batch's size, so that large texts do not come in
-// heaps. It changes by powers of two, which is seldom.
+// refillMany returns the size of the batch's JSON.
+func (b *inbound) refillMany() (int, error) {
+	written, err := b.take.Invoke()
+	if err != nil {
+		return 0, err
+	}
+	size, err := written.Int()
+	if err != nil {
+		return 0, err
+	}
+	if size <= inboundScratch-utf8.UTFMax {
+		if cap(b.json) < size {
+			b.json = make([]byte, size+size/2)
+		}
+		b.json = b.json[:size]
+		_, err = safejs.CopyBytesToGo(b.json, b.scratch)
+	} else { // there was no room for the whole
+		b.json, err = b.text(b.stringify.Invoke(b.taken, b.fields))
+	}
+	if err == nil {
+		b.batch, err = jsontext.AppendEvents(b.batch[:0], b.json)
+	}
+	return len(b.json), err
+}
+
+// refillOne takes one message, which is probably a large text, without JSON.
+func (b *inbound) refillOne() (size int, err error) {
+	b.json, b.batch = nil, b.batch[:0]
+	var js builtins
+	data := js.invoke(b.takeData.Value)
+	switch {
+	case js.err != nil || data.IsUndefined():
+		return 0, js.err
+	case data.Type() == safejs.TypeString:
+		b.large = js.invoke(b.encode, data)
+		size = js.int(js.property(b.large, "length"))
+		b.batch = append(b.batch, jsontext.Event{Size: size})
+	default:
+		b.batch = append(b.batch, jsontext.Event{Size: js.int(js.property(data, "byteLength")), Binary: true})
+	}
+	return size, js.err
+}
+
+func (b *inbound) text(v safejs.Value, err error) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	text, err := v.String()
+	return []byte(text), err
+}
+
+// resize chooses the next batch's size so that its JSON fits scratch. It
+// changes by powers of two, which is seldom.
 func (b *inbound) resize(average int) error {
 	size := maxBatch
-	for size > 1 && size*average > batchBytes {
+	for size > 1 && size*average > inboundScratch {
 		size /= 2
 	}
 	if size == b.size {
 		return nil
 	}
 	b.size = size
-	return b.batchArgs.SetIndex(1, size)
+	return b.takeArgs.SetIndex(1, size)
 }
 
 // pull returns the oldest message, with its data in buf[:0] if buf is not nil.
-func (b *inbound) pull(buf []byte) (m ws.Message, ok bool, err error) {
+func (b *inbound) pull(s *socket, buf []byte) (m ws.Message, ok bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.dropped {
 		return m, false, io.EOF
 	}
 	if b.next == len(b.batch) && b.pending {
-		if err := b.take(); err != nil {
+		if err := b.refill(s); err != nil {
 			return m, false, err
 		}
 	}
@@ -223,28 +197,43 @@ func (b *inbound) pull(buf []byte) (m ws.Message, ok bool, err error) {
 		}
 		return m, false, err
 	}
-	e := &b.batch[b.next]
-	if e.Binary {
+	switch e := &b.batch[b.next]; {
+	case e.Binary:
 		m.Kind = ws.KindBinary
 		m.Data, err = b.binary.read(b.batch, b.next, buf)
-	} else {
+	case b.json == nil:
+		m.Kind = ws.KindText
+		m.Data, err = copyBytes(buf, b.large, e.Size)
+		b.large = safejs.Undefined()
+	default:
 		if buf == nil {
 			buf = make([]byte, 0, len(e.Text))
 		}
 		m.Kind = ws.KindText
 		m.Data = jsontext.AppendUnescaped(buf[:0], e.Text)
 	}
-	e.Text = ""
 	b.next++
 	return m, err == nil, err
+}
+
+// look asks the queue itself, where the wake-up may be late.
+func (b *inbound) look() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.pending || b.dropped || !b.wakeup.late {
+		return nil
+	}
+	n, err := b.queue.Length()
+	b.pending = n > 0
+	return err
 }
 
 // end says that nothing more will be queued.
 func (b *inbound) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.over = true
-	b.notify()
+	b.over, b.pending = true, true
+	b.wakeup.notify()
 }
 
 // refuse ends queueing at once.
@@ -258,20 +247,37 @@ func (b *inbound) drop() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.dropped = true
-	b.batch, b.next = nil, 0
-	b.notify()
+	b.batch, b.json, b.next, b.large = nil, nil, 0, safejs.Undefined()
+	b.wakeup.notify()
 }
 
 // release lets go of the listeners.
-func (b *inbound) release(s *socket) {
-	for _, listener := range []safejs.Value{b.push, b.wake.Value()} {
-		if !listener.IsUndefined() {
-			_, _ = s.js.Call("removeEventListener", "message", listener)
-		}
+func (b *inbound) release(socket safejs.Value) {
+	if !b.push.IsUndefined() {
+		_, _ = socket.Call("removeEventListener", "message", b.push)
 	}
-	if !b.wake.Value().IsUndefined() {
-		b.wake.Release()
+	b.wakeup.release(socket)
+}
+
+// await waits for a wake-up. A receiver that gives up leaves a queue behind
+// that somebody has to look at.
+func (b *inbound) await(ctx context.Context, s *socket) error {
+	b.mu.Lock()
+	b.waiting = true
+	b.mu.Unlock()
+	var err error
+	select {
+	case <-b.wakeup.c:
+	case <-ctx.Done():
+		err = ctx.Err()
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.waiting = false
+	if err != nil && b.pending {
+		b.checkLater(s)
+	}
+	return err
 }
 
 // Receive waits for the next message.
@@ -282,10 +288,8 @@ func (s *socket) Receive(ctx context.Context, buf []byte) (ws.Message, error) {
 			return m, err
 		}
 		s.out.newTurn()
-		select {
-		case <-s.in.woken:
-		case <-ctx.Done():
-			return ws.Message{}, ctx.Err()
+		if err := s.in.await(ctx, s); err != nil {
+			return ws.Message{}, err
 		}
 	}
 }
@@ -293,14 +297,18 @@ func (s *socket) Receive(ctx context.Context, buf []byte) (ws.Message, error) {
 // TryReceive returns the next message if one is queued.
 func (s *socket) TryReceive(buf []byte) (ws.Message, bool, error) {
 	m, ok, err := s.pull(buf)
-	if ok || err != nil || !s.spin.turns() {
+	if ok || err != nil {
 		return m, ok, err
+	}
+	s.spin.call()
+	if err := s.in.look(); err != nil {
+		return m, false, err
 	}
 	return s.pull(buf)
 }
 
 func (s *socket) pull(buf []byte) (ws.Message, bool, error) {
-	m, ok, err := s.in.pull(buf)
+	m, ok, err := s.in.pull(s, buf)
 	if err != nil && err != io.EOF {
 		s.Fail(&errors.ConnectionClosed{Reason: errors.InternalError, Message: "cannot read a message", Err: err})
 		s.in.drop()
@@ -314,32 +322,4 @@ func (s *socket) pull(buf []byte) (ws.Message, bool, error) {
 		return ws.Message{}, false, io.EOF
 	}
 	return m, ok, err
-}
-
-// spin notices a loop that asks for messages without ever letting JavaScript
-// run: none would arrive. Every while it gives the event loop a turn.
-type spin struct {
-	empty int
-	since time.Time
-}
-
-const (
-	spinCalls = 128
-	spinTime  = 50 * time.Millisecond
-)
-
-// turns is called for each empty-handed try, and reports whether JavaScript
-// has run meanwhile.
-func (s *spin) turns() bool {
-	if s.empty++; s.empty < spinCalls {
-		return false
-	}
-	// A program that tries once a frame, from a callback that may not wait, is
-	// much slower than that.
-	spins := time.Since(s.since) < spinTime
-	if spins {
-		time.Sleep(time.Millisecond)
-	}
-	s.empty, s.since = 0, time.Now()
-	return spins
 }

@@ -11,12 +11,10 @@ import (
 // tell. It returns the HTTP status of a plain GET of the same address, or 0 if
 // there is none that may be read, or if it was a success.
 func probeStatus(ctx context.Context, url string) int {
-	controller, err := construct("AbortController")
-	if err != nil {
-		return 0
-	}
-	signal, err := controller.Get("signal")
-	if err != nil {
+	var js builtins
+	controller := js.new("AbortController")
+	signal := js.property(controller, "signal")
+	if js.err != nil {
 		return 0
 	}
 	// Ends a body that is still coming, too.
@@ -71,13 +69,4 @@ func refusalStatus(response safejs.Value) int {
 		return 0
 	}
 	return status
-}
-
-// construct makes an object of a class of the JavaScript global.
-func construct(class string) (safejs.Value, error) {
-	constructor, err := safejs.Global().Get(class)
-	if err != nil {
-		return constructor, err
-	}
-	return constructor.New()
 }

@@ -106,10 +106,8 @@ func (s *socket) listen() error {
 	if err != nil {
 		return err
 	}
-	if err = s.in.init(s); err != nil {
-		return err
-	}
 	var js builtins
+	s.in.init(&js, s)
 	if s.out.init(&js, s.js); js.err != nil {
 		return js.err
 	}
@@ -214,7 +212,7 @@ func (s *socket) release() {
 	if s.lastCall != nil {
 		s.lastCall.Stop()
 	}
-	s.in.release(s)
+	s.in.release(s.js)
 	for _, l := range []struct {
 		event string
 		f     safejs.Func

@@ -1,6 +1,7 @@
 package jsontext
 
 import (
+	"bytes"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -30,9 +31,9 @@ func AppendEscaped(dst, data []byte) []byte {
 // AppendUnescaped appends what text, which stood between the quotes of a JSON
 // string, means. An escape that is none becomes U+FFFD, like a surrogate
 // without its other half.
-func AppendUnescaped(dst []byte, text string) []byte {
+func AppendUnescaped(dst, text []byte) []byte {
 	for {
-		i := strings.IndexByte(text, '\\')
+		i := bytes.IndexByte(text, '\\')
 		if i < 0 || i+1 == len(text) {
 			return append(dst, text...)
 		}
@@ -55,7 +56,7 @@ func AppendUnescaped(dst []byte, text string) []byte {
 		case 'u':
 			var r rune
 			r, text = hexRune(text)
-			if utf16.IsSurrogate(r) && strings.HasPrefix(text, `\u`) {
+			if utf16.IsSurrogate(r) && hasPrefix(text, `\u`) {
 				low, rest := hexRune(text[2:])
 				if both := utf16.DecodeRune(r, low); both != utf8.RuneError {
 					r, text = both, rest
@@ -69,9 +70,9 @@ func AppendUnescaped(dst []byte, text string) []byte {
 }
 
 // hexRune reads the four digits behind \u.
-func hexRune(text string) (r rune, rest string) {
+func hexRune(text []byte) (r rune, rest []byte) {
 	if len(text) < 4 {
-		return utf8.RuneError, ""
+		return utf8.RuneError, nil
 	}
 	for i := range 4 {
 		digit := strings.IndexByte(hexDigits, text[i]|0x20)

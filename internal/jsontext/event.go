@@ -1,15 +1,15 @@
 package jsontext
 
 import (
+	"bytes"
 	"errors"
-	"strings"
 )
 
 // Event is one MessageEvent of a batch.
 type Event struct {
-	// Text is a text message as it stands between the quotes, still escaped.
-	// [AppendUnescaped] gives its data.
-	Text string
+	// Text is a text message as it stands between the quotes, still escaped,
+	// in the memory that was read. [AppendUnescaped] gives its data.
+	Text []byte
 	// Size is the number of bytes of a binary message's data.
 	Size int
 	// Binary tells a binary message, of which only the size is known here.
@@ -25,46 +25,49 @@ const (
 	binaryPrefix = `{"data":{"byteLength":`
 )
 
-// AppendEvents appends the events in text to events. The Texts are parts of
-// text, not copies.
-func AppendEvents(events []Event, text string) ([]Event, error) {
-	if !strings.HasPrefix(text, "[") {
+// AppendEvents appends the events in text to events.
+func AppendEvents(events []Event, text []byte) ([]Event, error) {
+	if len(text) == 0 || text[0] != '[' {
 		return events, ErrSyntax
 	}
 	for text = text[1:]; ; text = text[1:] {
 		switch {
-		case strings.HasPrefix(text, textPrefix):
+		case hasPrefix(text, textPrefix):
 			text = text[len(textPrefix):]
 			end := quoteEnd(text)
-			if end < 0 || !strings.HasPrefix(text[end+1:], "}") {
+			if end < 0 || !hasPrefix(text[end+1:], "}") {
 				return events, ErrSyntax
 			}
 			events = append(events, Event{Text: text[:end]})
 			text = text[end+2:]
-		case strings.HasPrefix(text, binaryPrefix):
+		case hasPrefix(text, binaryPrefix):
 			text = text[len(binaryPrefix):]
 			size, digits := 0, 0
 			for digits < len(text) && '0' <= text[digits] && text[digits] <= '9' && digits < maxDigits {
 				size = 10*size + int(text[digits]-'0')
 				digits++
 			}
-			if digits == 0 || !strings.HasPrefix(text[digits:], "}}") {
+			if digits == 0 || !hasPrefix(text[digits:], "}}") {
 				return events, ErrSyntax
 			}
 			events = append(events, Event{Size: size, Binary: true})
 			text = text[digits+2:]
-		case text == "]" && len(events) == 0:
+		case string(text) == "]" && len(events) == 0:
 			return events, nil
 		default:
 			return events, ErrSyntax
 		}
-		if text == "]" {
+		if string(text) == "]" {
 			return events, nil
 		}
-		if !strings.HasPrefix(text, ",") {
+		if !hasPrefix(text, ",") {
 			return events, ErrSyntax
 		}
 	}
+}
+
+func hasPrefix(text []byte, prefix string) bool {
+	return len(text) >= len(prefix) && string(text[:len(prefix)]) == prefix
 }
 
 // maxDigits is more than the size of any ArrayBuffer has.
@@ -72,9 +75,9 @@ const maxDigits = 15
 
 // quoteEnd returns the index of the quote that ends the string which text
 // begins with, -1 if there is none.
-func quoteEnd(text string) int {
+func quoteEnd(text []byte) int {
 	for from := 0; ; {
-		i := strings.IndexByte(text[from:], '"')
+		i := bytes.IndexByte(text[from:], '"')
 		if i < 0 {
 			return -1
 		}

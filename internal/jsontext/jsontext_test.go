@@ -11,7 +11,7 @@ import (
 )
 
 func ExampleAppendEvents() {
-	events, err := jsontext.AppendEvents(nil, `[{"data":"say \"hi\""},{"data":{"byteLength":64}}]`)
+	events, err := jsontext.AppendEvents(nil, []byte(`[{"data":"say \"hi\""},{"data":{"byteLength":64}}]`))
 	fmt.Println(err)
 	fmt.Printf("%s\n", jsontext.AppendUnescaped(nil, events[0].Text))
 	fmt.Println(events[1].Binary, events[1].Size)
@@ -23,7 +23,7 @@ func ExampleAppendEvents() {
 
 func TestAppendEvents(t *testing.T) {
 	t.Parallel()
-	text := func(s string) jsontext.Event { return jsontext.Event{Text: s} }
+	text := func(s string) jsontext.Event { return jsontext.Event{Text: []byte(s)} }
 	binary := func(n int) jsontext.Event { return jsontext.Event{Size: n, Binary: true} }
 	for name, test := range map[string]struct {
 		text string
@@ -39,7 +39,7 @@ func TestAppendEvents(t *testing.T) {
 		"text like syntax":       {`[{"data":"\"},{\"data\":\""}]`, []jsontext.Event{text(`\"},{\"data\":\"`)}},
 		"not ASCII":              {`[{"data":"€😀"}]`, []jsontext.Event{text("€😀")}},
 	} {
-		got, err := jsontext.AppendEvents(nil, test.text)
+		got, err := jsontext.AppendEvents(nil, []byte(test.text))
 		if err != nil || fmt.Sprint(got) != fmt.Sprint(test.want) {
 			t.Errorf("%s: %v, %v; want %v", name, got, err, test.want)
 		}
@@ -53,7 +53,7 @@ func TestAppendEventsRefuses(t *testing.T) {
 		`[{"data":"a\"}]`, `[{"data":{}}]`, `[{"data":{"byteLength":}}]`, `[{"data":{"byteLength":1}]`, `[{"data":{"byteLength":-1}}]`,
 		`[{"data":{"byteLength":99999999999999999999}}]`, `[{"data":"a"}{"data":"b"}]`, `[{"data":"a"}] `, `[{"data":null}]`,
 	} {
-		if got, err := jsontext.AppendEvents(nil, text); err == nil {
+		if got, err := jsontext.AppendEvents(nil, []byte(text)); err == nil {
 			t.Errorf("%q is accepted as %v", text, got)
 		}
 	}
@@ -72,7 +72,7 @@ func TestAppendUnescapedKeepsGoing(t *testing.T) {
 		`\uzzzz!`:            "\uFFFD!",
 		`a\`:                 `a\`,
 	} {
-		if got := string(jsontext.AppendUnescaped(nil, text)); got != want {
+		if got := string(jsontext.AppendUnescaped(nil, []byte(text))); got != want {
 			t.Errorf("%s becomes %q, want %q", text, got, want)
 		}
 	}
@@ -90,7 +90,7 @@ func FuzzEscape(f *testing.F) {
 			t.Errorf("%q is escaped as %q, which reads as %q, %v", s, escaped, back, err)
 		}
 		theirs, _ := json.Marshal(s)
-		if got := string(jsontext.AppendUnescaped(nil, string(theirs[1:len(theirs)-1]))); got != s {
+		if got := string(jsontext.AppendUnescaped(nil, theirs[1:len(theirs)-1])); got != s {
 			t.Errorf("%s reads as %q", theirs, got)
 		}
 	})
@@ -101,7 +101,7 @@ func FuzzAppendEvents(f *testing.F) {
 	f.Add(`[{"data":"a\\\""},{"data":{"byteLength":12}}]`)
 	f.Add(`[{"data":"\u12"}]`)
 	f.Fuzz(func(t *testing.T, text string) {
-		events, err := jsontext.AppendEvents(nil, text)
+		events, err := jsontext.AppendEvents(nil, []byte(text))
 		if err != nil {
 			return
 		}
@@ -119,7 +119,7 @@ func FuzzAppendEvents(f *testing.F) {
 }
 
 func BenchmarkAppendEvents(b *testing.B) {
-	text := "[" + strings.Repeat(`{"data":"`+strings.Repeat("0123456789abcdef", 4)+`"},`, 511) + `{"data":""}]`
+	text := []byte("[" + strings.Repeat(`{"data":"`+strings.Repeat("0123456789abcdef", 4)+`"},`, 511) + `{"data":""}]`)
 	var events []jsontext.Event
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
