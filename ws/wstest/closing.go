@@ -450,8 +450,8 @@ func within(start time.Time, d time.Duration) string {
 
 func runSilentPeer(r *row) {
 	id := r.newID()
-	conn := r.dial(&Options{CloseTimeout: 300 * time.Millisecond}, "/silent", "id", id)
-	patient := r.dial(nil, "/silent")
+	conn := r.dial(&Options{CloseTimeout: 300 * time.Millisecond}, "/silent", "id", id, "hold", 20*time.Second)
+	patient := r.dial(nil, "/silent", "hold", 20*time.Second)
 	type end struct {
 		err  string
 		took string

@@ -34,8 +34,9 @@ func serverAddresses(t *testing.T) (a wstest.Addresses) {
 // trust has nothing to say in a browser, which is told from outside.
 func trust(string) *isosocket.NativeOptions { return nil }
 
-// made holds the sockets that were made since the current case began.
-var made []js.Value
+// made holds the sockets that were made since the current case began. It is JavaScript's, so that it is nothing on
+// Go's heap.
+var made = js.Global().Get("Array").New()
 
 // init puts a function in the place of the WebSocket constructor that keeps account of what it makes. The page's content
 // security policy allows no script of ours.
@@ -50,7 +51,7 @@ func init() {
 			list.Call("push", arg)
 		}
 		socket := js.Global().Get("Reflect").Call("construct", real, list)
-		made = append(made, socket)
+		made.Call("push", socket)
 		return socket
 	}).Value
 	constructor.Set("prototype", real.Get("prototype"))
@@ -61,10 +62,11 @@ func init() {
 func checkLeft(t testing.TB) {
 	t.Helper()
 	leak.Check(t)
-	made = nil
+	made.Set("length", 0)
 	t.Cleanup(func() {
 		const closing = 2 // where a socket stays whose peer never answers
-		for _, socket := range made {
+		for i := range made.Length() {
+			socket := made.Index(i)
 			deadline := time.Now().Add(5 * time.Second)
 			for socket.Get("readyState").Int() < closing {
 				if time.Now().After(deadline) {

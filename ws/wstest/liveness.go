@@ -222,7 +222,7 @@ func runDropped(r *row) {
 	}))
 	r.see("objects left on the heap by 50 whose Close nobody answers", r.leaves(50, func() {
 		for range 50 {
-			conn, err := r.target.Dial(r.ctx, r.url("/silent"), &Options{CloseTimeout: time.Millisecond})
+			conn, err := r.target.Dial(r.ctx, r.url("/silent", "hold", 500*time.Millisecond), &Options{CloseTimeout: time.Millisecond})
 			if err != nil {
 				r.t.Fatalf("Dial: %v", err)
 			}

@@ -169,7 +169,8 @@ func (l *link) kill(tcp *net.TCPConn) error {
 	return holder.Process.Kill()
 }
 
-// silent never answers, and ends when the client gives up.
+// silent never answers, and ends when the client gives up, or hold= after its
+// close frame: a browser does not give up for long, and has only so many sockets.
 func (l *link) silent() error {
 	for {
 		m, err := l.read()
@@ -178,6 +179,11 @@ func (l *link) silent() error {
 		}
 		if m.op == opClose {
 			l.sawClose(m)
+			if hold := l.duration("hold"); hold > 0 {
+				if err := l.conn.SetReadDeadline(time.Now().Add(hold)); err != nil {
+					return err
+				}
+			}
 		}
 	}
 }

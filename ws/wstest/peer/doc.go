@@ -21,7 +21,7 @@
 //	/burst               n= messages of size= bytes, then close= with message=, or echoes
 //	/close               closes with code= (1005: no status) and message=
 //	/drop                n= messages, then, as how= says, FIN, RST or a killed process
-//	/silent              reads everything, answers nothing, not even a close
+//	/silent              reads everything, answers nothing, not even a close; ends hold= after one
 //	/stall               reads nothing until told
 //	/cross               answers a close with its own code= and message=
 //	/closewhen           reads until told, then closes with code= and message=
