@@ -31,11 +31,14 @@ build: bin/isosocket ## build the wasm client and bin/isosocket, which contains 
 bin/isosocket: FORCE $(DIST)/client.wasm.gz $(DIST)/wasm_exec.js
 	$(GO) build -buildvcs=false -o $@ ./cmd/isosocket
 
-$(DIST)/client.wasm: FORCE
-	@mkdir -p $(DIST)
+# Not in the folder that is embedded: the compressed one is enough there.
+bin/client.wasm: FORCE
+	@mkdir -p bin
+	@rm -f $(DIST)/client.wasm
 	$(WASM) $(GO) build -trimpath -buildvcs=false -ldflags="-s -w" -o $@ ./wasm
 
-$(DIST)/client.wasm.gz: $(DIST)/client.wasm
+$(DIST)/client.wasm.gz: bin/client.wasm
+	@mkdir -p $(DIST)
 	gzip -9 -n -c $< > $@.new && mv $@.new $@
 
 # It must come from the Go that compiled the client.
