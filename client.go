@@ -279,6 +279,9 @@ func (c *Client) Close(reason errors.CloseReason, message string) error {
 	if c.closing == nil && c.err == nil {
 		c.closing = &errors.ConnectionClosed{Reason: reason, Message: message}
 		c.wake()
+		// The peer may take its time to answer, and nobody waits for more.
+		c.inbox.End()
+		c.inbox.Clear()
 	}
 	c.mu.Unlock()
 	var err error
@@ -423,13 +426,9 @@ func (c *Client) finish(err error) {
 	c.mu.Lock()
 	c.err = err
 	left := c.waiting.clear()
-	closed := c.closing != nil
 	attempts := c.state.Attempts
 	c.wake()
 	c.mu.Unlock()
-	if closed {
-		c.inbox.Clear()
-	}
 	c.inbox.End()
 	err = c.Err()
 	c.lose(left, errors.ErrNotSent, err)

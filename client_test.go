@@ -627,6 +627,34 @@ func TestClientClose(t *testing.T) {
 	}
 }
 
+func TestClientReceivesNothingAfterClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		n.serve = func(_ int, server *ws.Conn) {
+			for range 3 {
+				server.Send(context.Background(), ws.Text("news"))
+			}
+		}
+		c := n.client(ClientOptions{})
+		receiveText(t, c, "news")
+		waiting := make(chan error)
+		go func() {
+			c.Receive(t.Context())
+			c.Receive(t.Context())
+			_, err := c.Receive(t.Context())
+			waiting <- err
+		}()
+		synctest.Wait()
+		end(c)
+		if err := <-waiting; err != c.Err() {
+			t.Errorf("a Receive that waited returned %v, want Err", err)
+		}
+		if m, err := c.Receive(t.Context()); err != c.Err() {
+			t.Errorf("Receive = %q, %v, want Err", m, err)
+		}
+	})
+}
+
 func TestClientEndsWithContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())

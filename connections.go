@@ -198,11 +198,11 @@ func (r *redialer) connections(ctx context.Context) iter.Seq2[*ws.Conn, error] {
 			conn, err := r.attempt(ctx, &o, attempts)
 			again := false
 			if err == nil {
-				began := time.Now()
-				if again, err = lend(ctx, conn, yield, &closing); err == nil {
+				var lived time.Duration
+				if lived, again, err = lend(ctx, conn, yield, &closing); err == nil {
 					return
 				}
-				if time.Since(began) >= o.StableAfter {
+				if lived >= o.StableAfter {
 					attempts, waits = 0, 0
 				}
 			}
@@ -258,11 +258,11 @@ func prepare(ctx context.Context, f func(context.Context, *Attempt) error, a *At
 	return f(ctx, a)
 }
 
-// lend gives conn to the body of the loop and closes it afterwards. err is what
-// ended conn, nil if the body left the loop. wasOpen tells that the body did
-// not wait for an end.
-func lend(ctx context.Context, conn *ws.Conn, yield func(*ws.Conn, error) bool, closing *sync.WaitGroup) (wasOpen bool, err error) {
-	returned := false
+// lend gives conn to the body of the loop and closes it afterwards. lived is how
+// long the body had it, and wasOpen tells that the body did not wait for an end.
+// err is what ended conn, nil if the body left the loop.
+func lend(ctx context.Context, conn *ws.Conn, yield func(*ws.Conn, error) bool, closing *sync.WaitGroup) (lived time.Duration, wasOpen bool, err error) {
+	began, returned := time.Now(), false
 	defer func() {
 		if !returned { // the body panicked, or ended its goroutine
 			conn.Close(errors.InternalError, "")
@@ -270,7 +270,7 @@ func lend(ctx context.Context, conn *ws.Conn, yield func(*ws.Conn, error) bool, 
 	}()
 	stays := yield(conn, nil)
 	returned = true
-	wasOpen = conn.Err() == nil
+	lived, wasOpen = time.Since(began), conn.Err() == nil
 	reason := errors.NormalClosure
 	if ctx.Err() != nil {
 		reason = errors.GoingAway
@@ -283,9 +283,9 @@ func lend(ctx context.Context, conn *ws.Conn, yield func(*ws.Conn, error) bool, 
 		closing.Go(func() { conn.Close(reason, "") })
 	}
 	if !stays {
-		return wasOpen, nil
+		return lived, wasOpen, nil
 	}
-	return wasOpen, conn.Err()
+	return lived, wasOpen, conn.Err()
 }
 
 // wait waits until the next attempt may be made, and reports false when ctx

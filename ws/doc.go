@@ -28,6 +28,14 @@
 // Receive and Send; [Conn.Done] and [Conn.Err] tell it without a call. Only
 // the local [Conn.Close] drops what was not received yet.
 //
+// # Liveness
+//
+// A link that is gone without a word, because a router forgot it or a machine
+// sleeps, looks like a peer that says nothing. A [Heartbeat] in the Config
+// finds it, on every target: a message that the peer answers, sent when nothing else comes.
+// Its answers stay out of sight; they measure [Conn.Latency], and
+// [Conn.Confirm] waits for one to know that all that was sent has arrived.
+//
 // # Writing a Transport
 //
 // A [Transport] translates; it does not decide. It moves messages, reports the

@@ -30,37 +30,10 @@ func main() {
 }
 
 func run(clients int, down time.Duration, svg string) error {
-	if clients < 1 || down < 0 {
-		return fmt.Errorf("-clients must be at least 1 and -down not negative")
-	}
-	serving, err := serve("127.0.0.1:0")
+	c, err := restart(clients, down)
 	if err != nil {
 		return err
 	}
-	address := serving.address
-	h := newHerd(clients)
-	defer h.stop()
-	h.connect("ws://" + address)
-	if err := h.wait("connected", int64(clients), time.Minute); err != nil {
-		return err
-	}
-	time.Sleep(isosocket.DefaultStableAfter) // as after a long time
-	h.record()
-	if err := serving.stop(); err != nil {
-		return err
-	}
-	time.Sleep(down)
-	if serving, err = serve(address); err != nil {
-		return err
-	}
-	err = h.wait("back", int64(clients), down+2*isosocket.DefaultMaxDelay)
-	attempts := h.attempts()
-	h.stop()
-	serving.stop()
-	if err != nil {
-		return err
-	}
-	c := newChart(attempts, clients, down)
 	c.print(os.Stdout)
 	if svg != "" {
 		if err := os.WriteFile(svg, c.svg(), 0o644); err != nil {
@@ -71,6 +44,41 @@ func run(clients int, down time.Duration, svg string) error {
 		return fmt.Errorf("%d of %d clients made an attempt within %v", c.worst, clients, window)
 	}
 	return nil
+}
+
+// restart restarts a server of so many clients, and returns when they are back.
+func restart(clients int, down time.Duration) (*chart, error) {
+	if clients < 1 || down < 0 {
+		return nil, fmt.Errorf("-clients must be at least 1 and -down not negative")
+	}
+	serving, err := serve("127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	address := serving.address
+	h := newHerd(clients)
+	defer h.stop()
+	h.connect("ws://" + address)
+	if err := h.wait("connected", int64(clients), time.Minute); err != nil {
+		return nil, err
+	}
+	time.Sleep(isosocket.DefaultStableAfter) // as after a long time
+	h.record()
+	if err := serving.stop(); err != nil {
+		return nil, err
+	}
+	time.Sleep(down)
+	if serving, err = serve(address); err != nil {
+		return nil, err
+	}
+	err = h.wait("back", int64(clients), down+2*isosocket.DefaultMaxDelay)
+	attempts := h.attempts()
+	h.stop()
+	serving.stop()
+	if err != nil {
+		return nil, err
+	}
+	return newChart(attempts, clients, down), nil
 }
 
 // service is a server that can be stopped.
