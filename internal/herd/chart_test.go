@@ -57,4 +57,3 @@ func TestChart(t *testing.T) {
 		})
 	}
 }
-
