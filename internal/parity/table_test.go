@@ -1,0 +1,100 @@
+//go:build !js
+
+package parity
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/isosocket/isosocket/internal/leak"
+	"github.com/isosocket/isosocket/ws/wstest"
+)
+
+func TestMain(m *testing.M) { leak.Main(m) }
+
+// runs returns a native and a browser run in which everything was as expected.
+func runs() (native, browser []wstest.Result) {
+	for _, c := range wstest.Cases() {
+		for _, class := range []wstest.Class{wstest.Native, wstest.Browser} {
+			r := wstest.Result{ID: c.ID, Target: string(class), Class: class}
+			for _, e := range c.Want {
+				r.Observations = append(r.Observations, wstest.Observation{Key: e.Key, Value: e.Value(class)})
+			}
+			if class == wstest.Native {
+				native = append(native, r)
+			} else {
+				browser = append(browser, r)
+			}
+		}
+	}
+	return native, browser
+}
+
+func table(t *testing.T, rows []wstest.Row) []string {
+	t.Helper()
+	var b strings.Builder
+	if err := WriteTable(&b, rows); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+}
+
+func TestTableOfAPerfectRun(t *testing.T) {
+	t.Parallel()
+	rows := wstest.Compare(runs())
+	lines := table(t, rows)
+	if !Right(rows) || len(lines) != len(rows)+1 {
+		t.Fatalf("right %v, %d lines for %d rows:\n%s", Right(rows), len(lines), len(rows), strings.Join(lines, "\n"))
+	}
+	for i, line := range lines[:len(rows)] {
+		want := "identical"
+		if ids := rows[i].Different(); len(ids) > 0 {
+			want = "different, see " + strings.Join(ids, ", ")
+		}
+		if !strings.HasPrefix(line, rows[i].Case.ID+" | "+rows[i].Case.Event+" | native: ") || !strings.HasSuffix(line, " | "+want+" | right") {
+			t.Errorf("line %d is %s", i, line)
+		}
+	}
+	if want := "40 rows, 40 right, 35 identical"; lines[len(rows)] != want {
+		t.Errorf("the last line is %q, want %q", lines[len(rows)], want)
+	}
+}
+
+func TestTableTellsWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		spoil func(native, browser []wstest.Result)
+		want  []string
+	}{
+		{"an observation of the browser's", func(_, b []wstest.Result) { b[0].Observations[1].Value = "lost" },
+			[]string{" | different | WRONG", "    browser: text of 1 B, one at a time: observed lost, want unchanged"}},
+		{"the same mistake on both", func(n, b []wstest.Result) { n[0].Observations[1].Value, b[0].Observations[1].Value = "lost", "lost" },
+			[]string{" | identical | WRONG", "    native: text of 1 B, one at a time: observed lost, want unchanged"}},
+		{"a leak", func(n, _ []wstest.Result) { n[0].Failed = true },
+			[]string{" | WRONG", "    native: every observation is right, but the test failed; see its log"}},
+		{"a run that ended early", func(_, b []wstest.Result) { b[0] = wstest.Result{} },
+			[]string{" | different | WRONG", "    browser: no result"}},
+		{"a case that did not run", func(_, b []wstest.Result) { b[0].Skipped = "no time" },
+			[]string{" | browser: not run: no time | different | WRONG"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			native, browser := runs()
+			test.spoil(native, browser)
+			rows := wstest.Compare(native, browser)
+			all := strings.Join(table(t, rows), "\n")
+			for _, want := range test.want {
+				if !strings.Contains(all, want) {
+					t.Errorf("the table lacks %q:\n%.600s", want, all)
+				}
+			}
+			if Right(rows) {
+				t.Error("Right = true")
+			}
+		})
+	}
+	if Right(nil) {
+		t.Error("no rows are right")
+	}
+}
