@@ -55,7 +55,7 @@ func (b bar) check(c *report.Case) report.Check {
 
 // excluded are the implementations that do not count as peers.
 func (b bar) excluded(c *report.Case) []string {
-	not := []string{own, limit}
+	not := []string{own, limit, javascript, emptyGo}
 	if b.among == nil {
 		return not
 	}

@@ -44,6 +44,7 @@ type plan struct {
 	peers    []string
 	profiles string // folder, "" for none
 	log      io.Writer
+	programs
 }
 
 func run(args []string, out io.Writer) error {
@@ -83,7 +84,7 @@ func run(args []string, out io.Writer) error {
 		return fmt.Errorf("-rounds must be 1 or more, -duration positive and -warmup not negative")
 	}
 	if *list {
-		for _, r := range rows {
+		for _, r := range allRows() {
 			fmt.Fprintf(out, "%s  %s\n", r.id, r.title)
 		}
 		return nil
@@ -162,7 +163,10 @@ func writeFile(name string, write func(io.Writer) error) error {
 	return f.Close()
 }
 
+func allRows() []*row { return slices.Concat(rows, browserRows) }
+
 func choose(letters string) ([]*row, error) {
+	rows := allRows()
 	if letters == "" {
 		return rows, nil
 	}

@@ -26,8 +26,11 @@ type row struct {
 	unit  string   // what is counted
 	about string   // the figure it is foremost about, see report.Result
 	peers []string // that it runs, nil for all
-	cases []scenario
-	bars  func(*report.Result) []report.Check
+
+	baselines []string // of the peers, those that are no library
+	once      bool     // one round tells all
+	cases     []scenario
+	bars      func(*report.Result) []report.Check
 }
 
 // scenario is one load.
@@ -35,15 +38,17 @@ type scenario struct {
 	name string
 	run  func(*measurement) (report.Figures, error)
 
-	// lacks says what an implementation cannot do of it, "" if it can all.
+	// lacks says what an implementation cannot do of it, "" if it can all. nil
+	// where it is no implementation of package peer that runs.
 	lacks func(*peer.Peer) string
 }
 
 // measurement is one run of one scenario by one implementation.
 type measurement struct {
 	*plan
-	peer    *peer.Peer
-	profile string // file, "" for none
+	name    string
+	peer    *peer.Peer // nil in the rows about browsers
+	profile string     // file, "" for none
 }
 
 // measure runs all rounds of r: every implementation once, then again.
@@ -51,23 +56,31 @@ func (p *plan) measure(r *row, interrupted <-chan os.Signal) (*report.Result, er
 	result := &report.Result{ID: r.id, Title: r.title, Short: r.short, Unit: r.unit, Foremost: r.about}
 	for _, s := range r.cases {
 		c := report.Case{Name: s.name}
-		for _, name := range p.peers {
-			if r.peers == nil || slices.Contains(r.peers, name) {
-				c.Peers = append(c.Peers, report.Entry{Peer: name})
-			}
+		for _, name := range p.entries(r) {
+			c.Peers = append(c.Peers, report.Entry{Peer: name})
 		}
-		for round := range p.rounds {
-			fmt.Fprintf(p.log, "\r\033[K%s %s: round %d of %d", r.id, s.name, round+1, p.rounds)
+		rounds := p.rounds
+		if r.once {
+			rounds = 1
+		}
+		for round := range rounds {
+			fmt.Fprintf(p.log, "\r\033[K%s %s: round %d of %d", r.id, s.name, round+1, rounds)
 			for i := range c.Peers {
 				e := &c.Peers[i]
-				implementation, err := peer.Find(e.Peer)
-				if err != nil {
-					return nil, err
-				}
-				if e.Lacks = s.lacks(implementation); e.Lacks != "" || e.Error != "" {
+				if e.Error != "" {
 					continue
 				}
-				m := &measurement{plan: p, peer: implementation}
+				m := &measurement{plan: p, name: e.Peer}
+				if s.lacks != nil {
+					implementation, err := peer.Find(e.Peer)
+					if err != nil {
+						return nil, err
+					}
+					if e.Lacks = s.lacks(implementation); e.Lacks != "" {
+						continue
+					}
+					m.peer = implementation
+				}
 				if p.profiles != "" {
 					name := r.id + "-" + strings.Map(fileName, s.name) + "-" + e.Peer + ".pprof"
 					m.profile = filepath.Join(p.profiles, name)
@@ -99,6 +112,20 @@ func (p *plan) measure(r *row, interrupted <-chan os.Signal) (*report.Result, er
 		result.Bars = r.bars(result)
 	}
 	return result, nil
+}
+
+// entries are the names of what runs in r, of those that were asked for.
+func (p *plan) entries(r *row) []string {
+	if r.peers == nil {
+		return p.peers
+	}
+	var names []string
+	for _, name := range r.peers {
+		if slices.Contains(p.peers, name) || slices.Contains(r.baselines, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func fileName(r rune) rune {

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"sync"
+	"time"
+
+	"github.com/isosocket/isosocket/bench/internal/chromium"
+	"github.com/isosocket/isosocket/bench/internal/load"
+	"github.com/isosocket/isosocket/bench/internal/report"
+)
+
+// The baselines of the rows about browsers.
+const (
+	javascript = "javascript" // a page without WebAssembly
+	emptyGo    = "empty"      // a Go program that does nothing
+)
+
+// browserRows are the rows whose clients run in a browser.
+var browserRows = []*row{
+	{
+		id: "m", title: "browser: size of a client that dials, sends, receives and closes, gzip -9",
+		short: "browser, size", unit: "programs", about: "gzip",
+		peers: []string{emptyGo, own, "coder"}, baselines: []string{emptyGo}, once: true,
+		cases: []scenario{{name: "WebAssembly", run: weigh}},
+		bars: func(r *report.Result) []report.Check {
+			return []report.Check{bar{figure: report.BundleKB, name: "size", limit: 0.62}.check(&r.Cases[0])}
+		},
+	},
+	{
+		id: "n", title: "browser: echo of 64 B",
+		short: "browser, echo 64 B", unit: "messages", about: "rate",
+		peers: []string{javascript, own, "coder"}, baselines: []string{javascript},
+		cases: []scenario{
+			browses("one in flight", chromium.Job{Size: small, Depth: 1}),
+			browses("10,000 in flight", chromium.Job{Size: small, Depth: 10_000, Burst: true}),
+		},
+		bars: func(r *report.Result) []report.Check {
+			return []report.Check{
+				bar{figure: report.Rate, name: "rate", than: javascript, limit: 0.95, least: true}.check(&r.Cases[0]),
+				bar{figure: report.Rate, name: "rate", limit: 1.5, least: true}.check(&r.Cases[1]),
+				bar{figure: report.Rate, name: "rate", than: javascript, limit: 0.75, least: true}.check(&r.Cases[1]),
+			}
+		},
+	},
+	{
+		id: "o", title: "browser: echo of 1 MiB, 4 in flight",
+		short: "browser, echo 1 MiB", unit: "messages", about: "rate",
+		peers: []string{javascript, own, "coder"}, baselines: []string{javascript},
+		cases: []scenario{browses("4 in flight", chromium.Job{Size: 1 << 20, Depth: 4})},
+		bars:  hold(bar{figure: report.Rate, name: "rate", than: javascript, limit: 0.8, least: true}),
+	},
+}
+
+func weigh(m *measurement) (report.Figures, error) {
+	program, err := chromium.Build("./wasm/size/" + m.name)
+	if err != nil {
+		return report.Figures{}, err
+	}
+	n, err := chromium.Gzipped(program)
+	return report.Figures{BundleKB: float64(n) / 1000}, err
+}
+
+// browses is a scenario for clients in a browser.
+func browses(name string, j chromium.Job) scenario {
+	return scenario{name: name, run: func(m *measurement) (report.Figures, error) {
+		browser, err := chromium.Find()
+		if err != nil {
+			return report.Figures{}, err
+		}
+		var program []byte
+		if m.name != javascript {
+			if program, err = m.program(m.name); err != nil {
+				return report.Figures{}, err
+			}
+		}
+		payload := make([]byte, j.Size)
+		for i := range payload {
+			payload[i] = byte(i)
+		}
+		server, err := load.Answer(payload)
+		if err != nil {
+			return report.Figures{}, err
+		}
+		defer server.Close()
+		j := j
+		j.URL = "ws://" + server.Address()
+		j.Warmup, j.Duration = max(m.warmup, 300*time.Millisecond), max(m.window, 500*time.Millisecond)
+		rate, err := chromium.Run(browser, program, &j)
+		return report.Figures{Rate: rate}, err
+	}}
+}
+
+// programs are the browser clients that were built, by implementation.
+type programs struct {
+	mu    sync.Mutex
+	built map[string][]byte
+}
+
+func (p *programs) program(name string) ([]byte, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if b, ok := p.built[name]; ok {
+		return b, nil
+	}
+	b, err := chromium.Build("./wasm/load/" + name)
+	if err != nil {
+		return nil, err
+	}
+	if p.built == nil {
+		p.built = map[string][]byte{}
+	}
+	p.built[name] = b
+	return b, nil
+}
