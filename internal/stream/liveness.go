@@ -29,14 +29,16 @@ type liveness struct {
 	pingInterval time.Duration // 0: no pings
 	pingTimeout  time.Duration
 	start        time.Time
-	lastHeard    atomic.Int64 // when something was last read, in ns since start
-	counting     bool         // a heartbeat asks for Arrivals
+	heardOf      atomic.Bool // something was read since checkPing last looked
+	counting     bool        // a heartbeat asks for Arrivals
 	arrivals     atomic.Uint64
 	latency      atomic.Int64
 
 	timers  sync.Mutex // guards what is below
 	stopped bool
 	ping    *time.Timer
+	looked  time.Duration // when checkPing last looked, since start
+	quiet   time.Duration // since when nothing has come, at the latest
 	pings   uint64        // the payload of the last one
 	pinged  time.Duration // when it was sent, since start; 0: it was answered
 	giveUp  *time.Timer   // after a failed write
@@ -57,7 +59,7 @@ func (l *liveness) init(t *Transport, o Options) {
 		l.absent = time.AfterFunc(absence, t.checkAbsence)
 	}
 	if l.pingInterval > 0 {
-		l.ping = time.AfterFunc(l.pingInterval, t.checkPing)
+		l.ping = time.AfterFunc(l.pingInterval/4, t.checkPing)
 	}
 }
 
@@ -96,10 +98,11 @@ func (t *Transport) checkAbsence() {
 	}
 }
 
-// heard notes that something came from the peer.
+// heard notes that something came from the peer. It does not ask the clock,
+// because it is called for every read.
 func (t *Transport) heard() {
-	if t.pingInterval > 0 {
-		t.lastHeard.Store(int64(time.Since(t.start)))
+	if t.pingInterval > 0 && !t.heardOf.Load() {
+		t.heardOf.Store(true)
 	}
 	if t.counting {
 		t.arrivals.Add(1)
@@ -131,10 +134,15 @@ func (t *Transport) checkPing() {
 		t.timers.Unlock()
 		return
 	}
-	now, heard := time.Since(t.start), time.Duration(t.lastHeard.Load())
-	if t.pinged > 0 && heard >= t.pinged {
-		t.pinged = 0
+	now := time.Since(t.start)
+	again := t.pingInterval
+	if t.heardOf.Swap(false) {
+		// When exactly is not known, but not before the last look. Where something
+		// comes, looks are close together, so that a silence is soon known.
+		t.quiet, t.pinged = t.looked, 0
+		again /= 4
 	}
+	t.looked = now
 	switch {
 	case t.pinged > 0 && now >= t.pinged+t.pingTimeout:
 		t.timers.Unlock()
@@ -142,8 +150,8 @@ func (t *Transport) checkPing() {
 		return
 	case t.pinged > 0:
 		t.ping.Reset(t.pinged + t.pingTimeout - now)
-	case now-heard < t.pingInterval:
-		t.ping.Reset(t.pingInterval - (now - heard))
+	case now-t.quiet < t.pingInterval:
+		t.ping.Reset(min(again, t.quiet+t.pingInterval-now))
 	default:
 		t.pings++
 		t.pinged = now

@@ -242,6 +242,7 @@ func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (ws.Message
 		code, message := t.decoder.Close()
 		t.setOver(t.closedByPeer(code, message))
 		t.answerClose(code)
+		t.noInput()
 		return ws.Message{}, errEnded
 	}
 	if ctx.Err() != nil && err == ctx.Err() {
@@ -254,6 +255,7 @@ func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (ws.Message
 	} else {
 		t.setOver(lost(err))
 		t.release()
+		t.noInput()
 	}
 	return ws.Message{}, errEnded
 }
@@ -367,7 +369,8 @@ func (t *Transport) room() []byte {
 	return t.in
 }
 
-// noInput gives the input buffer back while there is nothing to put in it.
+// noInput gives the input buffer back: there is nothing to put in it, or
+// nothing will be read any more.
 func (t *Transport) noInput() {
 	if t.pooled != nil {
 		inputBuffers.Put(t.pooled)

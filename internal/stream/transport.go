@@ -61,7 +61,7 @@ func New(rwc io.ReadWriteCloser, o Options) *Transport {
 		t.socket = newSocket(rwc, t.room, t.noInput)
 	}
 	t.reader.init(t, o, config)
-	t.writer.init(o, config)
+	t.writer.init(t, o, config)
 	t.liveness.init(t, o)
 	if t.conn == nil {
 		t.lent.Store(true)
@@ -87,6 +87,7 @@ func (t *Transport) Close(ctx context.Context, reason errors.CloseReason, messag
 			// The peer may have closed at the same time: it waits for ours.
 			t.awaitWritten()
 		}
+		t.noInput()
 		t.release()
 	}
 	// Whoever took the turn for good before closes the stream.
@@ -112,6 +113,7 @@ func (t *Transport) fail(cause *errors.ConnectionClosed) {
 			half.CloseWrite()
 		}
 		t.discard()
+		t.noInput()
 	})
 }
 

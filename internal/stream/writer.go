@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/rfc6455"
@@ -16,6 +17,8 @@ const (
 	// writeRounds is how often one sender writes what others have appended
 	// meanwhile, before a flusher relieves it.
 	writeRounds = 4
+	// burstGap is how soon after another a Send belongs to the same burst.
+	burstGap = 20 * time.Microsecond
 	// flushChunk is what a flusher writes between two reports of progress.
 	flushChunk = 64 << 10
 )
@@ -29,16 +32,20 @@ type writer struct {
 	inFlight  int           // bytes of the write that is under way
 	flushing  bool          // a goroutine was started that will write what was left
 	left      atomic.Bool   // out was left for a later write
+	followed  atomic.Bool   // something was sent since the reader last had to wait
+	lastSend  time.Duration // since start, of those that followed another
 	closeSent bool          // nothing may follow a close frame
 	broken    error         // why nothing can be written any more
 	lost      bool          // something that was sent did not go out
 	highWater int
+	onLeft    func()        // flushLeft; made once, so that starting it allocates nothing
 	progress  chan struct{} // made by whoever waits, closed when bytes have left
 }
 
-func (w *writer) init(o Options, config ws.Config) {
+func (w *writer) init(t *Transport, o Options, config ws.Config) {
 	w.encoder.Init(o.Role, o.Deflate, o.DeflatePolicy)
 	w.highWater = config.SendBuffer
+	w.onLeft = t.flushLeft
 }
 
 // Send implements ws.Transport.
@@ -121,20 +128,19 @@ func (t *Transport) queued() int {
 	return n
 }
 
-// dispatch sees to it that the output is written, now or, if mayLeave and the
-// reader has input left to answer, along with what follows. Called with mu
-// held, which it releases.
+// dispatch sees to it that the output is written: now, or if mayLeave and more
+// is likely to follow, along with that. Called with mu held, which it releases.
 func (t *Transport) dispatch(mayLeave bool) {
 	switch {
 	case t.writing || t.out == nil:
 		t.mu.Unlock()
-	case mayLeave && t.unread.Load() && len(t.out.b) < leaveAtMost:
+	case mayLeave && len(t.out.b) < leaveAtMost && (t.unread.Load() || t.inBurst()):
 		t.left.Store(true)
 		start := !t.flushing
 		t.flushing = true
 		t.mu.Unlock()
 		if start {
-			go t.flushLeft()
+			go t.onLeft()
 		}
 	case t.socket != nil:
 		t.writing = true
@@ -146,8 +152,25 @@ func (t *Transport) dispatch(mayLeave bool) {
 	}
 }
 
+// inBurst reports whether this Send came right behind another. The clock is
+// only asked where the reader did not have to wait in between, so that answers
+// to single messages do not pay for it. Called with mu held.
+func (t *Transport) inBurst() bool {
+	if !t.followed.Load() {
+		t.followed.Store(true)
+		return false
+	}
+	now := time.Since(t.start)
+	gap := now - t.lastSend
+	t.lastSend = now
+	return gap < burstGap
+}
+
 // writeLeft writes what was left, before the reader has to wait.
 func (t *Transport) writeLeft() {
+	if t.followed.Load() {
+		t.followed.Store(false)
+	}
 	if t.left.Load() {
 		t.mu.Lock()
 		t.dispatch(false)
@@ -258,6 +281,7 @@ func (t *Transport) dropOutput(err error) {
 func (t *Transport) drop(err error) {
 	if t.broken == nil {
 		t.broken = err
+		t.encoder.Release()
 	}
 	if t.queued() > 0 {
 		t.lost = true
