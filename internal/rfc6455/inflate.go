@@ -58,6 +58,7 @@ type inflater struct {
 	tail    strings.Reader
 	reader  io.ReadCloser
 	scratch []byte // for what does not fit the caller's buffer
+	joined  []byte // what a block may refer to, where it is in two places
 	probe   [64]byte
 }
 
@@ -92,7 +93,16 @@ func (f *inflater) ReadByte() (byte, error) {
 func (f *inflater) message(buf, payload, window []byte, limit int) ([]byte, *Error) {
 	f.payload.Reset(payload)
 	f.tail.Reset(tail)
-	defer f.payload.Reset(nil)
+	out, failed := f.inflate(buf, len(payload), window, limit)
+	f.payload.Reset(nil)
+	if failed != nil && cap(f.scratch) > largeBuffer {
+		f.scratch = nil // as after a large message that is delivered
+	}
+	return out, failed
+}
+
+// inflate inflates what f reads, wire bytes of payload.
+func (f *inflater) inflate(buf []byte, wire int, window []byte, limit int) ([]byte, *Error) {
 	out := buf[:0]
 	if cap(out) == 0 {
 		out = f.scratch[:0]
@@ -105,7 +115,7 @@ func (f *inflater) message(buf, payload, window []byte, limit int) ([]byte, *Err
 		}
 		n, err := f.reader.Read(room)
 		if len(out) == cap(out) && n > 0 {
-			out = append(f.grown(out, len(payload), limit), room[:n]...)
+			out = append(f.grown(out, wire, limit), room[:n]...)
 		} else {
 			out = out[:len(out)+n]
 		}
@@ -117,7 +127,7 @@ func (f *inflater) message(buf, payload, window []byte, limit int) ([]byte, *Err
 		case err == io.EOF && f.payload.Len() > 0:
 			// A final block does not end a message (RFC 7692, section 7.2.3.4): what
 			// follows begins at the next byte, and may refer to what came before.
-			f.reader.(flate.Resetter).Reset(f, append(window[:len(window):len(window)], out...))
+			f.reader.(flate.Resetter).Reset(f, f.before(window, out))
 		case err == io.EOF:
 			return f.delivered(out), nil
 		case err == io.ErrUnexpectedEOF:
@@ -126,6 +136,24 @@ func (f *inflater) message(buf, payload, window []byte, limit int) ([]byte, *Err
 			return nil, failure(codeInvalidPayload, "compressed message is not valid deflate data: %v", err)
 		}
 	}
+}
+
+// before returns what a block behind window and out can refer to, at most the
+// largest window. A message can consist of final blocks, two bytes each, so
+// that this must not cost what the message so far is long.
+func (f *inflater) before(window, out []byte) []byte {
+	const most = 1 << maxWindowBits
+	if over := len(out) - most; over >= 0 {
+		return out[over:]
+	}
+	if len(window) == 0 {
+		return out
+	}
+	if over := len(window) + len(out) - most; over > 0 {
+		window = window[over:]
+	}
+	f.joined = append(append(f.joined[:0], window...), out...)
+	return f.joined
 }
 
 // grown returns out in the scratch memory, with more room.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -154,6 +155,86 @@ func TestInflateCorrupt(t *testing.T) {
 				t.Fatalf("got %q, %v; want an error about %q", got, failed, test.reason)
 			}
 		})
+	}
+}
+
+// TestInflateManyFinalBlocks: a message of many final blocks behind a long text takes neither time
+// nor memory that multiplies the two.
+func TestInflateManyFinalBlocks(t *testing.T) {
+	const long, blocks = 1 << 20, 5000
+	var b bytes.Buffer
+	w, _ := flate.NewWriter(&b, 9)
+	w.Write(make([]byte, long))
+	w.Flush()
+	payload := append(b.Bytes(), strings.Repeat("\x03\x00", blocks)...)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got, failed := inflateOnce(payload, make([]byte, 1<<15), long)
+	runtime.ReadMemStats(&after)
+	if failed != nil || len(got) != long {
+		t.Fatalf("got %d bytes, %v", len(got), failed)
+	}
+	// Copying the text at every block would take 5 GB.
+	if took := after.TotalAlloc - before.TotalAlloc; took > 256<<20 {
+		t.Errorf("%d final blocks took %d MiB of memory", blocks, took>>20)
+	}
+}
+
+// TestInflateBehindFinalBlocks: what follows a final block may refer to 32 KiB before it, in this
+// message and in those before.
+func TestInflateBehindFinalBlocks(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	noise := make([]byte, 100_000)
+	for i := range noise {
+		noise[i] = byte(random.Uint32())
+	}
+	for _, context := range []int{0, 10, 30_000, 1 << 15} {
+		for _, first := range []int{1, 1000, 20_000, 1<<15 - 1, 1 << 15, 60_000} {
+			dict, want := noise[:context], bytes.Clone(noise[context:context+first])
+			var b bytes.Buffer
+			w, _ := flate.NewWriter(&b, 9)
+			w.Write(want)
+			w.Close()
+			for range 3 {
+				all := append(bytes.Clone(dict), want...)
+				all = all[max(0, len(all)-1<<15):]
+				more := all[:min(len(all), 300)] // as far back as can be
+				w, _ = flate.NewWriterDict(&b, 9, all)
+				w.Write(more)
+				w.Close()
+				want = append(want, more...)
+			}
+			b.WriteByte(0)
+			got, failed := inflateOnce(b.Bytes(), dict, len(want))
+			if failed != nil || !bytes.Equal(got, want) {
+				t.Errorf("%d bytes before, %d in the first block: got %d bytes, %v; want %d", context, first, len(got), failed, len(want))
+			}
+		}
+	}
+}
+
+// TestInflateDropsLargeScratch: the memory of a large message that failed does not stay with the pool.
+func TestInflateDropsLargeScratch(t *testing.T) {
+	var b bytes.Buffer
+	w, _ := flate.NewWriter(&b, 9)
+	w.Write(make([]byte, 4<<20))
+	w.Flush()
+	whole := cutTail(t, b.Bytes())
+	for name, payload := range map[string][]byte{
+		"over the limit": whole,
+		"not deflate":    append(bytes.Clone(b.Bytes()), 6),
+	} {
+		f := inflaters.New().(*inflater)
+		limit := 8 << 20
+		if name == "over the limit" {
+			limit = 2 << 20
+		}
+		if _, failed := f.message(nil, payload, nil, limit); failed == nil {
+			t.Errorf("%s: no error", name)
+		}
+		if cap(f.scratch) > largeBuffer {
+			t.Errorf("%s: %d bytes are kept", name, cap(f.scratch))
+		}
 	}
 }
 
