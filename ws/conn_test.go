@@ -1,0 +1,408 @@
+package ws_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/ws"
+)
+
+// fakeTransport does what its fields say; what is nil is not called.
+type fakeTransport struct {
+	ending  ws.Ending
+	receive func(ctx context.Context) (ws.Message, error)
+	try     func() (ws.Message, bool, error)
+	send    func(ctx context.Context, m ws.Message) error
+	flush   func(ctx context.Context) error
+	close   func(ctx context.Context, reason errors.CloseReason, message string) error
+}
+
+func (f *fakeTransport) Receive(ctx context.Context, buf []byte) (ws.Message, error) {
+	m, err := f.receive(ctx)
+	return m.Into(buf), err
+}
+func (f *fakeTransport) TryReceive([]byte) (ws.Message, bool, error)  { return f.try() }
+func (f *fakeTransport) Send(ctx context.Context, m ws.Message) error { return f.send(ctx, m) }
+func (f *fakeTransport) Flush(ctx context.Context) error              { return f.flush(ctx) }
+func (f *fakeTransport) Buffered() int                                { return 7 }
+func (f *fakeTransport) Ending() *ws.Ending                           { return &f.ending }
+func (f *fakeTransport) Close(ctx context.Context, r errors.CloseReason, m string) error {
+	return f.close(ctx, r, m)
+}
+
+func mustClosed(t *testing.T, what string, err error, want errors.ConnectionClosed) {
+	t.Helper()
+	closed, ok := errors.AsType[*errors.ConnectionClosed](err)
+	if !ok || closed.Reason != want.Reason || closed.Message != want.Message || closed.Remote != want.Remote {
+		t.Errorf("%s = %v, want %v", what, err, &want)
+	}
+}
+
+func TestSendRefusesBeforeTheTransport(t *testing.T) {
+	t.Parallel()
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, test := range []struct {
+		name    string
+		ctx     context.Context
+		message ws.Message
+		want    error
+		says    string
+	}{
+		{"text that is not UTF-8", t.Context(), ws.Text("\xff"), errors.ErrInvalidUTF8, ""},
+		{"too big", t.Context(), ws.Binary(make([]byte, 11)), errors.ErrMessageTooBig, "11 bytes, MaxMessageSize is 10"},
+		{"no kind", t.Context(), ws.Message{Data: []byte("x")}, errors.ErrWebSocket, "invalid message kind 0; allowed are KindText and KindBinary"},
+		{"kind of a ping", t.Context(), ws.Message{Kind: 9}, errors.ErrWebSocket, "invalid message kind 9"},
+		{"ended context", canceled, ws.Text("x"), context.Canceled, "websocket: send: context canceled"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			conn := ws.NewConn(&fakeTransport{send: func(context.Context, ws.Message) error {
+				t.Error("the transport was asked to send it")
+				return nil
+			}}, &ws.Config{MaxMessageSize: 10})
+			err := conn.Send(test.ctx, test.message)
+			if !errors.Is(err, test.want) || !errors.Is(err, errors.ErrWebSocket) || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("Send = %v, want %v with %q", err, test.want, test.says)
+			}
+			if conn.Err() != nil {
+				t.Errorf("Err = %v", conn.Err())
+			}
+		})
+	}
+}
+
+func TestTransportThatFailsWithoutACauseHasLostTheConnection(t *testing.T) {
+	t.Parallel()
+	fails := &fakeTransport{
+		receive: func(context.Context) (ws.Message, error) { return ws.Message{}, io.ErrUnexpectedEOF },
+		send:    func(context.Context, ws.Message) error { return io.ErrClosedPipe },
+	}
+	conn := ws.NewConn(fails, nil)
+	_, err := conn.Receive(t.Context())
+	mustClosed(t, "Receive", err, errors.ConnectionClosed{Reason: errors.AbnormalClosure})
+	if !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("Receive = %v hides the cause", err)
+	}
+	// The first cause stays, whatever fails later.
+	if err := conn.Send(t.Context(), ws.Text("x")); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("then Send = %v", err)
+	}
+	select {
+	case <-conn.Done():
+	default:
+		t.Error("Done is open")
+	}
+}
+
+func TestWaitErrors(t *testing.T) {
+	t.Parallel()
+	wait := &fakeTransport{
+		receive: func(ctx context.Context) (ws.Message, error) { <-ctx.Done(); return ws.Message{}, ctx.Err() },
+		send:    func(ctx context.Context, _ ws.Message) error { <-ctx.Done(); return ctx.Err() },
+		flush:   func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
+	}
+	conn := ws.NewConn(wait, nil)
+	why := errors.New("the tab was hidden")
+	for name, call := range map[string]func(ctx context.Context) error{
+		"receive": func(ctx context.Context) error { _, err := conn.Receive(ctx); return err },
+		"send":    func(ctx context.Context) error { return conn.Send(ctx, ws.Text("x")) },
+		"flush":   func(ctx context.Context) error { return conn.Flush(ctx) },
+	} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Millisecond, func() { cancel(why) })
+		err := call(ctx)
+		if !errors.Is(err, context.Canceled) || !errors.Is(err, why) || !errors.Is(err, errors.ErrWebSocket) {
+			t.Errorf("%s = %v", name, err)
+		}
+		if want := "websocket: " + name + ": context canceled: the tab was hidden"; name != "send" && err.Error() != want {
+			t.Errorf("%s says %q, want %q", name, err, want)
+		}
+		ctx, stop := context.WithTimeout(t.Context(), time.Millisecond)
+		err = call(ctx)
+		stop()
+		timeout, ok := err.(interface{ Timeout() bool })
+		if !errors.Is(err, context.DeadlineExceeded) || !ok || !timeout.Timeout() {
+			t.Errorf("%s, deadline = %v", name, err)
+		}
+	}
+	if conn.Err() != nil {
+		t.Errorf("Err = %v: a context ended the connection", conn.Err())
+	}
+}
+
+func TestOneReceiveAtATime(t *testing.T) {
+	t.Parallel()
+	entered, leave := make(chan struct{}), make(chan struct{})
+	conn := ws.NewConn(&fakeTransport{receive: func(context.Context) (ws.Message, error) {
+		close(entered)
+		<-leave
+		return ws.Text("first"), nil
+	}}, nil)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if m, err := conn.Receive(t.Context()); err != nil || m.String() != "first" {
+			t.Errorf("Receive = %q, %v", m, err)
+		}
+	})
+	<-entered
+	if _, err := conn.Receive(t.Context()); !errors.Is(err, errors.ErrConcurrentReceive) {
+		t.Errorf("Receive beside it = %v", err)
+	}
+	if _, err := conn.ReceiveInto(t.Context(), nil); !errors.Is(err, errors.ErrConcurrentReceive) {
+		t.Errorf("ReceiveInto beside it = %v", err)
+	}
+	if _, _, err := conn.TryReceive(); !errors.Is(err, errors.ErrConcurrentReceive) {
+		t.Errorf("TryReceive beside it = %v", err)
+	}
+	close(leave)
+	wg.Wait()
+	if conn.Err() != nil {
+		t.Errorf("Err = %v", conn.Err())
+	}
+}
+
+func TestEndedContextAsksWhetherAMessageIsHere(t *testing.T) {
+	t.Parallel()
+	here := []ws.Message{ws.Text("here")}
+	conn := ws.NewConn(&fakeTransport{try: func() (m ws.Message, ok bool, err error) {
+		if len(here) > 0 {
+			m, ok, here = here[0], true, nil
+		}
+		return m, ok, nil
+	}}, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if m, err := conn.Receive(ctx); err != nil || m.String() != "here" {
+		t.Errorf("Receive = %q, %v", m, err)
+	}
+	if _, err := conn.Receive(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("then Receive = %v", err)
+	}
+}
+
+func TestCloseMessages(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, message, want string }{
+		{"empty", "", ""},
+		{"as long as allowed", strings.Repeat("x", 123), strings.Repeat("x", 123)},
+		{"longer", strings.Repeat("x", 124), strings.Repeat("x", 123)},
+		{"cut in a rune", strings.Repeat("x", 121) + "€€", strings.Repeat("x", 121)},
+		{"cut behind a rune", strings.Repeat("x", 120) + "€€", strings.Repeat("x", 120) + "€"},
+		{"not UTF-8", "a\xffb", "a\uFFFDb"},
+		{"longer once replaced", strings.Repeat("a\xff", 60), strings.Repeat("a\uFFFD", 30) + "a"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var sent string
+			conn := ws.NewConn(&fakeTransport{close: func(_ context.Context, _ errors.CloseReason, m string) error {
+				sent = m
+				return nil
+			}}, nil)
+			if err := conn.Close(4000, test.message); err != nil || sent != test.want {
+				t.Errorf("Close = %v, sent %q, want %q", err, sent, test.want)
+			}
+			mustClosed(t, "Err", conn.Err(), errors.ConnectionClosed{Reason: 4000, Message: test.want})
+		})
+	}
+}
+
+func TestCloseRefusesReasons(t *testing.T) {
+	t.Parallel()
+	conn := ws.NewConn(&fakeTransport{}, nil)
+	for _, reason := range []errors.CloseReason{0, 999, 1004, 1005, 1006, 1015, 2999, 3901, 3914, 5000, 65535} {
+		err := conn.Close(reason, "")
+		if !errors.Is(err, errors.ErrInvalidCloseReason) || !strings.Contains(err.Error(), "allowed are 1000-1003") {
+			t.Errorf("Close(%d) = %v", reason, err)
+		}
+	}
+	if conn.Err() != nil {
+		t.Errorf("Err = %v", conn.Err())
+	}
+}
+
+func TestCloseTellsHowItWent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		conn := ws.NewConn(&fakeTransport{close: func(ctx context.Context, _ errors.CloseReason, _ string) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}}, nil)
+		start := time.Now()
+		err := conn.Close(errors.NormalClosure, "bye")
+		if took := time.Since(start); took != ws.DefaultCloseTimeout {
+			t.Errorf("Close took %v", took)
+		}
+		mustClosed(t, "Close", err, errors.ConnectionClosed{Reason: errors.AbnormalClosure, Message: "the peer did not answer the close in time"})
+		mustClosed(t, "Err", conn.Err(), errors.ConnectionClosed{Reason: errors.NormalClosure, Message: "bye"})
+		if again := conn.Close(errors.GoingAway, ""); again != err {
+			t.Errorf("a second Close = %v, want the first one's", again)
+		}
+	})
+
+	conn := ws.NewConn(&fakeTransport{close: func(context.Context, errors.CloseReason, string) error { return io.ErrUnexpectedEOF }}, nil)
+	err := conn.Close(errors.NormalClosure, "bye")
+	mustClosed(t, "Close of a link that breaks", err, errors.ConnectionClosed{Reason: errors.AbnormalClosure, Message: "the connection was lost while closing"})
+	if !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("Close = %v hides the cause", err)
+	}
+
+	gone := &fakeTransport{close: func(context.Context, errors.CloseReason, string) error { return io.ErrUnexpectedEOF }}
+	conn = ws.NewConn(gone, nil)
+	gone.ending.Set(&errors.ConnectionClosed{Reason: 4001, Remote: true})
+	if err := conn.Close(errors.NormalClosure, "bye"); err != nil {
+		t.Errorf("Close after the peer's close = %v", err)
+	}
+	mustClosed(t, "Err", conn.Err(), errors.ConnectionClosed{Reason: 4001, Remote: true})
+}
+
+func TestNothingComesAfterTheLocalClose(t *testing.T) {
+	t.Parallel()
+	f := &fakeTransport{close: func(context.Context, errors.CloseReason, string) error { return nil }}
+	conn := ws.NewConn(f, nil)
+	entered, closed := make(chan struct{}), make(chan struct{})
+	f.receive = func(context.Context) (ws.Message, error) {
+		close(entered)
+		<-closed
+		return ws.Text("too late"), nil
+	}
+	received := make(chan error)
+	go func() {
+		m, err := conn.Receive(context.Background())
+		if m.Data != nil {
+			t.Errorf("Receive gave %q", m)
+		}
+		received <- err
+	}()
+	<-entered
+	if err := conn.Close(errors.NormalClosure, "done"); err != nil {
+		t.Fatal(err)
+	}
+	close(closed)
+	want := errors.ConnectionClosed{Reason: errors.NormalClosure, Message: "done"}
+	mustClosed(t, "Receive that was under way", <-received, want)
+	_, err := conn.Receive(t.Context())
+	mustClosed(t, "Receive", err, want)
+	_, _, err = conn.TryReceive()
+	mustClosed(t, "TryReceive", err, want)
+	mustClosed(t, "Send", conn.Send(t.Context(), ws.Text("x")), want)
+}
+
+func TestMessagesEndsBehindTheFirstError(t *testing.T) {
+	t.Parallel()
+	a, b := ws.Pipe(nil, nil)
+	for _, s := range []string{"one", "two", "three"} {
+		if err := a.Send(t.Context(), ws.Text(s)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for m, err := range b.Messages(t.Context()) {
+		if err != nil || m.String() != "one" {
+			t.Errorf("%q, %v", m, err)
+		}
+		break // and the rest is still there
+	}
+	_ = a.Close(errors.NormalClosure, "")
+	var got []string
+	for m, err := range b.Messages(t.Context()) {
+		if err != nil {
+			got = append(got, "end")
+			mustClosed(t, "Messages", err, errors.ConnectionClosed{Reason: errors.NormalClosure, Remote: true})
+			continue
+		}
+		got = append(got, m.String())
+	}
+	if strings.Join(got, " ") != "two three end" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestReceiveIntoUsesTheBuffer(t *testing.T) {
+	t.Parallel()
+	a, b := ws.Pipe(nil, nil)
+	buf := make([]byte, 3, 8)
+	for _, s := range []string{"fits", "does not fit", ""} {
+		if err := a.Send(t.Context(), ws.Text(s)); err != nil {
+			t.Fatal(err)
+		}
+		m, err := b.ReceiveInto(t.Context(), buf)
+		if err != nil || m.String() != s || m.Data == nil {
+			t.Fatalf("ReceiveInto = %q, %v", m, err)
+		}
+		fits := len(s) <= cap(buf)
+		if inBuf := fits && bytes.Equal(buf[:len(s)], []byte(s)); inBuf != fits {
+			t.Errorf("%q is not in the buffer, where it fits", s)
+		}
+	}
+}
+
+// failer is a transport that can be told to end.
+type failer struct {
+	fakeTransport
+	failed *atomic.Pointer[errors.ConnectionClosed]
+}
+
+func (f *failer) Fail(cause *errors.ConnectionClosed) {
+	f.ending.Set(cause)
+	f.failed.Store(cause)
+}
+
+func TestConnThatIsLetGoOfEnds(t *testing.T) {
+	var dropped, watched atomic.Pointer[errors.ConnectionClosed]
+	kept := ws.NewConn(&failer{failed: new(atomic.Pointer[errors.ConnectionClosed])}, nil)
+	var done <-chan struct{}
+	made := make(chan struct{})
+	go func() {
+		ws.NewConn(&failer{failed: &dropped}, nil)
+		done = ws.NewConn(&failer{failed: &watched}, nil).Done()
+		close(made)
+	}()
+	<-made
+	for i := 0; dropped.Load() == nil; i++ {
+		if i == 1000 {
+			t.Fatal("a Conn that nobody can reach stays open")
+		}
+		runtime.GC()
+		time.Sleep(time.Millisecond) // lets cleanups run
+	}
+	mustClosed(t, "its end", dropped.Load(), errors.ConnectionClosed{Reason: errors.GoingAway, Message: "the connection was dropped without Close"})
+	select {
+	case <-done:
+		t.Error("a Conn whose Done somebody holds was ended")
+	default:
+	}
+	if kept.Err() != nil {
+		t.Errorf("a Conn that is in use was ended: %v", kept.Err())
+	}
+}
+
+func TestConfigDefaults(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name string
+		in   *ws.Config
+		want ws.Config
+	}{
+		{"nil", nil, ws.Config{MaxMessageSize: 1 << 20, SendBuffer: 1 << 20, CloseTimeout: 5 * time.Second}},
+		{"no limit", &ws.Config{MaxMessageSize: -1}, ws.Config{SendBuffer: 1 << 20, CloseTimeout: 5 * time.Second}},
+		{"set", &ws.Config{Subprotocol: "x", MaxMessageSize: 5, SendBuffer: 6, ReceiveBuffer: 7, CloseTimeout: 8},
+			ws.Config{Subprotocol: "x", MaxMessageSize: 5, SendBuffer: 6, ReceiveBuffer: 7, CloseTimeout: 8}},
+	} {
+		if got := test.in.WithDefaults(); got != test.want {
+			t.Errorf("%s: %+v, want %+v", test.name, got, test.want)
+		}
+	}
+	conn := ws.NewConn(&fakeTransport{}, &ws.Config{Subprotocol: "chat.v2"})
+	if conn.Subprotocol() != "chat.v2" || conn.Buffered() != 7 {
+		t.Errorf("Subprotocol %q, Buffered %d", conn.Subprotocol(), conn.Buffered())
+	}
+}
