@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"sync"
 	"time"
 
@@ -86,6 +87,9 @@ func browses(name string, j chromium.Job) scenario {
 		j.URL = "ws://" + server.Address()
 		j.Warmup, j.Duration = max(m.warmup, 300*time.Millisecond), max(m.window, 500*time.Millisecond)
 		rate, err := chromium.Run(browser, program, &j)
+		if err != nil && server.Err() != nil {
+			err = fmt.Errorf("%w; the server: %w", err, server.Err())
+		}
 		return report.Figures{Rate: rate}, err
 	}}
 }

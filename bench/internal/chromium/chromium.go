@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -87,9 +88,12 @@ func Run(browser string, wasm []byte, j *Job) (perSecond float64, err error) {
 		return 0, err
 	}
 	results := make(chan result, 1)
+	var last atomic.Value // what the page asked for last
+	last.Store("nothing")
 	mux := http.NewServeMux()
 	serve := func(path, kind string, body []byte) {
-		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
+			last.Store(r.URL.Path)
 			w.Header().Set("Content-Type", kind)
 			w.Write(body)
 		})
@@ -132,7 +136,7 @@ func Run(browser string, wasm []byte, j *Job) (perSecond float64, err error) {
 		}
 		return got.Messages / got.Milliseconds * 1000, nil
 	case <-time.After(patience):
-		return 0, fmt.Errorf("no result from the browser within %v", patience)
+		return 0, fmt.Errorf("no result from the browser within %v; it asked for %s last", patience, last.Load())
 	}
 }
 

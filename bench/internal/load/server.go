@@ -107,6 +107,7 @@ func listen(serve func(*served) error) (*Server, error) {
 				if !s.closing.Load() {
 					s.failure.CompareAndSwap(nil, &err)
 				}
+				conn.Close() // so that the client need not wait for what never comes
 			})
 		}
 	})

@@ -42,7 +42,11 @@ func (s *Scanner) Scan(p []byte) (messages int, err error) {
 				continue
 			}
 		}
-		for need := 2; s.have < need; {
+		need := 2
+		if s.have >= 2 {
+			need = s.headerSize()
+		}
+		for s.have < need {
 			if len(p) == 0 {
 				return messages, nil
 			}
