@@ -1,6 +1,7 @@
 package isosocket
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/isosocket/isosocket/errors"
@@ -17,9 +18,9 @@ const (
 // backlog knows how much of the queue was looked at, so that nothing is
 // measured twice.
 type backlog struct {
-	due     bool // a check is
-	counted int  // messages at the front of the queue,
-	size    int  // and their bytes
+	due     atomic.Bool // a check is
+	counted int         // messages at the front of the queue,
+	size    int         // and their bytes
 }
 
 // taken is told which messages have left the queue.
@@ -36,11 +37,9 @@ func (l *backlog) taken(batch []jsontext.Event, more bool) {
 	}
 }
 
-// checkLater sees to it that a queue which nobody empties is looked at. b.mu
-// is held.
+// checkLater sees to it that a queue which nobody empties is looked at.
 func (b *inbound) checkLater(s *socket) {
-	if !b.backlog.due && !b.dropped && !b.over {
-		b.backlog.due = true
+	if !b.over.Load() && !b.backlog.due.Swap(true) {
 		time.AfterFunc(checkInterval, func() { b.check(s) })
 	}
 }
@@ -49,8 +48,8 @@ func (b *inbound) checkLater(s *socket) {
 // alone may be larger.
 func (b *inbound) check(s *socket) {
 	b.mu.Lock()
-	b.backlog.due = false
-	if !b.pending || b.dropped || b.over {
+	b.backlog.due.Store(false)
+	if !b.pending.Load() || b.dropped || b.over.Load() {
 		b.mu.Unlock()
 		return
 	}

@@ -67,13 +67,11 @@ func (h *heap) send(send safejs.Value, array *scratch) error {
 	if _, err := safejs.CopyBytesToJS(array.array, h.data); err != nil {
 		return err
 	}
-	ranges, err := h.parse.Invoke(h.ranges())
-	if err != nil {
-		return err
-	}
 	var js builtins
-	subarray := js.call(js.get("Reflect", "apply"), "bind", nil, js.property(array.array, "subarray"), array.array)
-	views := js.call(ranges, "map", subarray)
+	if array.cut.IsUndefined() {
+		array.cut = js.call(js.get("Reflect", "apply"), "bind", nil, js.property(array.array, "subarray"), array.array)
+	}
+	views := js.call(js.invoke(h.parse, h.ranges()), "map", array.cut)
 	js.call(views, "forEach", send)
 	return js.err
 }

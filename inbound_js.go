@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/hack-pad/safejs"
@@ -46,10 +47,12 @@ type inbound struct {
 	size    int // of the next batch at most
 	binary  binaries
 	backlog backlog
-	waiting bool // in Receive
-	pending bool // the queue may not be empty
-	over    bool // nothing more will be queued
 	dropped bool // nothing more will be delivered
+
+	// The callbacks touch these, without the lock.
+	waiting atomic.Bool // in Receive
+	pending atomic.Bool // the queue may not be empty
+	over    atomic.Bool // nothing more will be queued
 }
 
 func (b *inbound) init(js *builtins, s *socket) {
@@ -83,10 +86,8 @@ func (b *inbound) init(js *builtins, s *socket) {
 
 // arrived takes note that the queue is no longer empty.
 func (b *inbound) arrived(s *socket) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.pending = true
-	if !b.waiting {
+	b.pending.Store(true)
+	if !b.waiting.Load() {
 		b.checkLater(s)
 	}
 	b.wakeup.notify()
@@ -100,14 +101,17 @@ func (b *inbound) refill(s *socket) error {
 	if b.size == 1 {
 		refill = b.refillOne
 	}
+	b.pending.Store(false) // unless the wake-up, which is armed now, finds otherwise
 	size, err := refill()
 	if err != nil {
 		return err
 	}
-	if b.pending = len(b.batch) == b.size; b.pending {
+	more := len(b.batch) == b.size
+	if more {
+		b.pending.Store(true)
 		b.checkLater(s)
 	}
-	b.backlog.taken(b.batch, b.pending)
+	b.backlog.taken(b.batch, more)
 	if err := b.wakeup.adapt(len(b.batch)); err != nil {
 		return err
 	}
@@ -186,13 +190,13 @@ func (b *inbound) pull(s *socket, buf []byte) (m ws.Message, ok bool, err error)
 	if b.dropped {
 		return m, false, io.EOF
 	}
-	if b.next == len(b.batch) && b.pending {
+	if b.next == len(b.batch) && b.pending.Load() {
 		if err := b.refill(s); err != nil {
 			return m, false, err
 		}
 	}
 	if b.next == len(b.batch) {
-		if b.over {
+		if b.over.Load() {
 			err = io.EOF
 		}
 		return m, false, err
@@ -220,19 +224,20 @@ func (b *inbound) pull(s *socket, buf []byte) (m ws.Message, ok bool, err error)
 func (b *inbound) look() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.pending || b.dropped || !b.wakeup.late {
+	if b.pending.Load() || b.dropped || !b.wakeup.late {
 		return nil
 	}
 	n, err := b.queue.Length()
-	b.pending = n > 0
+	if n > 0 {
+		b.pending.Store(true)
+	}
 	return err
 }
 
 // end says that nothing more will be queued.
 func (b *inbound) end() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.over, b.pending = true, true
+	b.pending.Store(true)
+	b.over.Store(true)
 	b.wakeup.notify()
 }
 
@@ -262,22 +267,17 @@ func (b *inbound) release(socket safejs.Value) {
 // await waits for a wake-up. A receiver that gives up leaves a queue behind
 // that somebody has to look at.
 func (b *inbound) await(ctx context.Context, s *socket) error {
-	b.mu.Lock()
-	b.waiting = true
-	b.mu.Unlock()
-	var err error
+	b.waiting.Store(true)
+	defer b.waiting.Store(false)
 	select {
 	case <-b.wakeup.c:
+		return nil
 	case <-ctx.Done():
-		err = ctx.Err()
+		if b.pending.Load() {
+			b.checkLater(s)
+		}
+		return ctx.Err()
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.waiting = false
-	if err != nil && b.pending {
-		b.checkLater(s)
-	}
-	return err
 }
 
 // Receive waits for the next message.

@@ -166,6 +166,7 @@ type scratch struct {
 	size     int
 	view     safejs.Value // the first viewSize bytes
 	viewSize int
+	cut      safejs.Value // makes a view of a range; undefined until it is needed
 }
 
 // hold returns a view of data's copy. A view is kept for messages of one size.
@@ -192,7 +193,7 @@ func (s *scratch) grow(size int) (err error) {
 	for s.size < size {
 		s.size *= 2
 	}
-	s.viewSize = -1
+	s.viewSize, s.cut = -1, safejs.Undefined()
 	s.array, err = s.class.New(s.size)
 	return err
 }
@@ -254,7 +255,7 @@ func (s *socket) pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-timer.C:
 		return nil
-	case <-s.ended:
+	case <-s.ended.c:
 		return io.ErrClosedPipe
 	case <-ctx.Done():
 		return ctx.Err()
@@ -264,7 +265,7 @@ func (s *socket) pause(ctx context.Context, d time.Duration) error {
 // awaitEnd waits for the close event, which tells the cause.
 func (s *socket) awaitEnd(ctx context.Context) error {
 	select {
-	case <-s.ended:
+	case <-s.ended.c:
 		return io.ErrClosedPipe
 	case <-ctx.Done():
 		return ctx.Err()

@@ -98,6 +98,8 @@ func (w *wakeup) release(socket safejs.Value) {
 	if w.f.Value().IsUndefined() {
 		return // never made
 	}
+	// What is still to be taken arms a wake-up, but for an event that never comes.
+	_ = w.args.SetIndex(0, "")
 	for _, listener := range []safejs.Value{w.prompt, w.behind} {
 		_, _ = socket.Call("removeEventListener", "message", listener)
 	}

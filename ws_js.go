@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hack-pad/safejs"
@@ -47,7 +48,8 @@ func dial(ctx context.Context, url string, o *DialOptions) (*ws.Conn, error) {
 
 // socket is a browser's WebSocket with the methods of a [ws.Transport].
 // JavaScript calls it back for "open" and "close", and for the first message
-// of each batch; the callbacks only take note and wake.
+// of each batch. The callbacks take note and wake; they never wait for a lock
+// that is held during a call into JavaScript, on top of which they may run.
 type socket struct {
 	js     safejs.Value
 	config ws.Config
@@ -56,17 +58,24 @@ type socket struct {
 	out    outbound
 	spin   spin
 
-	opened chan struct{} // closed by the open event, or the error event instead
-	closed chan struct{} // closed by the close event
-	clean  bool          // set before closed: the close handshake was done
-	ended  chan struct{} // closed when nothing more can be sent
+	opened gate // by the open event, or the error event instead
+	closed gate // by the close event
+	clean  bool // set before closed: the close handshake was done
+	ended  gate // when nothing more can be sent
 
-	mu       sync.Mutex // guards what follows, and the closing of the channels
 	onOpen   safejs.Func
 	onClose  safejs.Func
-	released bool
-	lastCall *time.Timer // releases a socket whose close event never comes
+	released atomic.Bool
+	lastCall atomic.Pointer[time.Timer] // releases a socket whose close event never comes
 }
+
+// gate is a channel that is closed once, whoever comes first.
+type gate struct {
+	c    chan struct{}
+	once sync.Once
+}
+
+func (g *gate) open() { g.once.Do(func() { close(g.c) }) }
 
 var (
 	_ ws.Transport = (*socket)(nil)
@@ -90,9 +99,9 @@ func newSocket(url string, o *DialOptions) (*socket, error) {
 	s := &socket{
 		js:     js,
 		config: o.config("").WithDefaults(),
-		opened: make(chan struct{}),
-		closed: make(chan struct{}),
-		ended:  make(chan struct{}),
+		opened: gate{c: make(chan struct{})},
+		closed: gate{c: make(chan struct{})},
+		ended:  gate{c: make(chan struct{})},
 	}
 	if err := s.listen(); err != nil {
 		s.abandon()
@@ -112,11 +121,7 @@ func (s *socket) listen() error {
 		return js.err
 	}
 	if s.onOpen, err = safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
-		select {
-		case <-s.opened: // an error of an open connection; the close event follows
-		default:
-			close(s.opened)
-		}
+		s.opened.open()
 		return nil
 	}); err != nil {
 		return err
@@ -141,14 +146,14 @@ func (s *socket) listen() error {
 // left.
 func (s *socket) awaitOpen(ctx context.Context) error {
 	select {
-	case <-s.opened:
+	case <-s.opened.c:
 		// Not every environment lets a close event follow a handshake that failed.
 		if state, err := s.js.Get("readyState"); err == nil {
 			if n, _ := state.Int(); n == readyStateOpen {
 				return nil
 			}
 		}
-	case <-s.closed:
+	case <-s.closed.c:
 	case <-ctx.Done():
 		s.abandon()
 		return ctx.Err()
@@ -176,13 +181,8 @@ func (s *socket) closeEvent(event safejs.Value) {
 	}
 	s.ending.Set(cause)
 	s.in.end()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.released {
-		return
-	}
-	close(s.closed)
-	s.end()
+	s.closed.open()
+	s.ended.open()
 	s.release()
 }
 
@@ -193,24 +193,13 @@ func closes(number int) bool {
 		number > 0 && number < 3000 && errors.CloseReason(number).Sendable()
 }
 
-// end wakes whoever waits to send. s.mu is held.
-func (s *socket) end() {
-	select {
-	case <-s.ended:
-	default:
-		close(s.ended)
-	}
-}
-
-// release lets go of all that JavaScript holds of Go, and the other way
-// round. s.mu is held.
+// release lets go of all that JavaScript holds of Go, and the other way round.
 func (s *socket) release() {
-	if s.released {
+	if s.released.Swap(true) {
 		return
 	}
-	s.released = true
-	if s.lastCall != nil {
-		s.lastCall.Stop()
+	if timer := s.lastCall.Load(); timer != nil {
+		timer.Stop()
 	}
 	s.in.release(s.js)
 	for _, l := range []struct {
@@ -229,13 +218,10 @@ func (s *socket) release() {
 func (s *socket) abandon() {
 	s.in.drop()
 	s.ending.Set(&errors.ConnectionClosed{Reason: errors.GoingAway, Message: "the connection was dropped"})
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.released {
-		return
+	s.ended.open()
+	if !s.released.Load() {
+		_, _ = s.js.Call("close")
 	}
-	_, _ = s.js.Call("close")
-	s.end()
 	s.release()
 }
 
@@ -246,18 +232,13 @@ func (s *socket) Fail(cause *errors.ConnectionClosed) {
 		return
 	}
 	s.in.refuse(s)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.released {
-		return
-	}
-	s.end()
+	s.ended.open()
 	_, _ = s.js.Call("close", int(cause.Reason.BrowserAlias()), cause.Message)
-	s.lastCall = time.AfterFunc(s.config.CloseTimeout, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.release()
-	})
+	timer := time.AfterFunc(s.config.CloseTimeout, s.release)
+	s.lastCall.Store(timer)
+	if s.released.Load() {
+		timer.Stop()
+	}
 }
 
 func (s *socket) Ending() *ws.Ending { return &s.ending }
@@ -267,29 +248,23 @@ func (s *socket) Ending() *ws.Ending { return &s.ending }
 func (s *socket) Close(ctx context.Context, reason errors.CloseReason, message string) error {
 	s.in.drop()
 	s.out.newTurn()
-	s.mu.Lock()
-	s.end()
-	if s.released {
-		s.mu.Unlock()
+	s.ended.open()
+	if s.released.Load() {
 		return nil
 	}
-	_, err := s.js.Call("close", int(reason.BrowserAlias()), message)
-	s.mu.Unlock()
-	if err == nil {
-		select {
-		case <-s.closed:
-			if s.clean {
-				return nil
-			}
-			err = io.ErrUnexpectedEOF
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
+	defer s.release()
+	if _, err := s.js.Call("close", int(reason.BrowserAlias()), message); err != nil {
+		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.release()
-	return err
+	select {
+	case <-s.closed.c:
+		if !s.clean {
+			return io.ErrUnexpectedEOF
+		}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // property returns a property of v that is a string.
@@ -316,7 +291,12 @@ type constructorError struct {
 	err error
 }
 
-func (e *constructorError) Error() string { return e.err.Error() }
+func (e *constructorError) Error() string {
+	if e.Is(errors.ErrInvalidURL) {
+		return errors.ErrInvalidURL.Error() + ": " + e.err.Error()
+	}
+	return e.err.Error()
+}
 
 func (e *constructorError) Unwrap() error { return e.err }
 
@@ -326,10 +306,9 @@ func (e *constructorError) Is(target error) bool {
 	if target != errors.ErrInvalidURL {
 		return false
 	}
-	parser, err := safejs.Global().Get("URL")
-	if err != nil || parser.Type() != safejs.TypeFunction {
-		return false
-	}
-	_, err = parser.New(e.url)
-	return err != nil
+	var js builtins
+	js.get("URL")
+	found := js.err == nil
+	js.new("URL", e.url)
+	return found && js.err != nil
 }

@@ -1,0 +1,208 @@
+package isosocket
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/hack-pad/safejs"
+
+	"github.com/isosocket/isosocket/ws"
+)
+
+// fakeSocket stands where the browser's WebSocket is, so that a test decides
+// what the browser does and when. It is made without eval, as the library is.
+type fakeSocket struct {
+	t      *testing.T
+	js     safejs.Value
+	sent   []ws.Message // by send
+	closed []any        // the arguments of the first close
+	closes int
+}
+
+// jsOK fails t unless js is without error.
+func jsOK(t *testing.T, js *builtins) {
+	t.Helper()
+	if js.err != nil {
+		t.Fatal(js.err)
+	}
+}
+
+// replace puts value in the place of a global until the test ends.
+func replace(t *testing.T, name string, value any) {
+	t.Helper()
+	before, err := safejs.Global().Get(name)
+	if err == nil {
+		err = safejs.Global().Set(name, value)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := safejs.Global().Set(name, before); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// function returns a Go function for JavaScript that lives as long as the test.
+func function(t *testing.T, f func(args []safejs.Value) any) safejs.Func {
+	t.Helper()
+	jsFunc, err := safejs.FuncOf(func(_ safejs.Value, args []safejs.Value) any { return f(args) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(jsFunc.Release)
+	return jsFunc
+}
+
+// newFake makes the next WebSocket a fake one.
+func newFake(t *testing.T) *fakeSocket {
+	t.Helper()
+	var js builtins
+	f := &fakeSocket{t: t, js: js.new("EventTarget")}
+	jsOK(t, &js)
+	for name, value := range map[string]any{
+		"readyState":     0,
+		"bufferedAmount": 0,
+		"protocol":       "",
+		"send":           function(t, f.send),
+		"close":          function(t, f.close),
+	} {
+		f.set(name, value)
+	}
+	replace(t, "WebSocket", function(t, func([]safejs.Value) any { return f.js }))
+	return f
+}
+
+func (f *fakeSocket) set(name string, value any) {
+	f.t.Helper()
+	if err := f.js.Set(name, value); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func (f *fakeSocket) send(args []safejs.Value) any {
+	if args[0].Type() == safejs.TypeString {
+		text, _ := args[0].String()
+		f.sent = append(f.sent, ws.Text(text))
+		return nil
+	}
+	n, _ := args[0].Length()
+	data := make([]byte, n)
+	_, _ = safejs.CopyBytesToGo(data, args[0])
+	f.sent = append(f.sent, ws.Binary(data))
+	return nil
+}
+
+func (f *fakeSocket) close(args []safejs.Value) any {
+	if f.closes++; f.closes == 1 {
+		f.set("readyState", 2)
+		for _, a := range args {
+			if n, err := a.Int(); err == nil {
+				f.closed = append(f.closed, n)
+			} else if text, err := a.String(); err == nil {
+				f.closed = append(f.closed, text)
+			}
+		}
+	}
+	return nil
+}
+
+// dispatch fires an event with more properties than its class knows of.
+func (f *fakeSocket) dispatch(class, name string, properties map[string]any) {
+	f.t.Helper()
+	var js builtins
+	event := js.new(class, name, properties)
+	if class == "Event" {
+		js.call(js.get("Object"), "assign", event, properties)
+	}
+	js.call(f.js, "dispatchEvent", event)
+	jsOK(f.t, &js)
+}
+
+func (f *fakeSocket) open() {
+	f.t.Helper()
+	f.set("readyState", 1)
+	f.dispatch("Event", "open", map[string]any{})
+}
+
+func (f *fakeSocket) end(code int, reason string, clean bool) {
+	f.t.Helper()
+	f.set("readyState", 3)
+	f.dispatch("Event", "close", map[string]any{"code": code, "reason": reason, "wasClean": clean})
+}
+
+// deliver brings a message, as the browser does while no Go runs.
+func (f *fakeSocket) deliver(m ws.Message) {
+	f.t.Helper()
+	var js builtins
+	var data any = string(m.Data)
+	if m.Kind == ws.KindBinary {
+		array := js.new("Uint8Array", len(m.Data))
+		jsOK(f.t, &js)
+		if _, err := safejs.CopyBytesToJS(array, m.Data); err != nil {
+			f.t.Fatal(err)
+		}
+		data = js.property(array, "buffer")
+	} else if len(m.Data) >= 3 && string(m.Data[:3]) == byteOrderMark {
+		data = byteOrderMark + data.(string)
+	}
+	f.dispatch("MessageEvent", "message", map[string]any{"data": data})
+	jsOK(f.t, &js)
+}
+
+// dial opens the fake.
+func (f *fakeSocket) dial(o *DialOptions) (*socket, *ws.Conn) {
+	f.t.Helper()
+	if o == nil {
+		o = &DialOptions{}
+	}
+	s, err := newSocket("ws://fake/", o)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.open()
+	if err := s.awaitOpen(f.t.Context()); err != nil {
+		f.t.Fatal(err)
+	}
+	conn := ws.NewConn(s, o.config(""))
+	f.t.Cleanup(func() {
+		f.end(1000, "", true)
+		_ = conn.Close(1000, "")
+	})
+	return s, conn
+}
+
+// turn lets JavaScript run.
+func turn() { time.Sleep(2 * time.Millisecond) }
+
+// expectMessages fails t unless got is want.
+func expectMessages(t *testing.T, got, want []ws.Message) {
+	t.Helper()
+	for i := range min(len(got), len(want)) {
+		if got[i].Kind != want[i].Kind || !slices.Equal(got[i].Data, want[i].Data) {
+			t.Fatalf("message %d is %s of %d bytes, %.40q, want %s of %d, %.40q", i,
+				got[i].Kind, len(got[i].Data), got[i].Data, want[i].Kind, len(want[i].Data), want[i].Data)
+		}
+	}
+	if len(got) != len(want) {
+		t.Fatalf("%d messages, want %d", len(got), len(want))
+	}
+}
+
+// receive receives n messages.
+func receive(t *testing.T, conn *ws.Conn, n int) (got []ws.Message) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for range n {
+		m, err := conn.Receive(ctx)
+		if err != nil {
+			t.Fatalf("after %d messages: %v", len(got), err)
+		}
+		got = append(got, m)
+	}
+	return got
+}

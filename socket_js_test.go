@@ -1,0 +1,628 @@
+package isosocket
+
+import (
+	"bytes"
+	"context"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hack-pad/safejs"
+
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/ws"
+)
+
+// manyMessages is a run of every kind and size that takes a way of its own.
+func manyMessages(n int) (all []ws.Message) {
+	random := rand.New(rand.NewPCG(1, 2))
+	texts := []string{
+		"", "a", `"`, `\`, `\"`, `{"data":"x"},`, "\x00\x1f\u2028€😀\uFFFD", byteOrderMark, byteOrderMark + byteOrderMark + "x",
+		strings.Repeat("text ", 20), strings.Repeat("€", 3000),
+	}
+	for len(all) < n {
+		kind := ws.Kind(random.IntN(2) + 1)
+		for range 1 + random.IntN(600) {
+			if random.IntN(40) == 0 {
+				kind = 3 - kind
+			}
+			if kind == ws.KindText {
+				all = append(all, ws.Text(texts[random.IntN(len(texts))]))
+			} else {
+				size := []int{0, 1, 64, 64, 64, 1000}[random.IntN(6)]
+				all = append(all, ws.Binary(bytes.Repeat([]byte{byte(random.IntN(256))}, size)))
+			}
+		}
+		// What is too large to be gathered with others.
+		for _, size := range []int{5000, inboundScratch - 3, inboundScratch, 2*inboundScratch + 1, maxScratch + 1}[:random.IntN(6)] {
+			all = append(all, ws.Text(strings.Repeat("x", size)), ws.Binary(bytes.Repeat([]byte{7}, size)))
+		}
+	}
+	return all
+}
+
+func TestSocketReceivesInOrder(t *testing.T) {
+	for name, next := range map[string]func(*ws.Conn) (ws.Message, error){
+		"Receive": func(conn *ws.Conn) (ws.Message, error) { return conn.Receive(t.Context()) },
+		"ReceiveInto": func() func(*ws.Conn) (ws.Message, error) {
+			buf := make([]byte, 100)
+			return func(conn *ws.Conn) (ws.Message, error) {
+				m, err := conn.ReceiveInto(t.Context(), buf)
+				m.Data = bytes.Clone(m.Data)
+				return m, err
+			}
+		}(),
+		"TryReceive": func(conn *ws.Conn) (ws.Message, error) {
+			for {
+				if m, ok, err := conn.TryReceive(); ok || err != nil {
+					return m, err
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t)
+			_, conn := f.dial(&DialOptions{MaxMessageSize: -1, ReceiveBuffer: 1 << 30})
+			all := manyMessages(2000)
+			var got []ws.Message
+			for at, burst := 0, 1; at < len(all); burst = burst*3%701 + 1 {
+				n := min(burst, len(all)-at)
+				for _, m := range all[at : at+n] {
+					f.deliver(m)
+				}
+				at += n
+				for range n {
+					m, err := next(conn)
+					if err != nil {
+						t.Fatal(err)
+					}
+					got = append(got, m)
+				}
+			}
+			expectMessages(t, got, all)
+		})
+	}
+}
+
+func TestSocketSendsInOrder(t *testing.T) {
+	f := newFake(t)
+	_, conn := f.dial(&DialOptions{MaxMessageSize: -1, SendBuffer: 1 << 30})
+	all := manyMessages(4000)
+	for i, m := range all {
+		if err := conn.Send(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		if i%901 == 0 {
+			turn()
+		}
+	}
+	if err := conn.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	expectMessages(t, f.sent, all)
+}
+
+// A lone Send is in the browser's hands when it returns, and so are a few; what
+// is gathered behind them is as soon as this goroutine waits.
+func TestSocketHoldsNothingBack(t *testing.T) {
+	f := newFake(t)
+	_, conn := f.dial(nil)
+	for n := range 3 * maxDirect {
+		if err := conn.Send(t.Context(), ws.Text("x")); err != nil {
+			t.Fatal(err)
+		}
+		if n < maxDirect && len(f.sent) != n+1 {
+			t.Fatalf("%d messages were handed over, want %d", len(f.sent), n+1)
+		}
+	}
+	turn()
+	if len(f.sent) != 3*maxDirect {
+		t.Fatalf("%d messages were handed over, want %d", len(f.sent), 3*maxDirect)
+	}
+	if err := conn.Send(t.Context(), ws.Text("x")); err != nil || len(f.sent) != 3*maxDirect+1 {
+		t.Fatalf("after a turn %d messages were handed over, %v", len(f.sent), err)
+	}
+}
+
+// countCalls counts the calls from Go into JavaScript, but those that only move
+// bytes, until stop. It makes Reflect's functions, through which all go, getters
+// that take note.
+func countCalls(t *testing.T) (stop func() int) {
+	t.Helper()
+	var js builtins
+	reflect := js.get("Reflect")
+	get := js.property(reflect, "get")
+	log := js.list()
+	var restore []func()
+	for _, name := range []string{"get", "set", "apply", "construct"} {
+		original := js.property(reflect, name)
+		note := js.expression(js.property(log, "push"), log, 1)
+		getter := js.expression(get, nil, js.list(original), "0", nil, note)
+		js.call(js.get("Object"), "defineProperty", reflect, name, map[string]any{"get": getter.Value, "configurable": true})
+		restore = append(restore, func() {
+			js.call(js.get("Object"), "defineProperty", reflect, name, map[string]any{"value": original, "writable": true})
+		})
+	}
+	jsOK(t, &js)
+	if _, err := log.Call("splice", 0); err != nil {
+		t.Fatal(err)
+	}
+	return func() int {
+		n, err := log.Length()
+		for _, f := range restore {
+			f()
+		}
+		jsOK(t, &js)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+}
+
+func TestSocketCalls(t *testing.T) {
+	const n = maxBatch - 1
+	small := []byte(strings.Repeat("0123456789abcdef", 4))
+	for name, test := range map[string]struct {
+		messages []ws.Message
+		receive  int // calls at most, the wake-up's included
+		send     int
+	}{
+		"one text":                 {[]ws.Message{{Kind: ws.KindText, Data: small}}, 8, 4},
+		"one binary message":       {[]ws.Message{{Kind: ws.KindBinary, Data: small}}, 9, 4},
+		"one binary MiB":           {[]ws.Message{ws.Binary(make([]byte, 1<<20))}, 9, 4},
+		"many texts":               {repeat(ws.Message{Kind: ws.KindText, Data: small}, n), 9, 20},
+		"many binary messages":     {repeat(ws.Message{Kind: ws.KindBinary, Data: small}, n), 13, 25},
+		"many binary messages, 1K": {repeat(ws.Binary(make([]byte, 1000)), n), 45, 160},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t)
+			var js builtins
+			f.set("send", js.property(js.list(), "push")) // a built-in, which costs no call
+			jsOK(t, &js)
+			_, conn := f.dial(&DialOptions{SendBuffer: 1 << 30})
+			// What is made when it is needed first.
+			for _, m := range test.messages {
+				f.deliver(m)
+				if err := conn.Send(t.Context(), m); err != nil {
+					t.Fatal(err)
+				}
+			}
+			receive(t, conn, len(test.messages))
+			turn()
+
+			received := make(chan error)
+			go func() {
+				var err error
+				for range test.messages {
+					if _, e := conn.Receive(t.Context()); e != nil {
+						err = e
+					}
+				}
+				received <- err
+			}()
+			turn()
+			// The events are there before Go is woken, in a microtask.
+			dispatch := func() {
+				for _, m := range test.messages {
+					f.deliver(m)
+				}
+			}
+			dispatch()
+			stop := countCalls(t)
+			err := <-received
+			if calls := stop(); err != nil || calls > test.receive {
+				t.Errorf("%d messages were received with %d calls, %v; want %d at most", len(test.messages), calls, err, test.receive)
+			} else {
+				t.Logf("%d messages were received with %d calls", len(test.messages), calls)
+			}
+
+			stop = countCalls(t)
+			for _, m := range test.messages {
+				if e := conn.Send(t.Context(), m); e != nil {
+					err = e
+				}
+			}
+			turn()
+			if calls := stop(); err != nil || calls > test.send {
+				t.Errorf("%d messages were sent with %d calls, %v; want %d at most", len(test.messages), calls, err, test.send)
+			} else {
+				t.Logf("%d messages were sent with %d calls", len(test.messages), calls)
+			}
+		})
+	}
+}
+
+func repeat(m ws.Message, n int) (all []ws.Message) {
+	for range n {
+		all = append(all, m)
+	}
+	return all
+}
+
+// Nothing of Go's may be called any more, whatever way a connection ends.
+func TestSocketReleases(t *testing.T) {
+	for name, run := range map[string]func(t *testing.T, f *fakeSocket) *socket{
+		"the handshake fails": func(t *testing.T, f *fakeSocket) *socket {
+			s, err := newSocket("ws://fake/", &DialOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.set("readyState", 3)
+			f.dispatch("Event", "error", map[string]any{})
+			if err := s.awaitOpen(t.Context()); err == nil {
+				t.Fatal("it did not fail")
+			}
+			return s
+		},
+		"Dial is cancelled": func(t *testing.T, f *fakeSocket) *socket {
+			s, err := newSocket("ws://fake/", &DialOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if err := s.awaitOpen(ctx); !errors.Is(err, context.Canceled) || f.closes != 1 {
+				t.Fatalf("%v after %d calls of close", err, f.closes)
+			}
+			return s
+		},
+		"the peer closes": func(t *testing.T, f *fakeSocket) *socket {
+			s, conn := f.dial(nil)
+			f.end(4000, "bye", true)
+			<-conn.Done()
+			if err := conn.Err(); err.Error() != "websocket: connection closed by the peer: 4000 (private application reason, 4000-4999): bye" {
+				t.Error(err)
+			}
+			return s
+		},
+		"the peer is gone": func(t *testing.T, f *fakeSocket) *socket {
+			s, conn := f.dial(nil)
+			f.dispatch("Event", "error", map[string]any{})
+			f.end(1006, "", false)
+			if _, err := conn.Receive(t.Context()); !errors.Is(err, errors.AbnormalClosure) {
+				t.Error(err)
+			}
+			return s
+		},
+		"Close is answered": func(t *testing.T, f *fakeSocket) *socket {
+			s, conn := f.dial(nil)
+			go f.end(3901, "bye", true)
+			if err := conn.Close(errors.GoingAway, "bye"); err != nil {
+				t.Error(err)
+			}
+			return s
+		},
+		"Close is not answered": func(t *testing.T, f *fakeSocket) *socket {
+			s, conn := f.dial(&DialOptions{CloseTimeout: 10 * time.Millisecond})
+			if err := conn.Close(errors.GoingAway, "bye"); !errors.Is(err, errors.AbnormalClosure) {
+				t.Error(err)
+			}
+			if len(f.closed) != 2 || f.closed[0] != 3901 || f.closed[1] != "bye" {
+				t.Errorf("close%v", f.closed)
+			}
+			return s
+		},
+		"the connection is lost during Close": func(t *testing.T, f *fakeSocket) *socket {
+			s, conn := f.dial(nil)
+			go f.end(1006, "", false)
+			if err := conn.Close(errors.NormalClosure, ""); !errors.Is(err, errors.AbnormalClosure) {
+				t.Error(err)
+			}
+			return s
+		},
+		"a message is too big, and the peer silent": func(t *testing.T, f *fakeSocket) *socket {
+			s, conn := f.dial(&DialOptions{MaxMessageSize: 10, CloseTimeout: 10 * time.Millisecond})
+			f.deliver(ws.Text("fits"))
+			f.deliver(ws.Text("does not fit"))
+			receive(t, conn, 1)
+			if _, err := conn.Receive(t.Context()); !errors.Is(err, errors.MessageTooBig) {
+				t.Error(err)
+			}
+			if len(f.closed) != 2 || f.closed[0] != 3909 {
+				t.Errorf("close%v", f.closed)
+			}
+			time.Sleep(20 * time.Millisecond)
+			return s
+		},
+		"messages stream in, and the peer closes": func(t *testing.T, f *fakeSocket) *socket {
+			s, conn := f.dial(nil)
+			for range 2 * minPatience { // one by one, until the wake-up is late
+				f.deliver(ws.Text("x"))
+				receive(t, conn, 1)
+			}
+			f.end(1000, "", true)
+			if _, err := conn.Receive(t.Context()); !errors.Is(err, errors.NormalClosure) {
+				t.Error(err)
+			}
+			return s
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			complaints := 0
+			console, err := safejs.Global().Get("console")
+			if err != nil {
+				t.Fatal(err)
+			}
+			before, err := console.Get("error")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := console.Set("error", function(t, func([]safejs.Value) any { complaints++; return nil })); err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = console.Set("error", before) }()
+
+			f := newFake(t)
+			s := run(t, f)
+			if !s.released.Load() {
+				t.Error("the callbacks were not released")
+			}
+			for _, event := range []string{"open", "error", "message", "message", "close"} {
+				f.dispatch("Event", event, map[string]any{})
+			}
+			turn()
+			if complaints > 0 {
+				t.Errorf("%d calls of what was released", complaints)
+			}
+			if queued, err := s.in.queue.Length(); err != nil || queued > 0 {
+				t.Errorf("%d messages were queued after the end, %v", queued, err)
+			}
+		})
+	}
+}
+
+// A WebSocket that is closing drops what it is given without a word, so that
+// Send has to wait for the cause.
+func TestSocketSendWhileClosing(t *testing.T) {
+	f := newFake(t)
+	_, conn := f.dial(nil)
+	f.set("readyState", 2)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if err := conn.Send(ctx, ws.Text("x")); !errors.Is(err, context.DeadlineExceeded) || conn.Err() != nil {
+		t.Fatalf("Send returned %v, and the connection has %v", err, conn.Err())
+	}
+	time.AfterFunc(10*time.Millisecond, func() { f.end(4000, "bye", true) })
+	if err := conn.Send(t.Context(), ws.Text("x")); !errors.Is(err, errors.CloseReason(4000)) {
+		t.Fatalf("Send returned %v", err)
+	}
+	if len(f.sent) > 0 {
+		t.Errorf("%d messages were sent", len(f.sent))
+	}
+}
+
+// What was gathered when the peer closed is lost, and Flush tells.
+func TestSocketFlushTellsOfLoss(t *testing.T) {
+	f := newFake(t)
+	_, conn := f.dial(nil)
+	for range 2 * maxDirect {
+		if err := conn.Send(t.Context(), ws.Text("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.set("readyState", 2)
+	time.AfterFunc(10*time.Millisecond, func() { f.end(4000, "bye", true) })
+	if err := conn.Flush(t.Context()); !errors.Is(err, errors.CloseReason(4000)) {
+		t.Fatalf("Flush returned %v", err)
+	}
+}
+
+func TestSocketHighWaterMark(t *testing.T) {
+	f := newFake(t)
+	_, conn := f.dial(&DialOptions{SendBuffer: 1000})
+	f.set("bufferedAmount", 2000)
+	if err := conn.Send(t.Context(), ws.Binary(make([]byte, 1000))); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := conn.Send(ctx, ws.Text("too early")); !errors.Is(err, context.DeadlineExceeded) || conn.Err() != nil {
+		t.Fatalf("Send returned %v, and the connection has %v", err, conn.Err())
+	}
+	if conn.Buffered() != 2000 {
+		t.Errorf("Buffered = %d", conn.Buffered())
+	}
+	if err := conn.Flush(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Flush returned %v", err)
+	}
+	time.AfterFunc(10*time.Millisecond, func() { f.set("bufferedAmount", 0) })
+	if err := conn.Send(t.Context(), ws.Text("in time")); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(f.sent) != 2 || f.sent[1].String() != "in time" {
+		t.Errorf("%d messages were sent", len(f.sent))
+	}
+}
+
+func TestSocketReceiveBuffer(t *testing.T) {
+	f := newFake(t)
+	_, conn := f.dial(&DialOptions{ReceiveBuffer: 10_000})
+	var all []ws.Message
+	deliver := func(n int) {
+		for range n {
+			all = append(all, ws.Binary(make([]byte, 1000)))
+			f.deliver(all[len(all)-1])
+		}
+	}
+	deliver(8)
+	time.Sleep(2 * checkInterval)
+	if err := conn.Err(); err != nil {
+		t.Fatalf("8,000 bytes are too many: %v", err)
+	}
+	got := receive(t, conn, 4)
+	deliver(5)
+	time.Sleep(2 * checkInterval)
+	if err := conn.Err(); err != nil {
+		t.Fatalf("9,000 bytes are too many: %v", err)
+	}
+	deliver(3)
+	select {
+	case <-conn.Done():
+	case <-time.After(20 * checkInterval):
+		t.Fatal("12,000 bytes are few enough")
+	}
+	const want = "websocket: connection closed: 1008 (policy violation): receive buffer full"
+	if err := conn.Err(); err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	if len(f.closed) != 2 || f.closed[0] != 3908 {
+		t.Errorf("close%v", f.closed)
+	}
+	f.deliver(ws.Text("too late"))
+	expectMessages(t, append(got, receive(t, conn, 12)...), all)
+	if m, err := conn.Receive(t.Context()); !errors.Is(err, errors.PolicyViolation) {
+		t.Errorf("then came %q, %v", m.Data, err)
+	}
+}
+
+// One message alone may fill more than the buffer.
+func TestSocketReceiveBufferTakesOne(t *testing.T) {
+	f := newFake(t)
+	_, conn := f.dial(&DialOptions{ReceiveBuffer: 10_000})
+	f.deliver(ws.Text(strings.Repeat("x", 100_000)))
+	time.Sleep(2 * checkInterval)
+	if m := receive(t, conn, 1)[0]; len(m.Data) != 100_000 {
+		t.Errorf("%d bytes", len(m.Data))
+	}
+}
+
+// A loop without a pause keeps JavaScript from running at all.
+func TestSocketTryReceiveLetsMessagesIn(t *testing.T) {
+	f := newFake(t)
+	_, conn := f.dial(nil)
+	var js builtins
+	event := js.new("MessageEvent", "message", map[string]any{"data": "here"})
+	js.invoke(js.get("setTimeout"), js.method(f.js, "dispatchEvent"), 20, event)
+	jsOK(t, &js)
+	for start := time.Now(); ; {
+		m, ok, err := conn.TryReceive()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok {
+			if m.String() != "here" {
+				t.Errorf("%q came", m.Data)
+			}
+			return
+		}
+		if time.Since(start) > 5*time.Second {
+			t.Fatal("the message does not come")
+		}
+	}
+}
+
+// A page may have changed what JSON.stringify does, as old libraries did.
+func TestSocketTamperedJSON(t *testing.T) {
+	f := newFake(t)
+	_, conn := f.dial(nil)
+	var js builtins
+	prototype := js.get("Array", "prototype")
+	join := js.property(prototype, "join")
+	jsOK(t, &js)
+	if err := prototype.Set("toJSON", join); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = prototype.Delete("toJSON") }()
+	f.deliver(ws.Text("x"))
+	_, err := conn.Receive(t.Context())
+	if !errors.Is(err, errors.InternalError) || !strings.Contains(err.Error(), "JSON.stringify") {
+		t.Errorf("Receive returned %v", err)
+	}
+	if len(f.closed) != 2 || f.closed[0] != 3911 {
+		t.Errorf("close%v", f.closed)
+	}
+}
+
+// The wake-up is late only while it finds several messages.
+func TestWakeupAdapts(t *testing.T) {
+	f := newFake(t)
+	s, _ := f.dial(nil)
+	w := &s.in.wakeup
+	w.late, w.patience, w.count = false, minPatience, 0
+	find := func(n int) {
+		t.Helper()
+		if err := w.adapt(n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// until returns after how many wake-ups that find one message late changes.
+	until := func(late bool) (n int) {
+		for w.late != late {
+			find(1)
+			n++
+		}
+		return n
+	}
+	for patience := minPatience; patience <= 2*maxPatience; patience *= 2 {
+		if n := until(true); n != min(patience, maxPatience) {
+			t.Errorf("a late wake-up was tried after %d, want %d", n, min(patience, maxPatience))
+		}
+		if n := until(false); n != 1 {
+			t.Errorf("%d late wake-ups found one message each", n)
+		}
+	}
+	until(true)
+	for range 10 {
+		find(2)
+	}
+	if !w.late {
+		t.Error("the wake-up is prompt while messages stream in")
+	}
+	if until(false); until(true) > 2*minPatience {
+		t.Error("a stream that paused is not tried again soon")
+	}
+}
+
+func TestDialWithoutWebSocket(t *testing.T) {
+	for name, value := range map[string]any{"undefined": safejs.Undefined(), "no function": "WebSocket"} {
+		t.Run(name, func(t *testing.T) {
+			replace(t, "WebSocket", value)
+			_, err := Dial(t.Context(), "ws://localhost/", nil)
+			if failed, ok := errors.AsType[*errors.ConnectionError](err); !ok || failed.StatusCode != 0 ||
+				!strings.Contains(err.Error(), "no WebSocket") {
+				t.Errorf("Dial returned %v", err)
+			}
+		})
+	}
+}
+
+// What the constructor throws is returned, and is ErrInvalidURL only if the URL
+// is to blame.
+func TestDialConstructorThrows(t *testing.T) {
+	var js builtins
+	throwing := js.get("Promise") // whose argument must be a function
+	jsOK(t, &js)
+	replace(t, "WebSocket", throwing)
+	_, err := Dial(t.Context(), "ws://localhost/", nil)
+	if _, ok := errors.AsType[*errors.ConnectionError](err); !ok || errors.Is(err, errors.ErrInvalidURL) {
+		t.Errorf("Dial returned %v", err)
+	}
+	_, err = Dial(t.Context(), "ws://[::zz]/", nil)
+	if !errors.Is(err, errors.ErrInvalidURL) || !strings.Contains(err.Error(), "invalid URL") {
+		t.Errorf("Dial returned %v", err)
+	}
+}
+
+func TestDialOptionsThatABrowserCannotHonour(t *testing.T) {
+	made := 0
+	replace(t, "WebSocket", function(t, func([]safejs.Value) any { made++; return nil }))
+	for field, o := range map[string]*DialOptions{
+		"Header":       {Header: map[string][]string{"Authorization": {"x"}}},
+		"PingInterval": {PingInterval: time.Second},
+		"PingTimeout":  {PingTimeout: time.Second},
+	} {
+		_, err := Dial(t.Context(), "ws://localhost/", o)
+		if _, ok := errors.AsType[*errors.ConnectionError](err); !ok || !errors.Is(err, errors.ErrUnsupported) ||
+			!strings.Contains(err.Error(), field) {
+			t.Errorf("with %s Dial returned %v", field, err)
+		}
+	}
+	if made > 0 {
+		t.Error("a WebSocket was made")
+	}
+}
