@@ -67,9 +67,6 @@ func (p *plan) measure(r *row, interrupted <-chan os.Signal) (*report.Result, er
 			fmt.Fprintf(p.log, "\r\033[K%s %s: round %d of %d", r.id, s.name, round+1, rounds)
 			for i := range c.Peers {
 				e := &c.Peers[i]
-				if e.Error != "" {
-					continue
-				}
 				m := &measurement{plan: p, name: e.Peer}
 				if s.lacks != nil {
 					implementation, err := peer.Find(e.Peer)
@@ -88,7 +85,8 @@ func (p *plan) measure(r *row, interrupted <-chan os.Signal) (*report.Result, er
 				figures, err := s.run(m)
 				if err != nil {
 					// The others can still be compared; the row says what failed.
-					e.Error, e.Rounds = err.Error(), nil
+					e.Error = err.Error()
+					e.Failed++
 				} else {
 					e.Rounds = append(e.Rounds, figures)
 				}

@@ -89,6 +89,9 @@ func (c *Case) table(unit string) [][]string {
 			for _, col := range used {
 				cells = append(cells, group(col.figure(e.Median), col.digits))
 			}
+			if e.Failed > 0 {
+				cells[0] += fmt.Sprintf(" (%d of %d failed)", e.Failed, e.Failed+len(e.Rounds))
+			}
 		case e.Lacks != "":
 			cells = append(cells, "- "+e.Lacks)
 		default:
@@ -157,6 +160,13 @@ func (r *Result) WriteText(w io.Writer) {
 				}
 			}
 			fmt.Fprintln(w)
+		}
+	}
+	for i := range r.Cases {
+		for _, e := range r.Cases[i].Peers {
+			if e.Error != "" && len(e.Rounds) > 0 {
+				fmt.Fprintf(w, "   %s, %s, failed: %s\n", r.Cases[i].Name, e.Peer, e.Error)
+			}
 		}
 	}
 	for i := range r.Bars {

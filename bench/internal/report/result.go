@@ -28,7 +28,8 @@ type Entry struct {
 	Median Figures   `json:"median"`
 	Rounds []Figures `json:"rounds,omitempty"`
 	Lacks  string    `json:"lacks,omitempty"` // why it was not measured
-	Error  string    `json:"error,omitempty"` // what failed
+	Error  string    `json:"error,omitempty"` // what failed, in one round at least
+	Failed int       `json:"failed_rounds,omitempty"`
 }
 
 // Check is a bar held against the figures.
