@@ -19,11 +19,13 @@ import (
 	"net/http/httptest"
 	"net/http/httptrace"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unicode/utf8"
 
@@ -571,6 +573,61 @@ func TestDialNetworkErrors(t *testing.T) {
 	if _, ok := errors.AsType[*net.DNSError](err); !ok {
 		t.Errorf("the cause is hidden: %v", err)
 	}
+}
+
+// greeted is a connection whose peer has spoken first.
+type greeted struct {
+	net.Conn
+	greeting io.Reader
+}
+
+func (c *greeted) Read(p []byte) (int, error) {
+	if n, _ := c.greeting.Read(p); n > 0 {
+		return n, nil
+	}
+	return c.Conn.Read(p)
+}
+
+// A server of another protocol that speaks first, as those of SSH and mail do, is a bad answer, and nothing that net/http
+// tells the standard logger about. Not parallel: it takes the logger.
+func TestDialServerSpeaksFirst(t *testing.T) {
+	var logged bytes.Buffer
+	log.SetOutput(&logged)
+	defer log.SetOutput(os.Stderr)
+	synctest.Test(t, func(t *testing.T) {
+		// Between the connection and the request there is time for the greeting.
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
+			GotConn: func(httptrace.GotConnInfo) { time.Sleep(time.Second) },
+		})
+		ours, theirs := net.Pipe()
+		defer theirs.Close()
+		go io.Copy(io.Discard, theirs)
+		_, err := isosocket.Dial(ctx, "ws://mail.example", &isosocket.DialOptions{Native: &isosocket.NativeOptions{
+			DialContext: func(context.Context, string, string) (net.Conn, error) {
+				return &greeted{Conn: ours, greeting: strings.NewReader("SSH-2.0-example\r\n")}, nil
+			},
+		}})
+		assertRefused(t, err, 0, `malformed HTTP response "SSH-2.0-example"`)
+	})
+	if logged.Len() > 0 {
+		t.Errorf("logged: %s", &logged)
+	}
+}
+
+// A server that closes at once is told as such.
+func TestDialServerClosesAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		go func() {
+			bufio.NewReader(theirs).ReadString('\n')
+			theirs.Close()
+		}()
+		_, err := isosocket.Dial(t.Context(), "ws://closed.example", &isosocket.DialOptions{Native: &isosocket.NativeOptions{
+			DialContext: func(context.Context, string, string) (net.Conn, error) { return ours, nil },
+		}})
+		assertRefused(t, err, 0, "the server closed the connection in place of an answer")
+	})
 }
 
 func TestDialUnixSocket(t *testing.T) {

@@ -98,7 +98,11 @@ func (n *NativeOptions) client(ctx context.Context, below *attempt) (*http.Clien
 		// net/http detaches a dial from the request that wants it, so that a
 		// later one could use the connection. Here there is no later one.
 		DialContext: func(_ context.Context, network, addr string) (net.Conn, error) {
-			return below.connect(ctx, network, addr)
+			conn, err := below.connect(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return handshake.NewClientFirst(conn), nil
 		},
 		TLSClientConfig:        n.TLSConfig,
 		Protocols:              protocols,

@@ -102,6 +102,9 @@ func (x *exchange) gotConn(info httptrace.GotConnInfo) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.conn = info.Conn
+	if first, ok := info.Conn.(*ClientFirst); ok {
+		x.conn = first.Conn // its time is over
+	}
 }
 
 func (x *exchange) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -198,6 +201,9 @@ func (x *exchange) explain(ctx context.Context, response *http.Response, err err
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return fmt.Errorf("the server does not answer with TLS: %w", err)
+	}
+	if err == io.EOF {
+		return fmt.Errorf("the server closed the connection in place of an answer: %w", err)
 	}
 	return err
 }

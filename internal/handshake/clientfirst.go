@@ -1,0 +1,57 @@
+//go:build !js
+
+package handshake
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+)
+
+// ClientFirst is a connection on which nothing is read before something was
+// written. net/http reads as soon as it has a connection, and takes what a
+// server says unasked, as those of SSH and mail do, for a fault of an idle
+// connection: it writes that to the standard logger, and its error says
+// nothing. Once it has asked, the same is a bad answer.
+type ClientFirst struct {
+	net.Conn
+	begun atomic.Bool
+	once  sync.Once
+	wait  chan struct{} // closed by the first Write, and by Close
+}
+
+// NewClientFirst returns the connection over conn.
+func NewClientFirst(conn net.Conn) *ClientFirst {
+	return &ClientFirst{Conn: conn, wait: make(chan struct{})}
+}
+
+// Read implements [net.Conn]. A deadline does not end the wait for the first
+// Write; Close does.
+func (c *ClientFirst) Read(p []byte) (int, error) {
+	if !c.begun.Load() {
+		<-c.wait
+	}
+	return c.Conn.Read(p)
+}
+
+// Write implements [net.Conn].
+func (c *ClientFirst) Write(p []byte) (int, error) {
+	c.begin()
+	return c.Conn.Write(p)
+}
+
+// Close implements [net.Conn].
+func (c *ClientFirst) Close() error {
+	err := c.Conn.Close()
+	c.begin()
+	return err
+}
+
+func (c *ClientFirst) begin() {
+	if !c.begun.Load() {
+		c.once.Do(func() {
+			c.begun.Store(true)
+			close(c.wait)
+		})
+	}
+}
