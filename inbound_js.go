@@ -316,7 +316,7 @@ func (s *socket) pull(buf []byte) (ws.Message, bool, error) {
 	if limit := s.config.MaxMessageSize; ok && limit > 0 && len(m.Data) > limit {
 		s.Fail(&errors.ConnectionClosed{
 			Reason:  errors.MessageTooBig,
-			Message: "message of " + strconv.Itoa(len(m.Data)) + " bytes is over the limit of " + strconv.Itoa(limit),
+			Message: "message of " + strconv.Itoa(len(m.Data)) + " bytes: the limit is " + strconv.Itoa(limit) + " bytes",
 		})
 		s.in.drop()
 		return ws.Message{}, false, io.EOF
