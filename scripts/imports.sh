@@ -12,8 +12,9 @@ ws: errors
 ws/wstest: errors ws
 internal/rfc6455: errors github.com/klauspost/compress
 internal/stream: errors ws internal/rfc6455
+internal/jsontext:
 internal/handshake: errors ws internal/rfc6455 github.com/coder/websocket
-.: errors ws js:github.com/hack-pad/safejs native:internal/rfc6455 native:internal/stream native:internal/handshake native:github.com/coder/websocket
+.: errors ws js:github.com/hack-pad/safejs js:internal/jsontext native:internal/rfc6455 native:internal/stream native:internal/handshake native:github.com/coder/websocket
 server: errors ws . internal/rfc6455 internal/stream internal/handshake github.com/coder/websocket
 internal/chat: errors ws
 wasm: errors ws . internal/chat js:github.com/hack-pad/safejs
@@ -22,6 +23,7 @@ internal/leak:
 internal/faultproxy:
 internal/herd: . server
 internal/storm: errors ws server internal/faultproxy
+internal/parity: server ws/wstest
 internal/browser: github.com/chromedp/chromedp github.com/chromedp/cdproto
 e2e: errors ws ws/wstest . server wasm internal/chat internal/browser internal/leak github.com/chromedp/chromedp github.com/chromedp/cdproto internal/storm
 '
