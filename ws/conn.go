@@ -174,7 +174,7 @@ func (c *Conn) TryReceive() (m Message, ok bool, err error) {
 		return Message{}, false, c.ending.Cause()
 	}
 	if err != nil {
-		return Message{}, false, c.explain(nil, "receive", err)
+		return Message{}, false, c.explain(context.Background(), "receive", err)
 	}
 	return m, ok, nil
 }
@@ -313,7 +313,7 @@ func (c *Conn) Subprotocol() string { return c.subprotocol }
 // explain turns what a transport returned into what a caller may see: the end
 // of ctx, or the first cause.
 func (c *Conn) explain(ctx context.Context, op string, err error) error {
-	if ctx != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return &waitError{op: op, err: ctx.Err(), cause: context.Cause(ctx)}
 	}
 	// A transport that failed without saying why has lost the connection.
