@@ -162,16 +162,12 @@ func (r *runner) dial() error {
 		if err != nil {
 			return err
 		}
-		go func() {
-			if err := r.call(c); err != nil {
-				r.Fail(err)
-			}
-		}()
+		go func() { r.Fail(r.call(c)) }()
 	}
 	return nil
 }
 
-// call is what a client does on one connection.
+// call is what a client does on one connection until an error ends it.
 func (r *runner) call(c Conn) error {
 	if r.Task.Role == process.Drain {
 		for {
