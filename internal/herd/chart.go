@@ -18,8 +18,9 @@ type chart struct {
 	clients  int
 	down     time.Duration
 	attempts int
-	bars     []int // attempts in each window
-	worst    int   // most attempts in any window, wherever it begins
+	bars     []int         // attempts in each window
+	worst    int           // most attempts in any window, wherever it begins
+	stall    time.Duration // how late this process ran at most
 }
 
 // newChart counts attempts, which are sorted.

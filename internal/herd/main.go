@@ -40,6 +40,9 @@ func run(clients int, down time.Duration, svg string) error {
 			return err
 		}
 	}
+	if c.stall > window/2 {
+		return fmt.Errorf("the machine stood still for %v, after which every client that was due came at once: try again when it is less busy", c.stall.Round(time.Millisecond))
+	}
 	if c.worst*10 >= clients {
 		return fmt.Errorf("%d of %d clients made an attempt within %v", c.worst, clients, window)
 	}
@@ -63,6 +66,8 @@ func restart(clients int, down time.Duration) (*chart, error) {
 		return nil, err
 	}
 	time.Sleep(isosocket.DefaultStableAfter) // as after a long time
+	stalls := watchStalls()
+	defer stalls.stop()
 	h.record()
 	if err := serving.stop(); err != nil {
 		return nil, err
@@ -72,13 +77,50 @@ func restart(clients int, down time.Duration) (*chart, error) {
 		return nil, err
 	}
 	err = h.wait("back", int64(clients), down+2*isosocket.DefaultMaxDelay)
-	attempts := h.attempts()
+	c := newChart(h.attempts(), clients, down)
+	c.stall = stalls.stop()
 	h.stop()
 	serving.stop()
-	if err != nil {
-		return nil, err
-	}
-	return newChart(attempts, clients, down), nil
+	return c, err
+}
+
+// stalls watches whether this process runs when it should.
+type stalls struct {
+	once    sync.Once
+	done    chan struct{}
+	longest chan time.Duration
+	result  time.Duration
+}
+
+func watchStalls() *stalls {
+	s := &stalls{done: make(chan struct{}), longest: make(chan time.Duration)}
+	go func() {
+		const step = 5 * time.Millisecond
+		var longest time.Duration
+		ticker := time.NewTicker(step)
+		defer ticker.Stop()
+		for last := time.Now(); ; {
+			select {
+			case <-ticker.C:
+				now := time.Now()
+				longest = max(longest, now.Sub(last)-step)
+				last = now
+			case <-s.done:
+				s.longest <- longest
+				return
+			}
+		}
+	}()
+	return s
+}
+
+// stop returns how late the process ran at most.
+func (s *stalls) stop() time.Duration {
+	s.once.Do(func() {
+		close(s.done)
+		s.result = <-s.longest
+	})
+	return s.result
 }
 
 // service is a server that can be stopped.
