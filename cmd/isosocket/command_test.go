@@ -204,6 +204,10 @@ func TestUsage(t *testing.T) {
 		http.Error(w, "only\ncoffee \x1bhere", http.StatusTeapot)
 	}))
 	t.Cleanup(noWebSocket.Close)
+	nothing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "gone fishing", http.StatusServiceUnavailable)
+	}))
+	t.Cleanup(nothing.Close)
 	for _, c := range []struct {
 		name   string
 		args   []string
@@ -242,6 +246,7 @@ func TestUsage(t *testing.T) {
 		{"nobody there", []string{"dial", "ws://127.0.0.1:1/"}, 1, "connection refused"},
 		{"no WebSocket server", []string{"dial", noWebSocket.URL}, 1, "HTTP status 418"},
 		{"its words", []string{"dial", noWebSocket.URL}, 1, "; the server says: only coffee \ufffdhere\n"},
+		{"its words once", []string{"dial", nothing.URL}, 1, "HTTP status 503: Service Unavailable: gone fishing\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

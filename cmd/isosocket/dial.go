@@ -85,7 +85,7 @@ func dial(ctx context.Context, args []string, t terminal) int {
 func explainDial(err error) string {
 	what := strings.TrimPrefix(err.Error(), "websocket: ")
 	if refused, ok := errors.AsType[*errors.ConnectionError](err); ok {
-		if body := strings.Join(strings.Fields(chat.Printable(string(refused.Body))), " "); body != "" {
+		if body := strings.Join(strings.Fields(chat.Printable(string(refused.Body))), " "); !strings.Contains(what, body) {
 			what += "; the server says: " + body
 		}
 	}

@@ -249,7 +249,7 @@ func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (ws.Message
 		return ws.Message{}, err
 	}
 	if failed, ok := errors.AsType[*rfc6455.Error](err); ok {
-		cause := &errors.ConnectionClosed{Reason: errors.CloseReason(failed.Code), Message: failed.Reason, Err: failed}
+		cause := &errors.ConnectionClosed{Reason: errors.CloseReason(failed.Code), Message: failed.Reason}
 		t.setOver(cause)
 		t.fail(cause)
 	} else {

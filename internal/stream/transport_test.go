@@ -643,6 +643,9 @@ func TestViolations(t *testing.T) {
 			write(t, c, frame(0x81, true, []byte("fine")), test.bytes)
 			mustReceive(t, server, "fine")
 			mustEnd(t, server, test.reason, "*", false)
+			if closed, _ := errors.AsType[*errors.ConnectionClosed](server.Err()); strings.Count(closed.Error(), closed.Message) != 1 {
+				t.Errorf("the error says it twice, or nothing: %v", closed)
+			}
 			if first, payload := readFrame(t, c); first != 0x88 || len(payload) < 2 ||
 				errors.CloseReason(payload[0])<<8|errors.CloseReason(payload[1]) != test.reason {
 				t.Fatalf("peer got %x %q", first, payload)
