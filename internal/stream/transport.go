@@ -38,6 +38,7 @@ var (
 	_ ws.ArrivalCounter = (*Transport)(nil)
 	_ ws.LatencyMeter   = (*Transport)(nil)
 	_ ws.Failer         = (*Transport)(nil)
+	_ ws.PreparedSender = (*Transport)(nil)
 )
 
 // errEnded is what a call after the end returns; the cause is in the Ending.

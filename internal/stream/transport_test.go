@@ -590,7 +590,7 @@ func TestIdleMeansSent(t *testing.T) {
 func TestBurst(t *testing.T) {
 	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
 		client, server := connect(t, rfc6455.Client, c, Options{}), connect(t, rfc6455.Server, s, Options{})
-		const n = 20_000
+		const n = 5_000
 		go func() {
 			for i := range n {
 				mustSend(t, client, ws.Text(strconv.Itoa(i)))
@@ -604,6 +604,49 @@ func TestBurst(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestPreparedBetweenOthers(t *testing.T) {
+	for name, deflate := range map[string]*rfc6455.DeflateParams{
+		"plain":            nil,
+		"takeover":         {},
+		"no takeover":      {ServerNoContextTakeover: true, ClientNoContextTakeover: true},
+		"window of 10 bit": {ServerMaxWindowBits: 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
+				o := Options{Deflate: deflate, Config: ws.Config{MaxMessageSize: 4 << 20}}
+				client, server := connect(t, rfc6455.Client, c, o), connect(t, rfc6455.Server, s, o)
+				text := strings.Repeat(`{"tick":1,"name":"isosocket"}`, 40)
+				shared := []*ws.Prepared{
+					ws.Prepare(ws.Text(text)), ws.Prepare(ws.Text("tiny")), ws.Prepare(ws.Binary(make([]byte, 3<<20))),
+				}
+				go func() {
+					ctx := context.Background()
+					for i := range 30 {
+						server.Send(ctx, ws.Text(text+strconv.Itoa(i)))
+						server.SendPrepared(ctx, shared[i%3])
+					}
+					client.SendPrepared(ctx, shared[0])
+				}()
+				ctx := within(t)
+				for i := range 30 {
+					mustReceive(t, client, text+strconv.Itoa(i))
+					m, err := client.Receive(ctx)
+					if want := shared[i%3].Message(); err != nil || m.Kind != want.Kind || !bytes.Equal(m.Data, want.Data) {
+						t.Fatalf("shared message %d: %d bytes, %v", i, len(m.Data), err)
+					}
+				}
+				mustReceive(t, server, text)
+				if err := server.SendPrepared(ctx, ws.Prepare(ws.Binary(make([]byte, 5<<20)))); !errors.Is(err, errors.ErrMessageTooBig) {
+					t.Errorf("over the limit: %v", err)
+				}
+				if err := server.SendPrepared(ctx, ws.Prepare(ws.Message{Kind: ws.KindText, Data: []byte("\xff")})); !errors.Is(err, errors.ErrInvalidUTF8) {
+					t.Errorf("not UTF-8: %v", err)
+				}
+			})
+		})
+	}
 }
 
 func TestTooBig(t *testing.T) {
@@ -879,6 +922,15 @@ func TestNoAllocations(t *testing.T) {
 			}
 		}
 	}
+	shared := ws.Prepare(m)
+	check("SendPrepared", 0, func() {
+		if err := server.SendPrepared(ctx, shared); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.ReceiveInto(ctx, buf); err != nil {
+			t.Fatal(err)
+		}
+	})
 	check("Send and ReceiveInto", 0, echo(func() (ws.Message, error) { return server.ReceiveInto(ctx, buf) }))
 	check("Send and Receive", 1, echo(func() (ws.Message, error) { return server.Receive(ctx) }))
 }

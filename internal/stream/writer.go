@@ -50,23 +50,8 @@ func (w *writer) init(t *Transport, o Options, config ws.Config) {
 
 // Send implements ws.Transport.
 func (t *Transport) Send(ctx context.Context, m ws.Message) error {
-	t.mu.Lock()
-	for t.queued() >= t.highWater && t.broken == nil && !t.closeSent {
-		if err := t.awaitProgress(ctx); err != nil {
-			t.mu.Unlock()
-			return err
-		}
-	}
-	if t.closeSent || t.broken != nil {
-		// After a failed write the reader is still to tell why the connection
-		// ended; until then what is sent is lost on the way.
-		ended := t.closeSent || t.ending.Cause() != nil
-		t.lost = true
-		t.mu.Unlock()
-		if ended {
-			return errEnded
-		}
-		return nil
+	if ok, err := t.admit(ctx); !ok {
+		return err
 	}
 	out := t.output()
 	b, err := t.encoder.AppendMessage(out.b, rfc6455.Opcode(m.Kind), m.Data)
@@ -77,6 +62,55 @@ func (t *Transport) Send(ctx context.Context, m ws.Message) error {
 	}
 	t.dispatch(true)
 	return nil
+}
+
+// SendPrepared implements ws.PreparedSender.
+func (t *Transport) SendPrepared(ctx context.Context, p *ws.Prepared) error {
+	if t.role == rfc6455.Client {
+		return t.Send(ctx, p.Message())
+	}
+	if ok, err := t.admit(ctx); !ok {
+		return err
+	}
+	form, _ := t.encoder.Form(len(p.Message().Data))
+	frame := ws.PreparedForm(p, form, func(m ws.Message) []byte {
+		return form.Append(nil, rfc6455.Opcode(m.Kind), m.Data)
+	})
+	if form.Compressed() {
+		t.encoder.ResetContext()
+	}
+	if t.out == nil && !t.writing && t.socket != nil && !t.mayLeave() {
+		t.writeShared(frame)
+		return nil
+	}
+	out := t.output()
+	out.b = append(out.b, frame...)
+	t.dispatch(true)
+	return nil
+}
+
+// admit waits for room and reports whether something may be queued now. If so
+// it returns with mu held.
+func (t *Transport) admit(ctx context.Context) (ok bool, err error) {
+	t.mu.Lock()
+	for t.queued() >= t.highWater && t.broken == nil && !t.closeSent {
+		if err := t.awaitProgress(ctx); err != nil {
+			t.mu.Unlock()
+			return false, err
+		}
+	}
+	if !t.closeSent && t.broken == nil {
+		return true, nil
+	}
+	// After a failed write the reader is still to tell why the connection
+	// ended; until then what is sent is lost on the way.
+	ended := t.closeSent || t.ending.Cause() != nil
+	t.lost = true
+	t.mu.Unlock()
+	if ended {
+		return false, errEnded
+	}
+	return false, nil
 }
 
 // sendPong answers a ping (RFC 6455, section 5.5.3), unless the peer takes so
@@ -134,7 +168,7 @@ func (t *Transport) dispatch(mayLeave bool) {
 	switch {
 	case t.writing || t.out == nil:
 		t.mu.Unlock()
-	case mayLeave && len(t.out.b) < leaveAtMost && (t.unread.Load() || t.inBurst()):
+	case mayLeave && len(t.out.b) < leaveAtMost && t.mayLeave():
 		t.left.Store(true)
 		start := !t.flushing
 		t.flushing = true
@@ -151,6 +185,10 @@ func (t *Transport) dispatch(mayLeave bool) {
 		go t.flush(nil, 0)
 	}
 }
+
+// mayLeave reports whether more output is likely to follow: the reader has
+// input left to answer, or this Send is one of many. Called with mu held.
+func (t *Transport) mayLeave() bool { return t.unread.Load() || t.inBurst() }
 
 // inBurst reports whether this Send came right behind another. The clock is
 // only asked where the reader did not have to wait in between, so that answers
@@ -213,6 +251,28 @@ func (t *Transport) writeNow() {
 	t.writing = false
 	t.tellProgress()
 	t.mu.Unlock()
+}
+
+// writeShared writes a frame that others write too, without a copy, and leaves
+// what the system does not take to a flusher. Called with mu held and nothing
+// before the frame; it releases mu.
+func (t *Transport) writeShared(frame []byte) {
+	t.writing, t.inFlight = true, len(frame)
+	t.mu.Unlock()
+	n, err := t.socket.write(frame)
+	t.mu.Lock()
+	t.inFlight -= n
+	switch {
+	case err != nil:
+		t.writeFailed(err)
+	case n < len(frame):
+		t.mu.Unlock()
+		rest := takeOutput()
+		rest.b = append(rest.b, frame[n:]...)
+		go t.flush(rest, 0)
+	default:
+		t.writeNow()
+	}
 }
 
 // flush writes out.b[n:], and then the output until there is none, blocking. It

@@ -27,9 +27,15 @@ var Isosocket = Peer{
 			Compression:    isosocketCompression(t.Compression),
 		}))
 	},
-	Broadcast: func(_ *process.Task, conns []Conn, data []byte) error {
+	Broadcast: func(t *process.Task, conns []Conn, data []byte) error {
+		m := ws.Message{Kind: ws.KindBinary, Data: data}
+		if t.Text {
+			m.Kind = ws.KindText
+		}
+		prepared := ws.Prepare(m)
 		for _, c := range conns {
-			if err := c.Send(data); err != nil {
+			c := c.(*isosocketConn)
+			if err := c.conn.SendPrepared(c.ctx, prepared); err != nil {
 				return err
 			}
 		}
