@@ -16,10 +16,10 @@ const gatherLeast = 3
 type binaries struct {
 	taken   safejs.Value // the batch's MessageEvents, up from first
 	first   int
-	view    expression // new Uint8Array(taken.shift().data)
 	scratch safejs.Value
 
 	// What follows is made when it is needed first.
+	view    expression   // new Uint8Array(taken.shift().data)
 	offsets safejs.Value // adds the elements of a list to the offsets
 	gather  expression   // scratch.set(view(), offsets.shift())
 	parse   safejs.Value
@@ -29,11 +29,13 @@ type binaries struct {
 	end      int
 }
 
-func (b *binaries) init(js *builtins, taken, scratch safejs.Value) {
-	b.taken, b.scratch = taken, scratch
-	shift := js.expression(js.property(taken, "shift"), taken)
+// init makes view.
+func (b *binaries) init() error {
+	var js builtins
+	shift := js.expression(js.property(b.taken, "shift"), b.taken)
 	data := js.expression(js.get("Reflect", "get"), nil, shift, "data")
 	b.view = js.expression(js.get("Reflect", "construct"), nil, js.get("Uint8Array"), js.list(data))
+	return js.err
 }
 
 func (b *binaries) initGather() error {
@@ -54,6 +56,11 @@ func (b *binaries) reset() { b.first, b.end = 0, 0 }
 // for the binary messages of a batch in order.
 func (b *binaries) read(batch []jsontext.Event, i int, buf []byte) ([]byte, error) {
 	size := batch[i].Size
+	if b.view.IsUndefined() {
+		if err := b.init(); err != nil {
+			return nil, err
+		}
+	}
 	if i >= b.end {
 		if err := b.skip(i); err != nil {
 			return nil, err

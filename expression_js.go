@@ -2,6 +2,7 @@ package isosocket
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/hack-pad/safejs"
 )
@@ -13,18 +14,35 @@ import (
 type expression struct{ safejs.Value }
 
 // builtins finds and combines built-in functions. It keeps the first error,
-// behind which it does nothing.
-type builtins struct{ err error }
+// behind which it does nothing. Its methods serve the setting up of a
+// connection, and are not inlined there, for a smaller client.
+type builtins struct {
+	err    error
+	found  map[string]safejs.Value
+	getter safejs.Value // a property descriptor, used over and over
+}
 
 // get returns the property at the end of path, from the global object on.
+//
+//go:noinline
 func (b *builtins) get(path ...string) safejs.Value {
-	v := safejs.Global()
-	for _, name := range path {
-		v = b.property(v, name)
+	if len(path) == 0 {
+		return safejs.Global()
+	}
+	key := strings.Join(path, ".")
+	v, ok := b.found[key]
+	if !ok {
+		last := len(path) - 1
+		v = b.property(b.get(path[:last]...), path[last])
+		if b.found == nil {
+			b.found = make(map[string]safejs.Value)
+		}
+		b.found[key] = v
 	}
 	return v
 }
 
+//go:noinline
 func (b *builtins) property(v safejs.Value, name string) (p safejs.Value) {
 	if b.err == nil {
 		p, b.err = v.Get(name)
@@ -32,6 +50,7 @@ func (b *builtins) property(v safejs.Value, name string) (p safejs.Value) {
 	return p
 }
 
+//go:noinline
 func (b *builtins) call(v safejs.Value, method string, args ...any) (result safejs.Value) {
 	if b.err == nil {
 		result, b.err = v.Call(method, args...)
@@ -40,6 +59,8 @@ func (b *builtins) call(v safejs.Value, method string, args ...any) (result safe
 }
 
 // new returns a new object of a class of the global object's.
+//
+//go:noinline
 func (b *builtins) new(class string, args ...any) (v safejs.Value) {
 	if constructor := b.get(class); b.err == nil {
 		v, b.err = constructor.New(args...)
@@ -48,10 +69,13 @@ func (b *builtins) new(class string, args ...any) (v safejs.Value) {
 }
 
 // method returns v's method with v bound as its this.
+//
+//go:noinline
 func (b *builtins) method(v safejs.Value, name string) safejs.Value {
 	return b.call(b.property(v, name), "bind", v)
 }
 
+//go:noinline
 func (b *builtins) invoke(f safejs.Value, args ...any) (result safejs.Value) {
 	if b.err == nil {
 		result, b.err = f.Invoke(args...)
@@ -59,6 +83,7 @@ func (b *builtins) invoke(f safejs.Value, args ...any) (result safejs.Value) {
 	return result
 }
 
+//go:noinline
 func (b *builtins) int(v safejs.Value) (n int) {
 	if b.err == nil {
 		n, b.err = v.Int()
@@ -68,6 +93,8 @@ func (b *builtins) int(v safejs.Value) (n int) {
 
 // list returns an array of elements. An expression among them is evaluated
 // each time that its element is read.
+//
+//go:noinline
 func (b *builtins) list(elements ...any) safejs.Value {
 	values := make([]any, len(elements))
 	for i, e := range elements {
@@ -78,21 +105,36 @@ func (b *builtins) list(elements ...any) safejs.Value {
 	list := b.call(b.get("Array"), "of", values...)
 	for i, e := range elements {
 		if e, ok := e.(expression); ok {
-			b.call(b.get("Object"), "defineProperty", list, strconv.Itoa(i), map[string]any{"get": e.Value})
+			if b.getter.IsUndefined() {
+				b.getter = b.new("Object")
+			}
+			b.set(b.getter, "get", e.Value)
+			b.invoke(b.get("Object", "defineProperty"), list, strconv.Itoa(i), b.getter)
 		}
 	}
 	return list
 }
 
+//go:noinline
+func (b *builtins) set(v safejs.Value, name string, value any) {
+	if b.err == nil {
+		b.err = v.Set(name, value)
+	}
+}
+
 // expression returns the expression f.apply(this, args). Expressions among
 // args are evaluated in order before; those that f has no parameter for, for
 // their effect.
+//
+//go:noinline
 func (b *builtins) expression(f safejs.Value, this any, args ...any) expression {
 	return b.apply(f, this, b.list(args...))
 }
 
 // apply is expression with a list of arguments, which may be an expression
 // itself.
+//
+//go:noinline
 func (b *builtins) apply(f safejs.Value, this, list any) expression {
 	apply := b.get("Reflect", "apply")
 	if e, ok := list.(expression); ok {

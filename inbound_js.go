@@ -35,9 +35,10 @@ type inbound struct {
 	scratch   safejs.Value
 	take      expression   // takes a batch, arms the wake-up, puts JSON in scratch, returns its length
 	takeArgs  safejs.Value // element 1 is how many messages are taken
-	takeData  expression   // takes one message's data itself
-	encode    safejs.Value // makes UTF-8 of a large text
+	takeData  expression   // takes one message's data itself; made when it is needed first, like
+	encode    safejs.Value // what makes UTF-8 of a large text,
 	large     safejs.Value // which waits here
+	taking    [3]any       // what taking consists of
 
 	mu      sync.Mutex
 	wakeup  wakeup
@@ -68,19 +69,15 @@ func (b *inbound) init(js *builtins, s *socket) {
 	b.takeArgs = js.list(0, b.size)
 	clear := js.expression(splice, b.taken, 0)
 	fill := js.apply(js.property(b.taken, "push"), b.taken, js.apply(splice, b.queue, b.takeArgs))
+	b.taking = [...]any{clear, fill, arm}
 	// new TextEncoder().encodeInto(JSON.stringify(taken, fields), scratch).written,
 	// where the former are evaluated as arguments that stringify has no use for
 	json := js.expression(b.stringify, nil, b.taken, b.fields, nil, clear, fill, arm)
 	encoder := js.new("TextEncoder")
 	b.scratch = js.new("Uint8Array", inboundScratch)
-	reflectGet := js.get("Reflect", "get")
-	b.take = js.expression(reflectGet, nil,
+	b.take = js.expression(js.get("Reflect", "get"), nil,
 		js.expression(js.property(encoder, "encodeInto"), encoder, json, b.scratch), "written")
-	// Object(taken[0]).data, likewise
-	first := js.expression(reflectGet, nil, b.taken, "0", b.taken, clear, fill, arm)
-	b.takeData = js.expression(reflectGet, nil, js.expression(js.get("Object"), nil, first), "data")
-	b.encode = js.method(encoder, "encode")
-	b.binary.init(js, b.taken, b.scratch)
+	b.binary.taken, b.binary.scratch = b.taken, b.scratch
 	js.call(arm.Value, "call", nil)
 }
 
@@ -143,10 +140,22 @@ func (b *inbound) refillMany() (int, error) {
 	return len(b.json), err
 }
 
+// initOne makes what refillOne needs.
+func (b *inbound) initOne(js *builtins) {
+	// Object(taken[0]).data, behind what Reflect.get has no use for
+	get := js.get("Reflect", "get")
+	first := js.expression(get, nil, b.taken, "0", b.taken, b.taking[0], b.taking[1], b.taking[2])
+	b.takeData = js.expression(get, nil, js.expression(js.get("Object"), nil, first), "data")
+	b.encode = js.method(js.new("TextEncoder"), "encode")
+}
+
 // refillOne takes one message, which is probably a large text, without JSON.
 func (b *inbound) refillOne() (size int, err error) {
 	b.json, b.batch = nil, b.batch[:0]
 	var js builtins
+	if b.encode.IsUndefined() {
+		b.initOne(&js)
+	}
 	data := js.invoke(b.takeData.Value)
 	switch {
 	case js.err != nil || data.IsUndefined():
