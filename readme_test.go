@@ -1,0 +1,225 @@
+//go:build !js
+
+package isosocket_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"go/format"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/isosocket/isosocket"
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/ws"
+)
+
+// readmeAddress is where the README's server listens and its clients dial.
+const readmeAddress = "127.0.0.1:8080"
+
+// readmePrograms returns the README's Go blocks in order, each a whole program.
+func readmePrograms(t *testing.T) []string {
+	t.Helper()
+	text := readPage(t, "README.md")
+	var programs []string
+	for _, block := range regexp.MustCompile("(?s)\n```go\n(.*?)```\n").FindAllStringSubmatch(text, -1) {
+		programs = append(programs, block[1])
+	}
+	if len(programs) != 3 {
+		t.Fatalf("the README has %d Go programs; this test knows what to do with 3: client, server, client that stays connected", len(programs))
+	}
+	return programs
+}
+
+func readPage(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// buildProgram compiles source, as somebody would who pasted it, and returns
+// the program's path.
+func buildProgram(t *testing.T, source string, env ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	file, program := filepath.Join(dir, "main.go"), filepath.Join(dir, "program.exe")
+	if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, file)
+	cmd.Env = append(os.Environ(), env...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s\n%s", strings.Join(env, " "), err, out, source)
+	}
+	return program
+}
+
+// TestREADMEProgramsCompile compiles every program for both targets, but for
+// the server, which is native.
+func TestREADMEProgramsCompile(t *testing.T) {
+	t.Parallel()
+	for i, source := range readmePrograms(t) {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			if formatted, err := format.Source([]byte(source)); err != nil {
+				t.Error(err)
+			} else if string(formatted) != source {
+				t.Errorf("not formatted:\n%s", source)
+			}
+			buildProgram(t, source)
+			if !strings.Contains(source, "isosocket/server\"") {
+				buildProgram(t, source, "GOOS=js", "GOARCH=wasm")
+			}
+		})
+	}
+}
+
+// TestREADMEProgramsRun has the README's client talk to the README's server.
+func TestREADMEProgramsRun(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	programs := readmePrograms(t)
+	for i, source := range programs {
+		if programs[i] = strings.ReplaceAll(source, readmeAddress, address); programs[i] == source {
+			t.Fatalf("program %d does not use %s", i, readmeAddress)
+		}
+	}
+	client, server := buildProgram(t, programs[0]), buildProgram(t, programs[1])
+
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	serving := exec.CommandContext(ctx, server)
+	if err := serving.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer serving.Wait()
+	defer serving.Process.Kill()
+	for {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			conn.Close()
+			break
+		}
+		if ctx.Err() != nil {
+			t.Fatal("the server does not listen:", err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+
+	dialing := exec.CommandContext(ctx, client)
+	lines, err := dialing.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := dialing.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer dialing.Wait()
+	defer dialing.Process.Kill()
+	next := bufio.NewScanner(lines)
+	line := func(want string) {
+		t.Helper()
+		if !next.Scan() {
+			t.Fatal("the client wrote no line with", want, next.Err())
+		}
+		if !strings.HasSuffix(next.Text(), want) {
+			t.Fatalf("the client wrote %q, want %q", next.Text(), want)
+		}
+	}
+	line("hello <nil>")
+	serving.Process.Kill()
+	if next.Scan(); !strings.Contains(next.Text(), "1006 (abnormal closure)") {
+		t.Errorf("when the server was killed the client wrote %q", next.Text())
+	}
+}
+
+// TestREADMESaysWhatIsTriedAgain holds the column "again?" of the README's
+// error table against DefaultRetry.
+func TestREADMESaysWhatIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	status := func(codes ...int) (all []error) {
+		for _, c := range codes {
+			all = append(all, &errors.ConnectionError{StatusCode: c})
+		}
+		return all
+	}
+	closed := func(remote bool, message string, reasons ...errors.CloseReason) (all []error) {
+		for _, r := range reasons {
+			all = append(all, &errors.ConnectionClosed{Reason: r, Message: message, Remote: remote})
+		}
+		return all
+	}
+	for event, errs := range map[string][]error{
+		"the network, the name, TLS or the time failed `Dial`": append(status(0),
+			&errors.ConnectionError{Err: context.DeadlineExceeded}),
+		"the server refused with 401, 403 or 404":                       status(401, 403, 404),
+		"the server refused with 429 or 503":                            status(429, 503),
+		"the server redirects":                                          status(301, 302, 307),
+		"a URL that cannot be dialed":                                   {&errors.ConnectionError{Err: errors.ErrInvalidURL}},
+		"a subprotocol that is no token, or doubled":                    {&errors.ConnectionError{Err: errors.ErrInvalidSubprotocol}},
+		"an option that this target cannot honour":                      {&errors.ConnectionError{Err: errors.ErrUnsupported}},
+		"the peer closed with 1000 or 1005":                             closed(true, "", 1000, 1005),
+		"the peer closed with 1001, 1011, 1012, 1013 or 1014":           closed(true, "", 1001, 1011, 1012, 1013, 1014),
+		"the peer closed with a reason of the application's, 3000-4999": closed(true, "", 3000, 3999, 4000, 4999),
+		"the link was lost without a close frame":                       closed(false, "", 1006),
+		"the peer answers neither pings nor heartbeats":                 closed(false, ws.PingTimeoutMessage, 1008),
+		"a message over `MaxMessageSize` came":                          closed(false, "", 1009),
+		"the peer broke the protocol":                                   closed(false, "", 1002, 1007),
+	} {
+		row := regexp.MustCompile(`(?m)^\| ` + regexp.QuoteMeta(event) + ` \|.*\| (\w+)[^|]*\|$`).FindStringSubmatch(readPage(t, "README.md"))
+		if row == nil {
+			t.Errorf("the README has no row for %q", event)
+			continue
+		}
+		for _, err := range errs {
+			want := map[bool]string{true: "yes", false: "no"}[isosocket.DefaultRetry(err)]
+			if row[1] != want {
+				t.Errorf("%s: the README says %s; DefaultRetry of %v says %s", event, row[1], err, want)
+			}
+		}
+	}
+}
+
+// TestPagesLinkToWhatIsThere follows the links between the project's pages, and
+// the targets of make that they name.
+func TestPagesLinkToWhatIsThere(t *testing.T) {
+	t.Parallel()
+	makefile := readPage(t, "Makefile")
+	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+	code := regexp.MustCompile("(?ms)^    .*?$|^```.*?^```$")
+	target := regexp.MustCompile("(?m)(?:`|^    )make ([a-z][a-z0-9-]*)")
+	pages := []string{"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"}
+	more, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range append(pages, more...) {
+		text := readPage(t, page)
+		for _, l := range link.FindAllStringSubmatch(code.ReplaceAllString(text, ""), -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), l[1])); errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s links to %s, which is not there", page, l[1])
+			}
+		}
+		for _, m := range target.FindAllStringSubmatch(text, -1) {
+			if !regexp.MustCompile(`(?m)^` + m[1] + `:.*## `).MatchString(makefile) {
+				t.Errorf("%s names make %s, which the Makefile does not list", page, m[1])
+			}
+		}
+	}
+}
