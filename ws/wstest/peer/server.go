@@ -44,6 +44,7 @@ type Server struct {
 	ctx       context.Context
 	cancel    context.CancelFunc
 	links     sync.WaitGroup
+	client    net.Conn // holds Refused's port
 
 	mu    sync.Mutex
 	conns map[net.Conn]bool // hijacked ones, which http.Server does not close
@@ -101,13 +102,13 @@ func (s *Server) listen() error {
 		s.servers = append(s.servers, server)
 		s.links.Go(func() { _ = server.Serve(listener) })
 	}
-	// A port that was free a moment ago refuses connections.
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	// The port of a client refuses connections, and nobody else can get it.
+	s.client, err = net.Dial("tcp", strings.TrimPrefix(a.Control, "ws://"))
 	if err != nil {
 		return err
 	}
-	a.Refused = "ws://" + listener.Addr().String()
-	return listener.Close()
+	a.Refused = "ws://" + s.client.LocalAddr().String()
+	return nil
 }
 
 // certificate makes a self-signed certificate for loopback.
@@ -142,6 +143,9 @@ func (s *Server) Addresses() wstest.Addresses { return s.addresses }
 // Close ends the server and everything that it has open.
 func (s *Server) Close() {
 	s.cancel()
+	if s.client != nil {
+		_ = s.client.Close()
+	}
 	for _, server := range s.servers {
 		_ = server.Close()
 	}
