@@ -105,8 +105,9 @@ func (m *measurement) push(t process.Task, connections int) (report.Figures, err
 	return m.watch(p, c, m.window)
 }
 
-// broadcast measures a server that sends rounds messages to every connection.
-func (m *measurement) broadcast(t process.Task, connections, rounds int) (report.Figures, error) {
+// broadcast measures a server that sends rounds messages to every connection,
+// and again, times in all, when they have arrived.
+func (m *measurement) broadcast(t process.Task, connections, rounds, times int) (report.Figures, error) {
 	t.Role = process.Broadcast
 	p, err := m.start(t)
 	if err != nil {
@@ -129,12 +130,14 @@ func (m *measurement) broadcast(t process.Task, connections, rounds int) (report
 		return report.Figures{}, err
 	}
 	from := c.Count()
-	if err := p.Broadcast(rounds); err != nil {
-		return report.Figures{}, err
-	}
-	to, err := c.Wait(joined + int64(connections*rounds))
-	if err != nil {
-		return report.Figures{}, err
+	to := from
+	for i := range times {
+		if err := p.Broadcast(rounds); err != nil {
+			return report.Figures{}, err
+		}
+		if to, err = c.Wait(joined + int64(connections*rounds*(i+1))); err != nil {
+			return report.Figures{}, err
+		}
 	}
 	after, err := p.End()
 	if err != nil {
@@ -185,7 +188,7 @@ func (m *measurement) idle(t process.Task, connections int) (report.Figures, err
 	if err := c.Once(wire.Repeat(t.Size)); err != nil {
 		return report.Figures{}, err
 	}
-	time.Sleep(2 * time.Second)
+	time.Sleep(time.Second)
 	after, err := p.Collect()
 	if err != nil {
 		return report.Figures{}, err
