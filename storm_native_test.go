@@ -10,9 +10,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/isosocket/isosocket"
+	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/storm"
+	"github.com/isosocket/isosocket/ws"
 )
 
 // sendsPings tells that DialOptions.PingInterval can be honoured.
@@ -61,6 +64,32 @@ func watchSockets(t *testing.T, o *isosocket.DialOptions) {
 		}
 		return &countedSocket{TCPConn: conn.(*net.TCPConn), open: &open}, nil
 	}}
+}
+
+// TestOneSocketAtATime: a peer that is gone does not answer the close either, and
+// the next attempt, due at once, waits until its socket is closed all the same.
+func TestOneSocketAtATime(t *testing.T) {
+	s := newStorm(t)
+	dial := &isosocket.DialOptions{
+		CloseTimeout: 500 * time.Millisecond,
+		Heartbeat:    &ws.Heartbeat{Every: 200 * time.Millisecond, Timeout: 200 * time.Millisecond},
+	}
+	watchSockets(t, dial)
+	connections := 0
+	options := &isosocket.ReconnectOptions{Dial: dial, BaseDelay: time.Microsecond}
+	for conn, err := range isosocket.Connections(t.Context(), s.url+"/echo?client=one", options) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if connections++; connections == 3 {
+			break
+		}
+		s.fault("blackhole", 0)
+		s.fault("pass", 0) // for the next one: this link is gone for good
+		if _, err := conn.Receive(t.Context()); !errors.Is(err, errors.PolicyViolation) {
+			t.Errorf("Receive = %v, want the miss", err)
+		}
+	}
 }
 
 // countedSocket tells when it is closed.

@@ -281,6 +281,7 @@ func TestHalfOpenLinkIsFound(t *testing.T) {
 	}
 	s := newStorm(t)
 	for kind, options := range kinds {
+		options.CloseTimeout = 300 * time.Millisecond
 		for _, receiving := range []bool{true, false} {
 			t.Run(kind+", receiving "+strconv.FormatBool(receiving), func(t *testing.T) {
 				s.fault("pass", 20*time.Millisecond)

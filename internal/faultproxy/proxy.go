@@ -112,7 +112,7 @@ func (p *Proxy) listen() error {
 
 // serve forwards one connection as the fault says.
 func (p *Proxy) serve(client *net.TCPConn) {
-	c := &pair{client: client}
+	c := &pair{client: client, wasReset: make(chan struct{})}
 	p.mu.Lock()
 	fault, closed := p.fault, p.closed
 	if !closed {
@@ -156,7 +156,8 @@ func (p *Proxy) delay() time.Duration {
 // pair is one forwarded connection.
 type pair struct {
 	client   *net.TCPConn
-	swallows atomic.Bool // nothing is passed on any more
+	swallows atomic.Bool   // nothing is passed on any more
+	wasReset chan struct{} // closed when both were
 
 	mu     sync.Mutex
 	server *net.TCPConn // nil before it is connected
@@ -188,6 +189,7 @@ func (c *pair) reset() {
 		return
 	}
 	c.gone = true
+	close(c.wasReset)
 	reset(c.client)
 	if c.server != nil {
 		reset(c.server)
@@ -238,8 +240,8 @@ func (c *pair) forward(p *Proxy, from, to *net.TCPConn) {
 	}
 	close(chunks)
 	writing.Wait()
-	if c.swallows.Load() && from == c.client {
-		// The client has given up: nobody is left who could notice.
-		c.reset()
+	if c.swallows.Load() {
+		// Not even that a side has given up gets through, until there is a reset.
+		<-c.wasReset
 	}
 }

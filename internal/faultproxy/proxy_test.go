@@ -135,6 +135,11 @@ func TestBlackhole(t *testing.T) {
 	if got, err := roundTrip(old, "lost", silence); got != "" || !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("%q came back, %v, want silence for good", got, err)
 	}
+	old.(*net.TCPConn).CloseWrite()
+	old.SetReadDeadline(time.Now().Add(silence))
+	if _, err := old.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a client that gave up saw %v, want silence", err)
+	}
 	mustEcho(t, dial(t, p), "after")
 }
 
@@ -166,8 +171,12 @@ func TestHalfClose(t *testing.T) {
 	case <-time.After(silence):
 	}
 	conn.Close()
-	<-e.ends
 	mustEcho(t, dial(t, p), "after")
+	select {
+	case err := <-e.ends:
+		t.Errorf("the server noticed: %v", err)
+	case <-time.After(silence):
+	}
 }
 
 func TestRefuse(t *testing.T) {
