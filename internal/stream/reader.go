@@ -18,6 +18,10 @@ import (
 // while waiting, so it is small; TLS has buffers of its own below.
 const tlsInputSize = 4 << 10
 
+// afterLarge is how much is read to find the header of a message behind a large
+// one.
+const afterLarge = 2 << 10
+
 // reader is the receiving half of a Transport.
 type reader struct {
 	reading sync.Mutex   // the turn to read
@@ -37,6 +41,7 @@ type reader struct {
 	in      []byte // in[r:w] was read but not parsed
 	r, w    int
 	direct  []byte // the decoder's room, if the next read goes there
+	large   bool   // the last read went there
 	reads   uint64 // how many messages were looked for
 
 	watched     <-chan struct{} // the Done of the context that interrupts reads
@@ -316,7 +321,7 @@ func (t *Transport) fill(ctx context.Context, wait bool) (rfc6455.Event, error) 
 		switch {
 		case n > 0:
 			t.heard()
-			if t.direct != nil {
+			if t.large = t.direct != nil; t.large {
 				return t.decoder.Advance(n)
 			}
 			t.r, t.w = 0, n
@@ -362,6 +367,10 @@ func (t *Transport) room() []byte {
 		if t.pooled == nil {
 			t.pooled = inputBuffers.Get().(*inputBuffer)
 			t.in = t.pooled[:]
+		}
+		if t.large {
+			// Another large message is likely: what is read here of it is copied.
+			return t.in[:afterLarge]
 		}
 	case len(t.in) != tlsInputSize:
 		t.in = make([]byte, tlsInputSize)

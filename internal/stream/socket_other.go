@@ -4,10 +4,10 @@ package stream
 
 // socket is never made here: the runtime does not offer non-blocking I/O
 // beside its poller. Streams are read with deadlines and written by a flusher.
-type socket struct{}
+type socket struct{ header [maxHeader]byte }
 
 func newSocket(any, func() []byte, func()) *socket { return nil }
 
 func (*socket) read(bool) (int, error) { panic("stream: no socket on this system") }
 
-func (*socket) write([]byte) (int, error) { panic("stream: no socket on this system") }
+func (*socket) write(header, payload []byte) (int, error) { panic("stream: no socket on this system") }

@@ -22,7 +22,8 @@ type socket struct {
 	readErr    error
 
 	onWritable func(fd uintptr) bool
-	data       []byte
+	header     [maxHeader]byte // of a frame whose payload is written from where it lies
+	more, data []byte          // what to write; more comes first
 	writeN     int
 	writeErr   error
 }
@@ -71,11 +72,12 @@ func (s *socket) tryRead(fd uintptr) (done bool) {
 	return true
 }
 
-// write writes what the system takes of p now and returns how much that was.
-func (s *socket) write(p []byte) (int, error) {
-	s.data, s.writeN, s.writeErr = p, 0, nil
+// write writes what the system takes of header and then payload now, and
+// returns how much that was. header may be empty.
+func (s *socket) write(header, payload []byte) (int, error) {
+	s.more, s.data, s.writeN, s.writeErr = header, payload, 0, nil
 	err := s.raw.Write(s.onWritable)
-	s.data = nil
+	s.more, s.data = nil, nil
 	if err == nil {
 		err = s.writeErr
 	}
@@ -83,21 +85,34 @@ func (s *socket) write(p []byte) (int, error) {
 }
 
 func (s *socket) tryWrite(fd uintptr) (done bool) {
-	for s.writeN < len(s.data) {
-		n, err := ignoringEINTR(syscall.Write, fd, s.data[s.writeN:])
+	if s.writePiece(sendMore, fd, s.more) {
+		s.writePiece(syscall.Write, fd, s.data)
+	}
+	return true
+}
+
+// writePiece reports whether all of p was written.
+func (s *socket) writePiece(write func(int, []byte) (int, error), fd uintptr, p []byte) bool {
+	for len(p) > 0 {
+		n, err := ignoringEINTR(write, fd, p)
 		if n > 0 {
 			s.writeN += n
+			p = p[n:]
 		}
 		if err == syscall.EAGAIN {
-			break
+			return false
 		}
 		if err != nil {
 			s.writeErr = err
-			break
+			return false
 		}
 	}
 	return true
 }
+
+// sendMore is syscall.Write of what more will follow at once, so that the
+// system need not make a packet of it.
+func sendMore(fd int, p []byte) (int, error) { return syscall.SendmsgN(fd, p, nil, nil, msgMore) }
 
 func ignoringEINTR(call func(int, []byte) (int, error), fd uintptr, p []byte) (int, error) {
 	for {

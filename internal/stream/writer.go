@@ -14,6 +14,12 @@ import (
 const (
 	// leaveAtMost bounds the output that is left for the next write.
 	leaveAtMost = 64 << 10
+	// inPlace is the least payload that is written from where it lies; the copy
+	// of a smaller one costs less than a second system call.
+	inPlace = 16 << 10
+	// maxHeader is the longest header of a frame that is not masked (RFC 6455,
+	// section 5.2).
+	maxHeader = 10
 	// writeRounds is how often one sender writes what others have appended
 	// meanwhile, before a flusher relieves it.
 	writeRounds = 4
@@ -53,6 +59,11 @@ func (t *Transport) Send(ctx context.Context, m ws.Message) error {
 	if ok, err := t.admit(ctx); !ok {
 		return err
 	}
+	if n := len(m.Data); n >= inPlace && t.role == rfc6455.Server && !t.encoder.Compresses(n) && t.writesAlone() {
+		header := rfc6455.AppendHeader(t.socket.header[:0], true, false, rfc6455.Opcode(m.Kind), n, nil)
+		t.writeInPlace(header, m.Data)
+		return nil
+	}
 	out := t.output()
 	b, err := t.encoder.AppendMessage(out.b, rfc6455.Opcode(m.Kind), m.Data)
 	out.b = b
@@ -79,8 +90,8 @@ func (t *Transport) SendPrepared(ctx context.Context, p *ws.Prepared) error {
 	if form.Compressed() {
 		t.encoder.ResetContext()
 	}
-	if t.out == nil && !t.writing && t.socket != nil && !t.mayLeave() {
-		t.writeShared(frame)
+	if t.writesAlone() {
+		t.writeInPlace(nil, frame)
 		return nil
 	}
 	out := t.output()
@@ -233,7 +244,7 @@ func (t *Transport) writeNow() {
 			break
 		}
 		t.mu.Unlock()
-		n, err := t.socket.write(out.b)
+		n, err := t.socket.write(nil, out.b)
 		t.mu.Lock()
 		t.inFlight -= n
 		t.tellProgress()
@@ -253,22 +264,30 @@ func (t *Transport) writeNow() {
 	t.mu.Unlock()
 }
 
-// writeShared writes a frame that others write too, without a copy, and leaves
-// what the system does not take to a flusher. Called with mu held and nothing
-// before the frame; it releases mu.
-func (t *Transport) writeShared(frame []byte) {
-	t.writing, t.inFlight = true, len(frame)
+// writesAlone reports whether a frame would be written at once and by itself.
+// Called with mu held.
+func (t *Transport) writesAlone() bool {
+	return t.socket != nil && t.out == nil && !t.writing && !t.mayLeave()
+}
+
+// writeInPlace writes a frame without a copy of its payload, and leaves a copy
+// of what the system does not take to a flusher. Called with mu held and
+// writesAlone; it releases mu.
+func (t *Transport) writeInPlace(header, payload []byte) {
+	size := len(header) + len(payload)
+	t.writing, t.inFlight = true, size
 	t.mu.Unlock()
-	n, err := t.socket.write(frame)
+	n, err := t.socket.write(header, payload)
 	t.mu.Lock()
 	t.inFlight -= n
 	switch {
 	case err != nil:
 		t.writeFailed(err)
-	case n < len(frame):
-		t.mu.Unlock()
+	case n < size:
 		rest := takeOutput()
-		rest.b = append(rest.b, frame[n:]...)
+		rest.b = append(rest.b, header[min(n, len(header)):]...)
+		rest.b = append(rest.b, payload[max(n-len(header), 0):]...)
+		t.mu.Unlock()
 		go t.flush(rest, 0)
 	default:
 		t.writeNow()

@@ -1,0 +1,5 @@
+package stream
+
+import "syscall"
+
+const msgMore = syscall.MSG_MORE
