@@ -2,7 +2,6 @@ package isosocket
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/hack-pad/safejs"
 )
@@ -26,18 +25,18 @@ type builtins struct {
 //
 //go:noinline
 func (b *builtins) get(path ...string) safejs.Value {
-	if len(path) == 0 {
-		return safejs.Global()
+	if b.found == nil {
+		b.found = make(map[string]safejs.Value)
 	}
-	key := strings.Join(path, ".")
-	v, ok := b.found[key]
-	if !ok {
-		last := len(path) - 1
-		v = b.property(b.get(path[:last]...), path[last])
-		if b.found == nil {
-			b.found = make(map[string]safejs.Value)
+	v, key := safejs.Global(), ""
+	for _, name := range path {
+		key += "." + name
+		next, ok := b.found[key]
+		if !ok {
+			next = b.property(v, name)
+			b.found[key] = next
 		}
-		b.found[key] = v
+		v = next
 	}
 	return v
 }

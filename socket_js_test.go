@@ -169,12 +169,12 @@ func TestSocketCalls(t *testing.T) {
 		receive  int // calls at most, the wake-up's included
 		send     int
 	}{
-		"one text":                 {[]ws.Message{{Kind: ws.KindText, Data: small}}, 8, 4},
-		"one binary message":       {[]ws.Message{{Kind: ws.KindBinary, Data: small}}, 9, 4},
-		"one binary MiB":           {[]ws.Message{ws.Binary(make([]byte, 1<<20))}, 9, 4},
-		"many texts":               {repeat(ws.Message{Kind: ws.KindText, Data: small}, n), 9, 20},
-		"many binary messages":     {repeat(ws.Message{Kind: ws.KindBinary, Data: small}, n), 13, 25},
-		"many binary messages, 1K": {repeat(ws.Binary(make([]byte, 1000)), n), 45, 160},
+		"one text":                 {[]ws.Message{{Kind: ws.KindText, Data: small}}, 12, 8},
+		"one binary message":       {[]ws.Message{{Kind: ws.KindBinary, Data: small}}, 13, 8},
+		"one binary MiB":           {[]ws.Message{ws.Binary(make([]byte, 1<<20))}, 13, 8},
+		"many texts":               {repeat(ws.Message{Kind: ws.KindText, Data: small}, n), 13, 25},
+		"many binary messages":     {repeat(ws.Message{Kind: ws.KindBinary, Data: small}, n), 17, 25},
+		"many binary messages, 1K": {repeat(ws.Binary(make([]byte, 1000)), n), 50, 160},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)

@@ -23,7 +23,7 @@ func parseURL(url string) (string, error) {
 	if !ok || !strings.HasPrefix(rest, "//") {
 		return "", &urlError{"it is not absolute; it must begin with ws://, wss://, http:// or https://"}
 	}
-	switch strings.ToLower(scheme) {
+	switch lowerASCII(scheme) {
 	case "ws", "http":
 		scheme = "ws"
 	case "wss", "https":
@@ -31,7 +31,7 @@ func parseURL(url string) (string, error) {
 	default:
 		return "", &urlError{"the scheme " + strconv.Quote(scheme) + " is not ws, wss, http or https"}
 	}
-	if strings.Contains(rest, "#") {
+	if strings.IndexByte(rest, '#') >= 0 {
 		return "", &urlError{"it has a fragment; WebSocket URLs have none"}
 	}
 	host := rest[2:]
@@ -91,6 +91,18 @@ func checkHost(host string) error {
 		return &urlError{"the port " + strconv.Quote(port) + " is not a number from 1 to 65535"}
 	}
 	return nil
+}
+
+// lowerASCII is strings.ToLower without the Unicode tables, which would be in
+// every browser build for this.
+func lowerASCII(s string) string {
+	lower := []byte(s)
+	for i, c := range lower {
+		if 'A' <= c && c <= 'Z' {
+			lower[i] = c | 0x20
+		}
+	}
+	return string(lower)
 }
 
 func isHex(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f' }
