@@ -23,7 +23,7 @@ func TestStorm(t *testing.T) {
 	defer s.Close()
 	b := browser.Start(t)
 	test := browser.CompileWasmTest(t, "..")
-	test.Args = []string{"-test.run=^(TestStorm|TestExpired|TestThousand|TestPresence|TestHalfOpen|TestHeartbeat|TestClient|TestConnections|TestReconnect)"}
+	test.Args = []string{"-test.run=^(TestStorm|TestExpired|TestThousand|TestPresence|TestHalfOpen|TestHeartbeat|TestClient|TestConnections|TestHerd|TestReconnect)"}
 	test.Env = map[string]string{"ISOSOCKET_STORM_URL": s.URL(), "ISOSOCKET_STORM_DIRECT": s.Direct()}
 	limit := 5 * time.Minute
 	for _, name := range []string{"ISOSOCKET_STORM_TIME", "ISOSOCKET_STORM_SEED"} {
