@@ -17,8 +17,8 @@ type DialOptions struct {
 	Subprotocols []string
 
 	// Header is sent with the handshake request. An [http.Header] fits. The
-	// fields of the handshake itself (Host, Connection, Upgrade,
-	// Sec-WebSocket-*) may not be in it, except Host. Native targets only.
+	// fields of the handshake itself (Connection, Upgrade, Sec-WebSocket-*) may
+	// not be in it; Host may. Native targets only.
 	//
 	// [http.Header]: https://pkg.go.dev/net/http#Header
 	Header map[string][]string
@@ -29,11 +29,11 @@ type DialOptions struct {
 	MaxMessageSize int
 
 	// SendBuffer is the high-water mark in bytes: while as many are queued,
-	// Send waits. 0 means 1 MiB.
+	// Send waits. 0 or less means 1 MiB.
 	SendBuffer int
 
 	// ReceiveBuffer is how many bytes of messages may wait while nobody
-	// receives. 0 means 16 MiB in a browser, where going over it ends the
+	// receives. 0 or less means 16 MiB in a browser, where going over it ends the
 	// connection with [errors.PolicyViolation], and 256 KiB natively, where the
 	// connection is then not read from, so that TCP slows the peer down.
 	ReceiveBuffer int
@@ -42,17 +42,18 @@ type DialOptions struct {
 	// number no bound of its own.
 	HandshakeTimeout time.Duration
 
-	// CloseTimeout bounds Close: how long the peer may take to answer. 0 means
-	// 5 seconds.
+	// CloseTimeout bounds Close: how long the peer may take to answer. 0 or
+	// less means 5 seconds.
 	CloseTimeout time.Duration
 
 	// PingInterval is how often to ping a peer from which nothing came
-	// meanwhile. 0 means never. Native targets only: a browser cannot send pings.
+	// meanwhile. 0 or less means never. Native targets only: a browser cannot
+	// send pings.
 	PingInterval time.Duration
 
 	// PingTimeout is how long the peer may then stay silent before the
 	// connection ends with [errors.PolicyViolation], "Ping/Pong timeout". 0
-	// means 20 seconds. Native targets only.
+	// or less means 20 seconds. Native targets only.
 	PingTimeout time.Duration
 
 	// Heartbeat, if not nil, finds a link that is half-open on every target, by

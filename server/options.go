@@ -53,16 +53,16 @@ type Options struct {
 	MaxMessageSize int
 
 	// SendBuffer is the high-water mark in bytes: while as many are queued,
-	// Send waits. 0 means 1 MiB.
+	// Send waits. 0 or less means 1 MiB.
 	SendBuffer int
 
 	// ReceiveBuffer is how many bytes of messages may wait while nobody
 	// receives. The connection is then not read from, so that TCP slows the peer
-	// down. 0 means 256 KiB.
+	// down. 0 or less means 256 KiB.
 	ReceiveBuffer int
 
-	// CloseTimeout bounds Close: how long the peer may take to answer. 0 means
-	// 5 seconds.
+	// CloseTimeout bounds Close: how long the peer may take to answer. 0 or
+	// less means 5 seconds.
 	CloseTimeout time.Duration
 
 	// PingInterval is how often to ping a peer from which nothing came
@@ -70,8 +70,8 @@ type Options struct {
 	PingInterval time.Duration
 
 	// PingTimeout is how long the peer may then stay silent before the
-	// connection ends with PolicyViolation, "Ping/Pong timeout". 0 means
-	// [DefaultPingTimeout].
+	// connection ends with PolicyViolation, "Ping/Pong timeout". 0 or less
+	// means [DefaultPingTimeout].
 	PingTimeout time.Duration
 
 	// AnswerHeartbeat, if not nil, answers the heartbeats of clients out of the

@@ -23,15 +23,16 @@ type Config struct {
 	MaxMessageSize int
 
 	// SendBuffer is the high-water mark in bytes: while as many are queued,
-	// Send waits. 0 means [DefaultSendBuffer].
+	// Send waits. 0 or less means [DefaultSendBuffer].
 	SendBuffer int
 
 	// ReceiveBuffer bounds the bytes of messages that wait to be received,
-	// where the transport has to queue them. 0 means the transport's own default.
+	// where the transport has to queue them. 0 or less means the transport's own
+	// default.
 	ReceiveBuffer int
 
-	// CloseTimeout bounds Close: how long the peer may take to answer. 0 means
-	// [DefaultCloseTimeout].
+	// CloseTimeout bounds Close: how long the peer may take to answer. 0 or
+	// less means [DefaultCloseTimeout].
 	CloseTimeout time.Duration
 
 	// Heartbeat, if not nil, is what this side sends to find out whether the

@@ -26,9 +26,13 @@ func (k Kind) String() string {
 	return "invalid kind"
 }
 
-// Message is one whole message: its kind and its data.
+// Message is one whole message: its kind and its data. Who owns the data, and
+// for how long, each method that takes or returns a Message says.
 type Message struct {
+	// Kind is KindText or KindBinary; the zero Kind cannot be sent.
 	Kind Kind
+	// Data is the payload, which for text must be UTF-8. nil and empty are the
+	// same: an empty message.
 	Data []byte
 }
 

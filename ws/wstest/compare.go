@@ -7,9 +7,10 @@ import (
 
 // Row is one case of two runs, side by side.
 type Row struct {
-	Case    Case
-	Native  Result
-	Browser Result
+	// Case is what ran.
+	Case Case
+	// Native and Browser are what each run came to, zero if it has no result.
+	Native, Browser Result
 	// Missing tells that a run has no result for the case.
 	Missing bool
 }

@@ -10,7 +10,9 @@ import (
 
 // Observation is what a case saw under a key.
 type Observation struct {
-	Key   string
+	// Key is that of the Expectation that it answers.
+	Key string
+	// Value says what was seen, in the words of [Describe] and [DescribeMessage].
 	Value string
 }
 
@@ -20,9 +22,12 @@ const notRun = "not run: "
 
 // Result is what one case came to on one target.
 type Result struct {
-	ID           string
-	Target       string
-	Class        Class
+	// ID is the case's.
+	ID string
+	// Target and Class are the target's Name and Class.
+	Target string
+	Class  Class
+	// Observations are in the order in which they were made.
 	Observations []Observation
 	// Skipped is the reason why the case did not run, "" if it did.
 	Skipped string `json:",omitempty"`
