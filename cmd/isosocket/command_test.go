@@ -242,6 +242,7 @@ func TestUsage(t *testing.T) {
 		{"no port", []string{"serve", "-addr", "8080"}, 1, `the address "8080" is not HOST:PORT, such as 127.0.0.1:8080`},
 		{"bad port", []string{"serve", "-addr", ":99999"}, 1, `the port "99999" of the address is not a number from 0 to 65535`},
 		{"port in use", []string{"serve", "-addr", busy.Addr().String()}, 1, "isosocket serve: cannot listen: listen tcp " + busy.Addr().String()},
+		{"the way out", []string{"serve", "-addr", busy.Addr().String()}, 1, "-addr, or ADDR with make run, chooses another address"},
 		{"bad origin pattern", []string{"serve", "-addr", "127.0.0.1:0", "-origin", "["}, 1, `the origin pattern "[" is none`},
 		{"nobody there", []string{"dial", "ws://127.0.0.1:1/"}, 1, "connection refused"},
 		{"no WebSocket server", []string{"dial", noWebSocket.URL}, 1, "HTTP status 418"},

@@ -56,7 +56,7 @@ func serve(ctx context.Context, args []string, t terminal) int {
 	}
 	listener, err := net.Listen("tcp", *addr)
 	if err != nil {
-		return t.fail("serve", "cannot listen: "+err.Error())
+		return t.fail("serve", "cannot listen: "+err.Error()+"; -addr, or ADDR with make run, chooses another address")
 	}
 
 	logger := slog.New(slog.NewTextHandler(t.err, nil))
