@@ -20,6 +20,7 @@ import (
 	"github.com/isosocket/isosocket"
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/ws"
+	"github.com/isosocket/isosocket/ws/wstest"
 )
 
 // readmeAddress is where the README's server listens and its clients dial.
@@ -197,13 +198,19 @@ func TestREADMESaysWhatIsTriedAgain(t *testing.T) {
 }
 
 // TestPagesLinkToWhatIsThere follows the links between the project's pages, and
-// the targets of make that they name.
+// looks for the targets of make, the tests and the cases that they name.
 func TestPagesLinkToWhatIsThere(t *testing.T) {
 	t.Parallel()
 	makefile := readPage(t, "Makefile")
 	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
 	code := regexp.MustCompile("(?ms)^    .*?$|^```.*?^```$")
 	target := regexp.MustCompile("(?m)(?:`|^    )make ([a-z][a-z0-9-]*)")
+	test := regexp.MustCompile("`((?:Test|Fuzz|Example)[A-Za-z0-9_]*)`")
+	row := regexp.MustCompile(`\b[PD][0-9]{2}\b`)
+	tests, rows := testsOfModule(t), map[string]bool{}
+	for _, c := range wstest.Cases() {
+		rows[c.ID] = true
+	}
 	pages := []string{"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"}
 	more, err := filepath.Glob("docs/*.md")
 	if err != nil {
@@ -221,5 +228,39 @@ func TestPagesLinkToWhatIsThere(t *testing.T) {
 				t.Errorf("%s names make %s, which the Makefile does not list", page, m[1])
 			}
 		}
+		for _, m := range test.FindAllStringSubmatch(text, -1) {
+			if !tests[m[1]] {
+				t.Errorf("%s names %s, which no package has", page, m[1])
+			}
+		}
+		for _, id := range row.FindAllString(text, -1) {
+			if !rows[id] {
+				t.Errorf("%s names the case %s, which wstest does not have", page, id)
+			}
+		}
 	}
+}
+
+// testsOfModule returns the names of all tests in this folder and below.
+func testsOfModule(t *testing.T) map[string]bool {
+	t.Helper()
+	names := map[string]bool{}
+	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Example)\w*)\(`)
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && strings.HasPrefix(d.Name(), ".") && path != "." {
+			return filepath.SkipDir
+		}
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range declared.FindAllSubmatch(text, -1) {
+			names[string(m[1])] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
 }
