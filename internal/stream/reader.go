@@ -47,6 +47,7 @@ type reader struct {
 	watched     <-chan struct{} // the Done of the context that interrupts reads
 	endsWith    <-chan struct{} // the Done of one that need not
 	unwatch     func() bool
+	lastDone    <-chan struct{} // the Done of the last context
 	onInterrupt func()
 }
 
@@ -233,6 +234,12 @@ func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (ws.Message
 	t.reads++
 	t.decoder.SetBuffer(buf)
 	ev, err := t.nextMessage(ctx, wait)
+	// A context that does not come back is usually cancelled right behind this:
+	// that should not start an interruption.
+	if done := ctx.Done(); wait && done != t.lastDone {
+		t.lastDone = done
+		t.watch(context.Background())
+	}
 	if err == nil && ev == rfc6455.EventMessage {
 		op, data := t.decoder.Message()
 		t.setUnread(t.r < t.w)

@@ -57,7 +57,7 @@ func (s *socket) read(wait bool) (int, error) {
 
 func (s *socket) tryRead(fd uintptr) (done bool) {
 	room := s.room()
-	n, err := ignoringEINTR(syscall.Read, fd, room)
+	n, err := ignoringEINTR(recv, fd, room)
 	switch {
 	case n > 0:
 		s.readN = n
@@ -86,7 +86,7 @@ func (s *socket) write(header, payload []byte) (int, error) {
 
 func (s *socket) tryWrite(fd uintptr) (done bool) {
 	if s.writePiece(sendMore, fd, s.more) {
-		s.writePiece(syscall.Write, fd, s.data)
+		s.writePiece(send, fd, s.data)
 	}
 	return true
 }
@@ -109,10 +109,6 @@ func (s *socket) writePiece(write func(int, []byte) (int, error), fd uintptr, p 
 	}
 	return true
 }
-
-// sendMore is syscall.Write of what more will follow at once, so that the
-// system need not make a packet of it.
-func sendMore(fd int, p []byte) (int, error) { return syscall.SendmsgN(fd, p, nil, nil, msgMore) }
 
 func ignoringEINTR(call func(int, []byte) (int, error), fd uintptr, p []byte) (int, error) {
 	for {

@@ -209,6 +209,9 @@ func (t *Transport) inBurst() bool {
 		t.followed.Store(true)
 		return false
 	}
+	if t.flushing {
+		return true
+	}
 	now := time.Since(t.start)
 	gap := now - t.lastSend
 	t.lastSend = now

@@ -1,5 +1,0 @@
-package stream
-
-import "syscall"
-
-const msgMore = syscall.MSG_MORE
