@@ -8,6 +8,7 @@ package isosocket
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -24,6 +25,8 @@ func TestHerd(t *testing.T) {
 	const clients, window, most = 1000, 100 * time.Millisecond, 100
 	for _, down := range []time.Duration{0, 500 * time.Millisecond, 2 * time.Second, 5 * time.Second, 30 * time.Second, 5 * time.Minute} {
 		t.Run("down for "+down.String(), func(t *testing.T) {
+			var summary string
+			defer func() { t.Log(summary) }() // in a browser a bubble cannot write
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				var (
@@ -73,7 +76,7 @@ func TestHerd(t *testing.T) {
 					}
 					worst = max(worst, i-first+1)
 				}
-				t.Logf("%d attempts, at most %d in any %v, the last after %v", len(attempts), worst, window, attempts[len(attempts)-1])
+				summary = fmt.Sprintf("%d attempts, at most %d in any %v, the last after %v", len(attempts), worst, window, attempts[len(attempts)-1])
 				if worst >= most {
 					t.Errorf("%d attempts in %v, want less than %d", worst, window, most)
 				}
