@@ -95,6 +95,22 @@ func TestBehaviour(t *testing.T) {
 	}
 }
 
+// TestBehaviourWithAReader shows that the rows about programs that do not
+// receive are equal for those that always do.
+func TestBehaviourWithAReader(t *testing.T) {
+	t.Parallel()
+	for _, b := range behaviours[1:] {
+		for _, p := range peers[:3] {
+			t.Run(b.event+"/"+p.name, func(t *testing.T) {
+				t.Parallel()
+				if got := b.run(t, reading(p.dial)); got != b.want[0] {
+					t.Errorf("%s with a reader: %s, want %s", p.name, got, b.want[0])
+				}
+			})
+		}
+	}
+}
+
 // TestTableIsInTheREADME keeps the README's comparison what the tests show.
 func TestTableIsInTheREADME(t *testing.T) {
 	t.Parallel()

@@ -153,3 +153,38 @@ func (c gwsClient) reason(error) int {
 }
 
 func (c gwsClient) drop() { c.conn.NetConn().Close() }
+
+// readingClient keeps a reader running, as coder and gorilla ask for.
+type readingClient struct {
+	client
+	ended chan error
+}
+
+// reading makes a program of dial's client that always receives.
+func reading(dial func(url string) (client, error)) func(url string) (client, error) {
+	return func(url string) (client, error) {
+		c, err := dial(url)
+		if err != nil {
+			return nil, err
+		}
+		r := readingClient{c, make(chan error, 1)}
+		go func() {
+			for {
+				if _, err := c.receive(time.Minute); err != nil {
+					r.ended <- err
+					return
+				}
+			}
+		}()
+		return r, nil
+	}
+}
+
+func (c readingClient) reason(error) int {
+	select {
+	case err := <-c.ended:
+		return c.client.reason(err)
+	case <-time.After(10 * time.Millisecond):
+		return 0
+	}
+}
