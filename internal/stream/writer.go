@@ -75,7 +75,9 @@ func (t *Transport) Send(ctx context.Context, m ws.Message) error {
 	return nil
 }
 
-// SendPrepared implements ws.PreparedSender.
+// SendPrepared implements ws.PreparedSender. It always leaves the frame to a
+// goroutine: the writes of a broadcast then take all processors, and those of
+// broadcasts that follow each other closely become one for each connection.
 func (t *Transport) SendPrepared(ctx context.Context, p *ws.Prepared) error {
 	if t.role == rfc6455.Client {
 		return t.Send(ctx, p.Message())
@@ -90,13 +92,9 @@ func (t *Transport) SendPrepared(ctx context.Context, p *ws.Prepared) error {
 	if form.Compressed() {
 		t.encoder.ResetContext()
 	}
-	if t.writesAlone() {
-		t.writeInPlace(nil, frame)
-		return nil
-	}
 	out := t.output()
 	out.b = append(out.b, frame...)
-	t.dispatch(true)
+	t.leave()
 	return nil
 }
 
@@ -180,13 +178,7 @@ func (t *Transport) dispatch(mayLeave bool) {
 	case t.writing || t.out == nil:
 		t.mu.Unlock()
 	case mayLeave && len(t.out.b) < leaveAtMost && t.mayLeave():
-		t.left.Store(true)
-		start := !t.flushing
-		t.flushing = true
-		t.mu.Unlock()
-		if start {
-			go t.onLeft()
-		}
+		t.leave()
 	case t.socket != nil:
 		t.writing = true
 		t.writeNow()
@@ -194,6 +186,20 @@ func (t *Transport) dispatch(mayLeave bool) {
 		t.writing = true
 		t.mu.Unlock()
 		go t.flush(nil, 0)
+	}
+}
+
+// leave leaves the output to the next write, and to a goroutine in case none
+// comes soon. Called with mu held, which it releases.
+func (t *Transport) leave() {
+	start := !t.writing && !t.flushing
+	if !t.writing {
+		t.flushing = true
+		t.left.Store(true)
+	}
+	t.mu.Unlock()
+	if start {
+		go t.onLeft()
 	}
 }
 

@@ -1,11 +1,9 @@
 package peer
 
 import (
-	"cmp"
 	"context"
 	"net"
 	"net/http"
-	"runtime"
 
 	"github.com/isosocket/isosocket"
 	"github.com/isosocket/isosocket/server"
@@ -35,26 +33,13 @@ var Isosocket = Peer{
 			m.Kind = ws.KindText
 		}
 		prepared := ws.Prepare(m)
-		// Writes take longer than anything else here, so they take all processors.
-		workers := runtime.GOMAXPROCS(0)
-		errs := make(chan error, workers)
-		for i := range workers {
-			go func() {
-				for ; i < len(conns); i += workers {
-					c := conns[i].(*isosocketConn)
-					if err := c.conn.SendPrepared(c.ctx, prepared); err != nil {
-						errs <- err
-						return
-					}
-				}
-				errs <- nil
-			}()
+		for _, c := range conns {
+			c := c.(*isosocketConn)
+			if err := c.conn.SendPrepared(c.ctx, prepared); err != nil {
+				return err
+			}
 		}
-		var first error
-		for range workers {
-			first = cmp.Or(first, <-errs)
-		}
-		return first
+		return nil
 	},
 	Dial: func(t *process.Task) (Conn, error) {
 		// What ends the process ends its connections; nothing else cancels them.
