@@ -75,7 +75,7 @@ type PreparedSender interface {
 // masks each frame differently (RFC 6455, section 5.3), and a browser does all
 // that itself, so there it is no more than Send.
 //
-// There it does not wait for the write either: goroutines write to the
+// On a server it does not wait for the write either: goroutines write to the
 // connections while the caller goes on to the next one.
 //
 // Compressed, the message stands alone: it does not refer to messages before
