@@ -66,9 +66,9 @@ func newAcceptor(o *Options) *acceptor {
 	return a
 }
 
-// accept does what Accept promises. ended is the Done of a context that will
-// end with the connection, nil if there is none.
-func (a *acceptor) accept(w http.ResponseWriter, r *http.Request, ended <-chan struct{}) (*Conn, error) {
+// accept does what Accept promises. ctx, if not nil, becomes one that ends with
+// the connection.
+func (a *acceptor) accept(w http.ResponseWriter, r *http.Request, ctx *connContext) (*Conn, error) {
 	origin, err := checkOrigin(r, a.OriginPatterns)
 	if err != nil {
 		return nil, refuse(http.StatusForbidden, "%s%s.", strings.ToUpper(err.Error()[:1]), err.Error()[1:]).answer(w, r, "")
@@ -90,33 +90,38 @@ func (a *acceptor) accept(w http.ResponseWriter, r *http.Request, ended <-chan s
 	}
 
 	u := upgrade{ResponseWriter: w, subprotocol: subprotocol, extension: extension}
-	stub, err := websocket.Accept(&u, r, &websocket.AcceptOptions{
+	_, err = websocket.Accept(&u, r, &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // checked above
 		CompressionMode:    websocket.CompressionDisabled,
 	})
 	switch {
-	case err != nil && u.conn != nil:
+	case errors.Is(err, errKept):
+	case u.conn != nil:
 		return nil, &errors.ConnectionError{URL: requestURL(r), Err: u.err} // there is nobody to answer
-	case err != nil:
+	default:
 		return nil, u.refusal(err).answer(w, r, origin)
 	}
-	stub.CloseNow() // it only ever had an Inert stream
 
 	config := a.config(subprotocol)
 	interval, timeout := a.pings()
-	transport := stream.New(u.conn, stream.Options{
+	o := stream.Options{
 		Role:          rfc6455.Server,
 		Config:        *config,
 		Deflate:       deflate,
 		DeflatePolicy: a.policy,
 		PingInterval:  interval,
 		PingTimeout:   timeout,
-		EndsWith:      ended,
 		Prefix:        u.prefix,
-	})
+	}
+	if ctx != nil {
+		o.EndsWith = ctx
+	}
+	transport := stream.New(u.conn, o)
+	if ctx != nil {
+		ctx.ending = transport.Ending()
+	}
 	return &Conn{
 		Conn:       ws.NewConn(transport, config),
-		ending:     transport.Ending(),
 		header:     packHeader(r.Header),
 		url:        r.URL,
 		host:       r.Host,

@@ -15,7 +15,6 @@ import (
 // at any time, by many goroutines.
 type Conn struct {
 	*ws.Conn
-	ending *ws.Ending
 
 	header     packedHeader
 	url        *url.URL

@@ -69,14 +69,12 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 	// The request's context ends with the request, which is soon.
-	ctx, cancel := context.WithCancelCause(context.WithoutCancel(r.Context()))
-	conn, err := e.accept(w, r, ctx.Done())
+	ctx := &connContext{Context: context.WithoutCancel(r.Context())}
+	conn, err := e.accept(w, r, ctx)
 	if err != nil {
-		cancel(err)
 		e.logRefusal(r, err)
 		return
 	}
-	conn.ending.Notify(func() { cancel(conn.Err()) })
 	if !e.add(conn) {
 		go func() {
 			defer e.end(conn)

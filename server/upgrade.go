@@ -11,18 +11,15 @@ import (
 	"time"
 
 	"github.com/isosocket/isosocket/errors"
-	"github.com/isosocket/isosocket/internal/handshake"
 )
 
 // responseTimeout bounds the write of the 101, which a new connection takes
 // at once.
 const responseTimeout = 10 * time.Second
 
-// leastBuffer is the smallest that bufio makes, for buffers that nobody uses.
-const leastBuffer = 16
-
 // upgrade is the http.ResponseWriter that coder/websocket gets. It hijacks the
-// real one and keeps the connection for itself.
+// real one and keeps the connection for itself, so that coder/websocket, which
+// has checked the request and set the header of the answer by then, makes none.
 type upgrade struct {
 	http.ResponseWriter
 	subprotocol string
@@ -41,7 +38,11 @@ func (u *upgrade) WriteHeader(int) {}
 // Write drops the text of coder/websocket's refusal.
 func (u *upgrade) Write(p []byte) (int, error) { return len(p), nil }
 
-// Hijack implements [http.Hijacker].
+// errKept is what coder/websocket gets instead of the connection.
+var errKept = errors.New("websocket: the connection is kept")
+
+// Hijack implements [http.Hijacker]. It always returns an error: errKept if the
+// handshake is done.
 func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buffered, err := http.NewResponseController(u.ResponseWriter).Hijack()
 	if err != nil {
@@ -59,10 +60,7 @@ func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		u.err = fmt.Errorf("websocket: the client was gone before the answer: %w", err)
 		return nil, nil, err
 	}
-	return handshake.Inert{}, bufio.NewReadWriter(
-		bufio.NewReaderSize(handshake.Inert{}, leastBuffer),
-		bufio.NewWriterSize(handshake.Inert{}, leastBuffer),
-	), nil
+	return nil, nil, errKept
 }
 
 // respond writes the 101 with the fields that coder/websocket, the middlewares

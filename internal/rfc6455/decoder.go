@@ -3,6 +3,7 @@ package rfc6455
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -49,9 +50,8 @@ type Decoder struct {
 	compressed bool // the current message
 	owned      bool // msg is the decoder's own memory, not the caller's
 	headLen    uint8
-	ctrlLen    uint8
 	head       [maxHeader]byte // a header that came in pieces
-	ctrl       [maxControl]byte
+	ctrl       []byte          // the last control frame's payload; most connections see small ones or none
 }
 
 // Init makes d ready for a new connection on which this side plays role. Messages over maxMessage
@@ -107,8 +107,9 @@ func (d *Decoder) Decode(p []byte) (n int, ev Event, err error) {
 			}
 			n += len(chunk)
 			d.rest -= int64(len(chunk))
-			d.key = d.unmask(d.ctrl[d.ctrlLen:], chunk)
-			d.ctrlLen += uint8(len(chunk))
+			kept := len(d.ctrl)
+			d.ctrl = d.ctrl[:kept+len(chunk)]
+			d.key = d.unmask(d.ctrl[kept:], chunk)
 			if d.rest > 0 {
 				return n, EventNone, nil
 			}
@@ -216,7 +217,7 @@ func (d *Decoder) parse(b []byte) (size int, failed *Error) {
 
 	d.rest, d.op, d.fin = int64(length), op, fin
 	if op.IsControl() {
-		d.phase, d.ctrlLen = inControl, 0
+		d.phase, d.ctrl = inControl, slices.Grow(d.ctrl[:0], int(length))
 		return size, nil
 	}
 	if op != OpContinuation {
@@ -388,7 +389,7 @@ func (d *Decoder) control() (Event, *Error) {
 	case OpPong:
 		return EventPong, nil
 	}
-	if failed := closeFailure(d.ctrl[:d.ctrlLen]); failed != nil {
+	if failed := closeFailure(d.ctrl); failed != nil {
 		return EventNone, failed
 	}
 	d.phase = closed
@@ -459,15 +460,15 @@ func (d *Decoder) Message() (op Opcode, data []byte) {
 
 // Control returns the payload of the ping or pong that the last event told of. It is valid until
 // the next Decode.
-func (d *Decoder) Control() []byte { return d.ctrl[:d.ctrlLen] }
+func (d *Decoder) Control() []byte { return d.ctrl }
 
 // Close returns the code and the message of the close frame that EventClose told of; 1005 when it
 // had no code (RFC 6455, section 7.1.5).
 func (d *Decoder) Close() (code uint16, message string) {
-	if d.phase != closed || d.ctrlLen < 2 {
+	if d.phase != closed || len(d.ctrl) < 2 {
 		return codeNoStatus, ""
 	}
-	return binary.BigEndian.Uint16(d.ctrl[:]), string(d.ctrl[2:d.ctrlLen])
+	return binary.BigEndian.Uint16(d.ctrl), string(d.ctrl[2:])
 }
 
 // Direct returns room where the next bytes of the current payload may be read, without a detour

@@ -22,9 +22,8 @@ const (
 // liveness notices what no call of the user's would: that nobody reads, that
 // the peer is silent.
 type liveness struct {
-	absent *time.Timer
-	armed  atomic.Bool // absent runs
-	seen   uint64      // reader.reads when absent last fired; its own
+	armed atomic.Bool // checkAbsence is due at absentAt; set with timers held
+	seen  uint32      // reader.reads when checkAbsence last looked; the turn's
 
 	pingInterval time.Duration // 0: no pings
 	pingTimeout  time.Duration
@@ -34,14 +33,16 @@ type liveness struct {
 	arrivals     atomic.Uint64
 	latency      atomic.Int64
 
-	timers  sync.Mutex // guards what is below
-	stopped bool
-	ping    *time.Timer
-	looked  time.Duration // when checkPing last looked, since start
-	quiet   time.Duration // since when nothing has come, at the latest
-	pings   uint64        // the payload of the last one
-	pinged  time.Duration // when it was sent, since start; 0: it was answered
-	giveUp  *time.Timer   // after a failed write
+	timers   sync.Mutex // guards what is below
+	stopped  bool
+	timer    *time.Timer   // runs tick for what is due next
+	absentAt time.Duration // when to checkAbsence, since start, if armed
+	pingAt   time.Duration // when to checkPing, since start, if there are pings
+	looked   time.Duration // when checkPing last looked, since start
+	quiet    time.Duration // since when nothing has come, at the latest
+	pings    uint64        // the payload of the last one
+	pinged   time.Duration // when it was sent, since start; 0: it was answered
+	giveUp   *time.Timer   // after a failed write
 }
 
 func (l *liveness) init(t *Transport, o Options) {
@@ -51,38 +52,90 @@ func (l *liveness) init(t *Transport, o Options) {
 	}
 	l.start = time.Now()
 	l.counting = o.Config.Heartbeat != nil
-	// The timers come last: what they run reads the rest.
+	l.armed.Store(t.conn != nil)
+	l.absentAt, l.pingAt = absence, l.pingInterval/4
+	// The timer comes last: what it runs reads the rest. On a busy machine it
+	// fires before init is through.
 	l.timers.Lock()
 	defer l.timers.Unlock()
-	if t.conn != nil {
-		l.armed.Store(true)
-		l.absent = time.AfterFunc(absence, t.checkAbsence)
+	if next, ok := l.due(); ok {
+		l.timer = time.AfterFunc(next, t.tick)
 	}
-	if l.pingInterval > 0 {
-		l.ping = time.AfterFunc(l.pingInterval/4, t.checkPing)
+}
+
+// due says when tick has something to do next, since start, if ever. Called
+// with timers held.
+func (l *liveness) due() (at time.Duration, ok bool) {
+	armed := l.armed.Load()
+	switch {
+	case l.pingInterval <= 0:
+		return l.absentAt, armed
+	case armed:
+		return min(l.absentAt, l.pingAt), true
+	}
+	return l.pingAt, true
+}
+
+// schedule makes the timer run for what is due next. Called with timers held.
+func (l *liveness) schedule(now time.Duration) {
+	if next, ok := l.due(); ok && !l.stopped {
+		l.timer.Reset(next - now)
+	}
+}
+
+// tick does what is due. There is one timer for all that, because there may be
+// very many connections.
+func (t *Transport) tick() {
+	t.timers.Lock()
+	if t.stopped {
+		t.timers.Unlock()
+		return
+	}
+	now := time.Since(t.start)
+	absent := t.armed.Load() && now >= t.absentAt
+	if absent {
+		// Before the look: a reader that leaves after it will arm the timer again.
+		t.armed.Store(false)
+	}
+	verdict := peerSpoke
+	if t.pingInterval > 0 && now >= t.pingAt {
+		verdict = t.checkPing(now)
+	}
+	payload := t.pings
+	t.schedule(now)
+	t.timers.Unlock()
+
+	switch verdict {
+	case peerQuiet:
+		t.sendControl(rfc6455.OpPing, binary.BigEndian.AppendUint64(nil, payload))
+	case peerSilent:
+		t.failSilent()
+	}
+	// Comes last, since it may stay to read.
+	if absent {
+		t.checkAbsence()
 	}
 }
 
 // noticeAbsence begins to watch whether anybody comes to read again. A reader
 // calls it when it has given up the turn.
 func (t *Transport) noticeAbsence() {
-	if !t.armed.Load() && t.armed.CompareAndSwap(false, true) {
-		t.absent.Reset(absence)
+	if t.armed.Load() {
+		return
+	}
+	t.timers.Lock()
+	defer t.timers.Unlock()
+	if !t.armed.Load() {
+		now := time.Since(t.start)
+		t.armed.Store(true)
+		t.absentAt = now + absence
+		t.schedule(now)
 	}
 }
 
 // checkAbsence lends a background reader to a connection that had no reader
 // for a whole period.
 func (t *Transport) checkAbsence() {
-	// On a busy machine the timer fires before init is through.
-	t.timers.Lock()
-	stopped := t.stopped
-	t.timers.Unlock()
-	if stopped {
-		return
-	}
-	// Before the look: a reader that leaves after it will arm the timer again.
-	t.armed.Store(false)
 	if !t.reading.TryLock() {
 		return
 	}
@@ -126,15 +179,18 @@ func (t *Transport) Fail(cause *errors.ConnectionClosed) {
 	}
 }
 
-// checkPing pings a peer that has been silent for the interval, and ends the
-// connection if it stays so for the timeout.
-func (t *Transport) checkPing() {
-	t.timers.Lock()
-	if t.stopped {
-		t.timers.Unlock()
-		return
-	}
-	now := time.Since(t.start)
+// What checkPing finds.
+type verdict int
+
+const (
+	peerSpoke  verdict = iota // not long ago
+	peerQuiet                 // for the interval: to be pinged
+	peerSilent                // for the timeout, although it was pinged
+)
+
+// checkPing judges the peer by what came since the last look, and says when to
+// look again. Called with timers held.
+func (t *Transport) checkPing(now time.Duration) verdict {
 	again := t.pingInterval
 	if t.heardOf.Swap(false) {
 		// When exactly is not known, but not before the last look. Where something
@@ -145,35 +201,27 @@ func (t *Transport) checkPing() {
 	t.looked = now
 	switch {
 	case t.pinged > 0 && now >= t.pinged+t.pingTimeout:
-		t.timers.Unlock()
-		t.peerSilent()
-		return
+		t.pingAt = now + 2*absence
+		return peerSilent
 	case t.pinged > 0:
-		t.ping.Reset(t.pinged + t.pingTimeout - now)
+		t.pingAt = t.pinged + t.pingTimeout
 	case now-t.quiet < t.pingInterval:
-		t.ping.Reset(min(again, t.quiet+t.pingInterval-now))
+		t.pingAt = min(now+again, t.quiet+t.pingInterval)
 	default:
 		t.pings++
 		t.pinged = now
-		t.ping.Reset(t.pingTimeout)
-		payload := binary.BigEndian.AppendUint64(nil, t.pings)
-		t.timers.Unlock()
-		t.sendControl(rfc6455.OpPing, payload)
-		return
+		t.pingAt = now + t.pingTimeout
+		return peerQuiet
 	}
-	t.timers.Unlock()
+	return peerSpoke
 }
 
-// peerSilent ends the connection, unless it is this side that does not listen:
-// the application receives nothing and its receive buffer is full.
-func (t *Transport) peerSilent() {
+// failSilent ends the connection, unless it is this side that does not listen:
+// the application receives nothing and its receive buffer is full. Then the
+// next look will tell.
+func (t *Transport) failSilent() {
 	if t.conn != nil && t.reading.TryLock() {
 		t.reading.Unlock()
-		t.timers.Lock()
-		defer t.timers.Unlock()
-		if !t.stopped {
-			t.ping.Reset(2 * absence)
-		}
 		return
 	}
 	t.Fail(&errors.ConnectionClosed{Reason: errors.PolicyViolation, Message: ws.PingTimeoutMessage})
@@ -219,11 +267,8 @@ func (t *Transport) stopTimers() {
 	t.timers.Lock()
 	defer t.timers.Unlock()
 	t.stopped = true
-	if t.absent != nil {
-		t.absent.Stop()
-	}
-	if t.ping != nil {
-		t.ping.Stop()
+	if t.timer != nil {
+		t.timer.Stop()
 	}
 	if t.giveUp != nil {
 		t.giveUp.Stop()

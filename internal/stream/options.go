@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"time"
 
 	"github.com/isosocket/isosocket/internal/rfc6455"
@@ -30,10 +31,10 @@ type Options struct {
 	PingInterval time.Duration
 	// PingTimeout is how long it may then stay silent. Zero means DefaultPingTimeout.
 	PingTimeout time.Duration
-	// EndsWith, if not nil, is the Done of a context that ends when the
-	// connection does, and not before. Reads need not watch it, which saves each
-	// idle connection some 500 bytes.
-	EndsWith <-chan struct{}
+	// EndsWith, if not nil, is a context that ends when the connection does, and
+	// not before. Reads need not watch it, which saves each idle connection some
+	// 500 bytes. New does not look into it.
+	EndsWith context.Context
 	// Prefix holds bytes of the peer's that were read already. New takes it over.
 	Prefix []byte
 }

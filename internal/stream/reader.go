@@ -35,20 +35,19 @@ type reader struct {
 
 	// Below belongs to the holder of the turn, and once over is set, to
 	// whoever set it.
-	over    bool // no message will be parsed any more
+	over    bool   // no message will be parsed any more
+	large   bool   // the last read went to the decoder's room
+	reads   uint32 // how many messages were looked for
 	decoder rfc6455.Decoder
 	pooled  *inputBuffer
 	in      []byte // in[r:w] was read but not parsed
 	r, w    int
 	direct  []byte // the decoder's room, if the next read goes there
-	large   bool   // the last read went there
-	reads   uint64 // how many messages were looked for
 
-	watched     <-chan struct{} // the Done of the context that interrupts reads
-	endsWith    <-chan struct{} // the Done of one that need not
-	unwatch     func() bool
-	lastDone    <-chan struct{} // the Done of the last context
-	onInterrupt func()
+	watched  <-chan struct{} // the Done of the context that interrupts reads
+	endsWith context.Context // one that need not
+	unwatch  func() bool
+	lastDone <-chan struct{} // the Done of the last context
 }
 
 // What a look for a message can come to, beside a message and a broken stream.
@@ -66,7 +65,6 @@ func (r *reader) init(t *Transport, o Options, config ws.Config) {
 	if r.receiveBuffer <= 0 {
 		r.receiveBuffer = DefaultReceiveBuffer
 	}
-	r.onInterrupt = t.interrupt
 	if t.conn == nil {
 		r.pulled = make(chan struct{}, 1)
 	}
@@ -92,7 +90,7 @@ func (t *Transport) Receive(ctx context.Context, buf []byte) (ws.Message, error)
 
 // TryReceive implements ws.Transport.
 func (t *Transport) TryReceive(buf []byte) (ws.Message, bool, error) {
-	if t.socket == nil {
+	if !t.socket.usable() {
 		// Such a stream cannot be asked without blocking, so a background
 		// reader does; it may be at it already.
 		m, ok, err := t.inbox.Pull()
@@ -113,10 +111,14 @@ func (t *Transport) TryReceive(buf []byte) (ws.Message, bool, error) {
 	t.reading.Unlock()
 	switch err {
 	case nil:
-		t.noticeAbsence()
+		if t.conn == nil {
+			go t.readInBackground() // it may have found the turn taken just now
+		} else {
+			t.noticeAbsence()
+		}
 		return m, true, nil
 	case errNothingYet, errGiveWay:
-		if t.socket == nil {
+		if !t.socket.usable() {
 			go t.readInBackground()
 		} else {
 			t.noticeAbsence()
@@ -198,12 +200,11 @@ func (t *Transport) readInBackground() {
 			if t.conn != nil {
 				return
 			}
-			select {
-			case <-t.pulled:
-			case <-t.closed:
-				return
+			// A stream that was closed has nothing more to queue but its end.
+			if !t.released.Load() {
+				<-t.pulled
+				continue
 			}
-			continue
 		}
 		m, err := t.next(context.Background(), nil, true)
 		if err != nil {
@@ -236,9 +237,11 @@ func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (ws.Message
 	ev, err := t.nextMessage(ctx, wait)
 	// A context that does not come back is usually cancelled right behind this:
 	// that should not start an interruption.
-	if done := ctx.Done(); wait && done != t.lastDone {
-		t.lastDone = done
-		t.watch(context.Background())
+	if wait && ctx != t.endsWith {
+		if done := ctx.Done(); done != t.lastDone {
+			t.lastDone = done
+			t.watch(context.Background())
+		}
 	}
 	if err == nil && ev == rfc6455.EventMessage {
 		op, data := t.decoder.Message()
@@ -313,7 +316,7 @@ func (t *Transport) parse() (rfc6455.Event, error) {
 func (t *Transport) fill(ctx context.Context, wait bool) (rfc6455.Event, error) {
 	t.setUnread(false)
 	t.writeLeft()
-	if !wait && t.socket == nil {
+	if !wait && !t.socket.usable() {
 		return rfc6455.EventNone, errNothingYet
 	}
 	t.watch(ctx)
@@ -359,7 +362,7 @@ func (t *Transport) whyInterrupted(ctx context.Context) error {
 
 // read reads into t.direct, or else into the input buffer.
 func (t *Transport) read(wait bool) (int, error) {
-	if t.socket != nil {
+	if t.socket.usable() {
 		return t.socket.read(wait)
 	}
 	return t.rwc.Read(t.room())
@@ -370,7 +373,7 @@ func (t *Transport) room() []byte {
 	switch {
 	case t.direct != nil:
 		return t.direct
-	case t.socket != nil:
+	case t.socket.usable():
 		if t.pooled == nil {
 			t.pooled = inputBuffers.Get().(*inputBuffer)
 			t.in = t.pooled[:]
@@ -397,8 +400,11 @@ func (t *Transport) noInput() {
 // watch makes the end of ctx interrupt reads. A context that comes back, as in
 // a loop, costs nothing.
 func (t *Transport) watch(ctx context.Context) {
+	if ctx == t.endsWith {
+		return
+	}
 	done := ctx.Done()
-	if done == t.watched || done != nil && done == t.endsWith {
+	if done == t.watched {
 		return
 	}
 	if t.unwatch != nil {
@@ -407,7 +413,7 @@ func (t *Transport) watch(ctx context.Context) {
 	}
 	t.watched = done
 	if done != nil {
-		t.unwatch = context.AfterFunc(ctx, t.onInterrupt)
+		t.unwatch = context.AfterFunc(ctx, t.interrupt)
 	}
 }
 

@@ -2,11 +2,13 @@
 
 package stream
 
-// socket is never made here: the runtime does not offer non-blocking I/O
+// socket is never usable here: the runtime does not offer non-blocking I/O
 // beside its poller. Streams are read with deadlines and written by a flusher.
-type socket struct{ header [maxHeader]byte }
+type socket struct{}
 
-func newSocket(any, func() []byte, func()) *socket { return nil }
+func (*socket) init(*Transport) {}
+
+func (*socket) usable() bool { return false }
 
 func (*socket) read(bool) (int, error) { panic("stream: no socket on this system") }
 

@@ -12,37 +12,35 @@ import (
 // allocates nothing. Reads belong to the holder of the turn to read, writes to
 // the writer.
 type socket struct {
-	raw syscall.RawConn
+	raw syscall.RawConn // nil: not usable
 
-	onReadable func(fd uintptr) bool
-	room       func() []byte // where to read to
-	idle       func()        // nothing to read: the room is not needed meanwhile
-	wait       bool          // whether to wait until something can be read
+	onReadable func(fd uintptr) bool // tryRead
+	wait       bool                  // whether to wait until something can be read
 	readN      int
 	readErr    error
 
-	onWritable func(fd uintptr) bool
-	header     [maxHeader]byte // of a frame whose payload is written from where it lies
-	more, data []byte          // what to write; more comes first
+	onWritable func(fd uintptr) bool // tryWrite
+	more, data []byte                // what to write; more comes first
 	writeN     int
 	writeErr   error
 }
 
-// newSocket returns nil if rwc is not a socket that can be used so.
-func newSocket(rwc any, room func() []byte, idle func()) *socket {
-	conn, ok := rwc.(syscall.Conn)
+// init makes s usable if t's stream is a socket.
+func (s *socket) init(t *Transport) {
+	conn, ok := t.rwc.(syscall.Conn)
 	if !ok {
-		return nil
+		return
 	}
 	raw, err := conn.SyscallConn()
 	if err != nil {
-		return nil
+		return
 	}
-	s := &socket{raw: raw, room: room, idle: idle}
-	s.onReadable = s.tryRead
+	s.raw = raw
+	s.onReadable = t.tryRead
 	s.onWritable = s.tryWrite
-	return s
 }
+
+func (s *socket) usable() bool { return s.raw != nil }
 
 // read reads what is there. If nothing is, it waits for something, or with
 // wait false returns 0 and nil. A deadline that passes is an error.
@@ -55,14 +53,14 @@ func (s *socket) read(wait bool) (int, error) {
 	return s.readN, s.readErr
 }
 
-func (s *socket) tryRead(fd uintptr) (done bool) {
-	room := s.room()
-	n, err := ignoringEINTR(recv, fd, room)
+func (t *Transport) tryRead(fd uintptr) (done bool) {
+	s := &t.socket
+	n, err := ignoringEINTR(recv, fd, t.room())
 	switch {
 	case n > 0:
 		s.readN = n
 	case err == syscall.EAGAIN:
-		s.idle()
+		t.noInput() // the room is not needed while nothing comes
 		return !s.wait
 	case err != nil:
 		s.readErr = err

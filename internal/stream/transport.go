@@ -19,7 +19,7 @@ import (
 type Transport struct {
 	rwc    io.ReadWriteCloser
 	conn   net.Conn // rwc, if it has deadlines, else nil
-	socket *socket  // rwc, if it can do non-blocking I/O, else nil
+	socket socket   // rwc, if it can do non-blocking I/O, else not usable
 	role   rfc6455.Role
 	ending ws.Ending
 
@@ -28,9 +28,9 @@ type Transport struct {
 	liveness
 
 	closeTimeout time.Duration
-	answered     atomic.Bool   // the peer's close frame has come
-	closed       chan struct{} // closed when rwc is
-	closeStream  sync.Once
+	answered     atomic.Bool // the peer's close frame has come
+	released     atomic.Bool
+	closed       sync.WaitGroup // waits until rwc is closed
 }
 
 var (
@@ -55,11 +55,11 @@ func New(rwc io.ReadWriteCloser, o Options) *Transport {
 		rwc:          rwc,
 		role:         o.Role,
 		closeTimeout: config.CloseTimeout,
-		closed:       make(chan struct{}),
 	}
+	t.closed.Add(1)
 	t.conn, _ = rwc.(net.Conn)
 	if t.conn != nil {
-		t.socket = newSocket(rwc, t.room, t.noInput)
+		t.socket.init(t)
 	}
 	t.reader.init(t, o, config)
 	t.writer.init(t, o, config)
@@ -92,7 +92,7 @@ func (t *Transport) Close(ctx context.Context, reason errors.CloseReason, messag
 		t.release()
 	}
 	// Whoever took the turn for good before closes the stream.
-	<-t.closed
+	t.closed.Wait()
 	switch {
 	case t.answered.Load():
 		return nil
@@ -156,12 +156,14 @@ func (t *Transport) finish(last func()) {
 
 // release closes the stream and lets go of everything.
 func (t *Transport) release() {
-	t.closeStream.Do(func() {
-		t.stopTimers()
-		t.rwc.Close()
-		t.dropOutput(net.ErrClosed)
-		close(t.closed)
-	})
+	if !t.released.CompareAndSwap(false, true) {
+		return
+	}
+	t.stopTimers()
+	t.rwc.Close()
+	t.dropOutput(net.ErrClosed)
+	t.closed.Done()
+	t.tellPulled()
 }
 
 // interrupt makes a read that is under way, or the next one, return.

@@ -843,7 +843,7 @@ func TestFailTellsItsCauseBeforeTheEnd(t *testing.T) {
 			t.Errorf("the cause is %v", cause)
 		}
 		c.Close()
-		<-transport.closed
+		transport.closed.Wait()
 	})
 }
 

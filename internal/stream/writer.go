@@ -17,9 +17,6 @@ const (
 	// inPlace is the least payload that is written from where it lies; the copy
 	// of a smaller one costs less than a second system call.
 	inPlace = 16 << 10
-	// maxHeader is the longest header of a frame that is not masked (RFC 6455,
-	// section 5.2).
-	maxHeader = 10
 	// writeRounds is how often one sender writes what others have appended
 	// meanwhile, before a flusher relieves it.
 	writeRounds = 4
@@ -34,24 +31,23 @@ type writer struct {
 	mu        sync.Mutex
 	encoder   rfc6455.Encoder
 	out       *outputBuffer // frames that nobody has begun to write; nil: none
-	writing   bool          // somebody writes, and goes on until out is nil
 	inFlight  int           // bytes of the write that is under way
-	flushing  bool          // a goroutine was started that will write what was left
-	left      atomic.Bool   // out was left for a later write
-	followed  atomic.Bool   // something was sent since the reader last had to wait
-	lastSend  time.Duration // since start, of those that followed another
-	closeSent bool          // nothing may follow a close frame
-	broken    error         // why nothing can be written any more
-	lost      bool          // something that was sent did not go out
 	highWater int
+	lastSend  time.Duration // since start, of those that followed another
+	broken    error         // why nothing can be written any more
 	onLeft    func()        // flushLeft; made once, so that starting it allocates nothing
 	progress  chan struct{} // made by whoever waits, closed when bytes have left
+	left      atomic.Bool   // out was left for a later write
+	followed  atomic.Bool   // something was sent since the reader last had to wait
+	writing   bool          // somebody writes, and goes on until out is nil
+	flushing  bool          // a goroutine was started that will write what was left
+	closeSent bool          // nothing may follow a close frame
+	lost      bool          // something that was sent did not go out
 }
 
 func (w *writer) init(t *Transport, o Options, config ws.Config) {
 	w.encoder.Init(o.Role, o.Deflate, o.DeflatePolicy)
 	w.highWater = config.SendBuffer
-	w.onLeft = t.flushLeft
 }
 
 // Send implements ws.Transport.
@@ -60,8 +56,10 @@ func (t *Transport) Send(ctx context.Context, m ws.Message) error {
 		return err
 	}
 	if n := len(m.Data); n >= inPlace && t.role == rfc6455.Server && !t.encoder.Compresses(n) && t.writesAlone() {
-		header := rfc6455.AppendHeader(t.socket.header[:0], true, false, rfc6455.Opcode(m.Kind), n, nil)
-		t.writeInPlace(header, m.Data)
+		header := takeOutput()
+		header.b = rfc6455.AppendHeader(header.b, true, false, rfc6455.Opcode(m.Kind), n, nil)
+		t.writeInPlace(header.b, m.Data)
+		giveOutput(header)
 		return nil
 	}
 	out := t.output()
@@ -179,7 +177,7 @@ func (t *Transport) dispatch(mayLeave bool) {
 		t.mu.Unlock()
 	case mayLeave && len(t.out.b) < leaveAtMost && t.mayLeave():
 		t.leave()
-	case t.socket != nil:
+	case t.socket.usable():
 		t.writing = true
 		t.writeNow()
 	default:
@@ -196,6 +194,9 @@ func (t *Transport) leave() {
 	if !t.writing {
 		t.flushing = true
 		t.left.Store(true)
+	}
+	if t.onLeft == nil {
+		t.onLeft = t.flushLeft
 	}
 	t.mu.Unlock()
 	if start {
@@ -276,7 +277,7 @@ func (t *Transport) writeNow() {
 // writesAlone reports whether a frame would be written at once and by itself.
 // Called with mu held.
 func (t *Transport) writesAlone() bool {
-	return t.socket != nil && t.out == nil && !t.writing && !t.mayLeave()
+	return t.socket.usable() && t.out == nil && !t.writing && !t.mayLeave()
 }
 
 // writeInPlace writes a frame without a copy of its payload, and leaves a copy
