@@ -120,14 +120,15 @@ func (a *acceptor) accept(w http.ResponseWriter, r *http.Request, ctx *connConte
 	if ctx != nil {
 		ctx.ending = transport.Ending()
 	}
-	return &Conn{
+	conn := &Conn{
 		Conn:       ws.NewConn(transport, config),
 		header:     packHeader(r.Header),
-		url:        r.URL,
 		host:       r.Host,
 		remoteAddr: r.RemoteAddr,
 		tls:        r.TLS,
-	}, nil
+	}
+	conn.url.set(r)
+	return conn, nil
 }
 
 // hasToken reports whether a list of tokens, spread over lines, has one

@@ -17,7 +17,7 @@ type Conn struct {
 	*ws.Conn
 
 	header     packedHeader
-	url        *url.URL
+	url        lazyURL
 	host       string
 	remoteAddr string
 	tls        *tls.ConnectionState
@@ -30,7 +30,7 @@ func (c *Conn) Header() http.Header { return c.header.unpack() }
 
 // URL returns the request's URL as [http.Request] has it: usually path and
 // query alone. It is always the same one and may not be changed.
-func (c *Conn) URL() *url.URL { return c.url }
+func (c *Conn) URL() *url.URL { return c.url.get() }
 
 // Host returns the host that the client dialed, with the port if it is not the
 // default one.
