@@ -9,28 +9,40 @@ import (
 	"github.com/isosocket/isosocket/internal/browser"
 )
 
-// TestSocket runs the browser transport's own tests, in which the WebSocket is a
-// fake one, in a page, in a worker, and in Node where there is one.
+// socketTests are the tests in which the WebSocket is a fake one, or none.
+var socketTests = []struct {
+	name string // relative to the module
+	path string // relative to this directory
+	args []string
+}{
+	{"internal/browsersocket", "../internal/browsersocket", nil},
+	{"root", "..", []string{"-test.run=^TestDial"}},
+}
+
+// TestSocket runs the browser transport's own tests, and those of what Dial
+// makes of it, in a page, in a worker, and in Node where there is one.
 func TestSocket(t *testing.T) {
 	b := browser.Start(t)
-	test := browser.CompileWasmTest(t, "..")
-	test.Args = []string{"-test.run=^(TestSocket|TestWakeup|TestDial)"}
-	for name, where := range map[string]browser.Where{
-		"page":   browser.InPage,
-		"worker": browser.InWorker,
-		"node":   browser.InNode,
-	} {
-		t.Run(name, func(t *testing.T) {
-			if where == browser.InNode {
-				if _, err := browser.FindNode(t.Context()); err != nil {
-					t.Skip(err)
+	for _, pkg := range socketTests {
+		test := browser.CompileWasmTest(t, pkg.path)
+		test.Args = pkg.args
+		for name, where := range map[string]browser.Where{
+			"page":   browser.InPage,
+			"worker": browser.InWorker,
+			"node":   browser.InNode,
+		} {
+			t.Run(pkg.name+"/"+name, func(t *testing.T) {
+				if where == browser.InNode {
+					if _, err := browser.FindNode(t.Context()); err != nil {
+						t.Skip(err)
+					}
 				}
-			}
-			test := test
-			test.Where = where
-			ctx, cancel := context.WithTimeout(t.Context(), wasmTimeout)
-			defer cancel()
-			browser.RunWasmTest(ctx, t, b, test)
-		})
+				test := test
+				test.Where = where
+				ctx, cancel := context.WithTimeout(t.Context(), wasmTimeout)
+				defer cancel()
+				browser.RunWasmTest(ctx, t, b, test)
+			})
+		}
 	}
 }

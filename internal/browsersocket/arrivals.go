@@ -1,6 +1,6 @@
 //go:build js
 
-package isosocket
+package browsersocket
 
 import "github.com/isosocket/isosocket/ws"
 

@@ -1,4 +1,6 @@
-package isosocket
+//go:build js
+
+package browsersocket
 
 import (
 	"bytes"
@@ -63,7 +65,7 @@ func TestSocketReceivesInOrder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
-			_, conn := f.dial(&DialOptions{MaxMessageSize: -1, ReceiveBuffer: 1 << 30})
+			_, conn := f.dial(&ws.Config{MaxMessageSize: -1, ReceiveBuffer: 1 << 30})
 			all := manyMessages(2000)
 			var got []ws.Message
 			for at, burst := 0, 1; at < len(all); burst = burst*3%701 + 1 {
@@ -87,7 +89,7 @@ func TestSocketReceivesInOrder(t *testing.T) {
 
 func TestSocketSendsInOrder(t *testing.T) {
 	f := newFake(t)
-	_, conn := f.dial(&DialOptions{MaxMessageSize: -1, SendBuffer: 1 << 30})
+	_, conn := f.dial(&ws.Config{MaxMessageSize: -1, SendBuffer: 1 << 30})
 	all := manyMessages(4000)
 	for i, m := range all {
 		if err := conn.Send(t.Context(), m); err != nil {
@@ -183,7 +185,7 @@ func TestSocketCalls(t *testing.T) {
 			var js builtins
 			f.set("send", js.property(js.list(), "push")) // a built-in, which costs no call
 			jsOK(t, &js)
-			_, conn := f.dial(&DialOptions{SendBuffer: 1 << 30})
+			_, conn := f.dial(&ws.Config{SendBuffer: 1 << 30})
 			// What is made when it is needed first.
 			for _, m := range test.messages {
 				f.deliver(m)
@@ -247,7 +249,7 @@ func repeat(m ws.Message, n int) (all []ws.Message) {
 func TestSocketReleases(t *testing.T) {
 	for name, run := range map[string]func(t *testing.T, f *fakeSocket) *socket{
 		"the handshake fails": func(t *testing.T, f *fakeSocket) *socket {
-			s, err := newSocket("ws://fake/", &DialOptions{})
+			s, err := newSocket("ws://fake/", Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -259,7 +261,7 @@ func TestSocketReleases(t *testing.T) {
 			return s
 		},
 		"Dial is cancelled": func(t *testing.T, f *fakeSocket) *socket {
-			s, err := newSocket("ws://fake/", &DialOptions{})
+			s, err := newSocket("ws://fake/", Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -297,7 +299,7 @@ func TestSocketReleases(t *testing.T) {
 			return s
 		},
 		"Close is not answered": func(t *testing.T, f *fakeSocket) *socket {
-			s, conn := f.dial(&DialOptions{CloseTimeout: 10 * time.Millisecond})
+			s, conn := f.dial(&ws.Config{CloseTimeout: 10 * time.Millisecond})
 			if err := conn.Close(errors.GoingAway, "bye"); !errors.Is(err, errors.AbnormalClosure) {
 				t.Error(err)
 			}
@@ -315,7 +317,7 @@ func TestSocketReleases(t *testing.T) {
 			return s
 		},
 		"a message is too big, and the peer silent": func(t *testing.T, f *fakeSocket) *socket {
-			s, conn := f.dial(&DialOptions{MaxMessageSize: 10, CloseTimeout: 10 * time.Millisecond})
+			s, conn := f.dial(&ws.Config{MaxMessageSize: 10, CloseTimeout: 10 * time.Millisecond})
 			f.deliver(ws.Text("fits"))
 			f.deliver(ws.Text("does not fit"))
 			receive(t, conn, 1)
@@ -413,7 +415,7 @@ func TestSocketFlushTellsOfLoss(t *testing.T) {
 
 func TestSocketHighWaterMark(t *testing.T) {
 	f := newFake(t)
-	_, conn := f.dial(&DialOptions{SendBuffer: 1000})
+	_, conn := f.dial(&ws.Config{SendBuffer: 1000})
 	f.set("bufferedAmount", 2000)
 	if err := conn.Send(t.Context(), ws.Binary(make([]byte, 1000))); err != nil {
 		t.Fatal(err)
@@ -443,7 +445,7 @@ func TestSocketHighWaterMark(t *testing.T) {
 
 func TestSocketReceiveBuffer(t *testing.T) {
 	f := newFake(t)
-	_, conn := f.dial(&DialOptions{ReceiveBuffer: 10_000})
+	_, conn := f.dial(&ws.Config{ReceiveBuffer: 10_000})
 	var all []ws.Message
 	deliver := func(n int) {
 		for range n {
@@ -485,7 +487,7 @@ func TestSocketReceiveBuffer(t *testing.T) {
 // One message alone may fill more than the buffer.
 func TestSocketReceiveBufferTakesOne(t *testing.T) {
 	f := newFake(t)
-	_, conn := f.dial(&DialOptions{ReceiveBuffer: 10_000})
+	_, conn := f.dial(&ws.Config{ReceiveBuffer: 10_000})
 	f.deliver(ws.Text(strings.Repeat("x", 100_000)))
 	time.Sleep(2 * checkInterval)
 	if m := receive(t, conn, 1)[0]; len(m.Data) != 100_000 {
@@ -577,54 +579,5 @@ func TestWakeupAdapts(t *testing.T) {
 	}
 	if until(false); until(true) > 2*minPatience {
 		t.Error("a stream that paused is not tried again soon")
-	}
-}
-
-func TestDialWithoutWebSocket(t *testing.T) {
-	for name, value := range map[string]any{"undefined": safejs.Undefined(), "no function": "WebSocket"} {
-		t.Run(name, func(t *testing.T) {
-			replace(t, "WebSocket", value)
-			_, err := Dial(t.Context(), "ws://localhost/", nil)
-			if failed, ok := errors.AsType[*errors.ConnectionError](err); !ok || failed.StatusCode != 0 ||
-				!strings.Contains(err.Error(), "no WebSocket") {
-				t.Errorf("Dial returned %v", err)
-			}
-		})
-	}
-}
-
-// What the constructor throws is returned, and is ErrInvalidURL only if the URL
-// is to blame.
-func TestDialConstructorThrows(t *testing.T) {
-	var js builtins
-	throwing := js.get("Promise") // whose argument must be a function
-	jsOK(t, &js)
-	replace(t, "WebSocket", throwing)
-	_, err := Dial(t.Context(), "ws://localhost/", nil)
-	if _, ok := errors.AsType[*errors.ConnectionError](err); !ok || errors.Is(err, errors.ErrInvalidURL) {
-		t.Errorf("Dial returned %v", err)
-	}
-	_, err = Dial(t.Context(), "ws://[::zz]/", nil)
-	if !errors.Is(err, errors.ErrInvalidURL) || !strings.Contains(err.Error(), "invalid URL") {
-		t.Errorf("Dial returned %v", err)
-	}
-}
-
-func TestDialOptionsThatABrowserCannotHonour(t *testing.T) {
-	made := 0
-	replace(t, "WebSocket", function(t, func([]safejs.Value) any { made++; return nil }))
-	for field, o := range map[string]*DialOptions{
-		"Header":       {Header: map[string][]string{"Authorization": {"x"}}},
-		"PingInterval": {PingInterval: time.Second},
-		"PingTimeout":  {PingTimeout: time.Second},
-	} {
-		_, err := Dial(t.Context(), "ws://localhost/", o)
-		if _, ok := errors.AsType[*errors.ConnectionError](err); !ok || !errors.Is(err, errors.ErrUnsupported) ||
-			!strings.Contains(err.Error(), field) {
-			t.Errorf("with %s Dial returned %v", field, err)
-		}
-	}
-	if made > 0 {
-		t.Error("a WebSocket was made")
 	}
 }

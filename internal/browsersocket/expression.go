@@ -1,4 +1,6 @@
-package isosocket
+//go:build js
+
+package browsersocket
 
 import (
 	"strconv"

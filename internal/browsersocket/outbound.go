@@ -1,4 +1,6 @@
-package isosocket
+//go:build js
+
+package browsersocket
 
 import (
 	"context"
@@ -39,7 +41,7 @@ var (
 
 // outbound is the way out. A message is handed to the browser at once, unless
 // several were just before: then it is gathered with those that follow, and
-// they go in one heap as soon as the sending goroutine waits for anything.
+// they go in one parcel as soon as the sending goroutine waits for anything.
 type outbound struct {
 	js   safejs.Value // the WebSocket
 	send safejs.Value // its send, bound
@@ -48,14 +50,14 @@ type outbound struct {
 	queued int  // no less than the browser's bufferedAmount and what is gathered
 	direct int  // messages handed over one by one in this turn
 	lost   bool // something was sent that will not go out
-	heap   heap
+	parcel parcel
 	array  scratch
 }
 
 func (b *outbound) init(js *builtins, socket safejs.Value) {
 	b.js = socket
 	b.send = js.method(socket, "send")
-	b.heap.parse = js.get("JSON", "parse")
+	b.parcel.parse = js.get("JSON", "parse")
 	b.array.class = js.get("Uint8Array")
 }
 
@@ -71,8 +73,8 @@ func (b *outbound) queue(m ws.Message, limit int) error {
 			return errFull
 		}
 	}
-	direct := b.heap.empty() && b.direct < maxDirect || len(m.Data) > heapMessage
-	if direct || !b.heap.fits(m) {
+	direct := b.parcel.empty() && b.direct < maxDirect || len(m.Data) > parcelMessage
+	if direct || !b.parcel.fits(m) {
 		if err := b.flush(); err != nil {
 			return err
 		}
@@ -82,10 +84,10 @@ func (b *outbound) queue(m ws.Message, limit int) error {
 		b.direct++
 		return b.write(m)
 	}
-	if b.heap.empty() {
+	if b.parcel.empty() {
 		go b.newTurn()
 	}
-	b.heap.add(m)
+	b.parcel.add(m)
 	return nil
 }
 
@@ -99,15 +101,15 @@ func (b *outbound) newTurn() {
 
 // flush hands over what was gathered. b.mu is held, as below.
 func (b *outbound) flush() error {
-	if b.heap.empty() {
+	if b.parcel.empty() {
 		return nil
 	}
 	err := b.checkOpen()
 	if err == nil {
-		err = b.heap.send(b.send, &b.array)
+		err = b.parcel.send(b.send, &b.array)
 	}
 	b.lost = b.lost || err != nil
-	b.heap.clear()
+	b.parcel.clear()
 	return err
 }
 

@@ -1,4 +1,6 @@
-package isosocket
+//go:build js
+
+package browsersocket
 
 import (
 	"context"
@@ -153,13 +155,13 @@ func (f *fakeSocket) deliver(m ws.Message) {
 	jsOK(f.t, &js)
 }
 
-// dial opens the fake.
-func (f *fakeSocket) dial(o *DialOptions) (*socket, *ws.Conn) {
+// dial opens the fake; a nil config has every default.
+func (f *fakeSocket) dial(config *ws.Config) (*socket, *ws.Conn) {
 	f.t.Helper()
-	if o == nil {
-		o = &DialOptions{}
+	if config == nil {
+		config = &ws.Config{}
 	}
-	s, err := newSocket("ws://fake/", o)
+	s, err := newSocket("ws://fake/", Options{Config: *config})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -167,7 +169,7 @@ func (f *fakeSocket) dial(o *DialOptions) (*socket, *ws.Conn) {
 	if err := s.awaitOpen(f.t.Context()); err != nil {
 		f.t.Fatal(err)
 	}
-	conn := ws.NewConn(s, o.config(""))
+	conn := ws.NewConn(s, config)
 	f.t.Cleanup(func() {
 		f.end(1000, "", true)
 		_ = conn.Close(1000, "")

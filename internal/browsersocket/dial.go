@@ -1,0 +1,82 @@
+//go:build js
+
+package browsersocket
+
+import (
+	"context"
+
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/ws"
+)
+
+// Options are what [Dial] has to know.
+type Options struct {
+	// Subprotocols are offered to the server in this order of preference.
+	Subprotocols []string
+
+	// Config is the connection's, with no default filled in yet. Its
+	// Subprotocol is not read: the server chooses.
+	Config ws.Config
+
+	// DisableStatusProbe keeps Dial from asking once more, with fetch, why a
+	// handshake failed.
+	DisableStatusProbe bool
+}
+
+// Dial opens the browser's own WebSocket. url has the scheme ws or wss; ctx
+// bounds the handshake, and the status probe behind one that failed.
+//
+// A handshake that failed is an [*errors.ConnectionError], with the status that
+// the probe found and without URL, or ctx.Err() inside if ctx ended first. What
+// the constructor throws is returned as it is, and is [errors.ErrInvalidURL] if
+// the URL is to blame.
+func Dial(ctx context.Context, url string, o Options) (*ws.Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s, err := newSocket(url, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.awaitOpen(ctx); err != nil {
+		failed := &errors.ConnectionError{Err: err}
+		if ctx.Err() == nil && !o.DisableStatusProbe {
+			failed.StatusCode = probeStatus(ctx, url)
+		}
+		return nil, failed
+	}
+	o.Config.Subprotocol, err = property(s.js, "protocol")
+	if err != nil {
+		s.abandon()
+		return nil, err
+	}
+	return ws.NewConn(s, &o.Config), nil
+}
+
+// constructorError is what new WebSocket threw.
+type constructorError struct {
+	url string
+	err error
+}
+
+func (e *constructorError) Error() string {
+	if e.Is(errors.ErrInvalidURL) {
+		return errors.ErrInvalidURL.Error() + ": " + e.err.Error()
+	}
+	return e.err.Error()
+}
+
+func (e *constructorError) Unwrap() error { return e.err }
+
+// Is reports ErrInvalidURL for a URL that this JavaScript environment cannot
+// parse either.
+func (e *constructorError) Is(target error) bool {
+	if target != errors.ErrInvalidURL {
+		return false
+	}
+	var js builtins
+	js.get("URL")
+	found := js.err == nil
+	js.new("URL", e.url)
+	return found && js.err != nil
+}

@@ -1,0 +1,246 @@
+//go:build js
+
+package browsersocket
+
+import (
+	"context"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hack-pad/safejs"
+
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/ws"
+)
+
+// socket is a browser's WebSocket with the methods of a [ws.Transport].
+// JavaScript calls it back for "open" and "close", and for the first message
+// of each batch. The callbacks take note and wake; they never wait for a lock
+// that is held during a call into JavaScript, on top of which they may run.
+type socket struct {
+	js     safejs.Value
+	config ws.Config
+	ending ws.Ending
+	in     inbound
+	out    outbound
+	spin   spin
+
+	opened gate // by the open event, or the error event instead
+	closed gate // by the close event
+	clean  bool // set before closed: the close handshake was done
+	ended  gate // when nothing more can be sent
+
+	onOpen   safejs.Func
+	onClose  safejs.Func
+	released atomic.Bool
+	lastCall atomic.Pointer[time.Timer] // releases a socket whose close event never comes
+}
+
+// gate is a channel that is closed once, whoever comes first.
+type gate struct {
+	c    chan struct{}
+	once sync.Once
+}
+
+func (g *gate) open() { g.once.Do(func() { close(g.c) }) }
+
+var (
+	_ ws.Transport = (*socket)(nil)
+	_ ws.Failer    = (*socket)(nil)
+)
+
+// newSocket makes the WebSocket, which starts to connect.
+func newSocket(url string, o Options) (*socket, error) {
+	constructor, err := safejs.Global().Get("WebSocket")
+	if err != nil || constructor.Type() != safejs.TypeFunction {
+		return nil, errors.New("this JavaScript environment has no WebSocket")
+	}
+	protocols := make([]any, len(o.Subprotocols))
+	for i, p := range o.Subprotocols {
+		protocols[i] = p
+	}
+	js, err := constructor.New(url, protocols)
+	if err != nil {
+		return nil, &constructorError{url: url, err: err}
+	}
+	s := &socket{
+		js:     js,
+		config: o.Config.WithDefaults(),
+		opened: gate{c: make(chan struct{})},
+		closed: gate{c: make(chan struct{})},
+		ended:  gate{c: make(chan struct{})},
+	}
+	if err := s.listen(); err != nil {
+		s.abandon()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *socket) listen() error {
+	err := s.js.Set("binaryType", "arraybuffer")
+	if err != nil {
+		return err
+	}
+	var js builtins
+	s.in.init(&js, s)
+	if s.out.init(&js, s.js); js.err != nil {
+		return js.err
+	}
+	if s.onOpen, err = safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
+		s.opened.open()
+		return nil
+	}); err != nil {
+		return err
+	}
+	if s.onClose, err = safejs.FuncOf(func(_ safejs.Value, args []safejs.Value) any {
+		s.closeEvent(args[0])
+		return nil
+	}); err != nil {
+		return err
+	}
+	if _, err = s.js.Call("addEventListener", "open", s.onOpen); err != nil {
+		return err
+	}
+	if _, err = s.js.Call("addEventListener", "error", s.onOpen); err != nil {
+		return err
+	}
+	_, err = s.js.Call("addEventListener", "close", s.onClose)
+	return err
+}
+
+// awaitOpen waits for the open event. After an error nothing of the socket is
+// left.
+func (s *socket) awaitOpen(ctx context.Context) error {
+	select {
+	case <-s.opened.c:
+		// Not every environment lets a close event follow a handshake that failed.
+		if state, err := s.js.Get("readyState"); err == nil {
+			if n, _ := state.Int(); n == readyStateOpen {
+				return nil
+			}
+		}
+	case <-s.closed.c:
+	case <-ctx.Done():
+		s.abandon()
+		return ctx.Err()
+	}
+	s.abandon()
+	return errors.New("the WebSocket handshake failed; a browser does not tell why")
+}
+
+// closeEvent is the end that the browser reports (WHATWG WebSockets, section
+// 3.3). Messages that came before are in the queue already.
+func (s *socket) closeEvent(event safejs.Value) {
+	code, err := event.Get("code")
+	number := int(errors.AbnormalClosure)
+	if err == nil {
+		number, _ = code.Int()
+	}
+	reason, _ := property(event, "reason")
+	wasClean, err := event.Get("wasClean")
+	if err == nil {
+		s.clean, _ = wasClean.Bool()
+	}
+	cause := &errors.ConnectionClosed{Reason: errors.CloseReason(number), Message: reason, Remote: true}
+	if !closes(number) {
+		cause = &errors.ConnectionClosed{Reason: errors.AbnormalClosure}
+	}
+	s.ending.Set(cause)
+	s.in.end()
+	s.closed.open()
+	s.ended.open()
+	s.release()
+}
+
+// closes reports whether a peer's close frame may mean number: not every
+// browser takes a reason that may not stand there for the violation it is.
+func closes(number int) bool {
+	return number >= 3000 && number <= 4999 || number == int(errors.NoStatusReceived) ||
+		number > 0 && number < 3000 && errors.CloseReason(number).Sendable()
+}
+
+// release lets go of all that JavaScript holds of Go, and the other way round.
+func (s *socket) release() {
+	if s.released.Swap(true) {
+		return
+	}
+	if timer := s.lastCall.Load(); timer != nil {
+		timer.Stop()
+	}
+	s.in.release(s.js)
+	for _, l := range []struct {
+		event string
+		f     safejs.Func
+	}{{"open", s.onOpen}, {"error", s.onOpen}, {"close", s.onClose}} {
+		if l.f.Value().IsUndefined() {
+			continue // never made
+		}
+		_, _ = s.js.Call("removeEventListener", l.event, l.f)
+		l.f.Release()
+	}
+}
+
+// abandon closes a socket that nobody uses any more.
+func (s *socket) abandon() {
+	s.in.drop()
+	s.ending.Set(&errors.ConnectionClosed{Reason: errors.GoingAway, Message: "the connection was dropped"})
+	s.ended.open()
+	if !s.released.Load() {
+		_, _ = s.js.Call("close")
+	}
+	s.release()
+}
+
+// Fail ends the connection for a reason that this side found. What arrived
+// before can still be received. The close handshake goes on in the background.
+func (s *socket) Fail(cause *errors.ConnectionClosed) {
+	if !s.ending.Set(cause) {
+		return
+	}
+	s.in.refuse(s)
+	s.ended.open()
+	_, _ = s.js.Call("close", int(cause.Reason.BrowserAlias()), cause.Message)
+	timer := time.AfterFunc(s.config.CloseTimeout, s.release)
+	s.lastCall.Store(timer)
+	if s.released.Load() {
+		timer.Stop()
+	}
+}
+
+func (s *socket) Ending() *ws.Ending { return &s.ending }
+
+// Close sends the close frame behind what was sent and waits for the close
+// event. When ctx ends first, the browser is left to finish alone.
+func (s *socket) Close(ctx context.Context, reason errors.CloseReason, message string) error {
+	s.in.drop()
+	s.out.newTurn()
+	s.ended.open()
+	if s.released.Load() {
+		return nil
+	}
+	defer s.release()
+	if _, err := s.js.Call("close", int(reason.BrowserAlias()), message); err != nil {
+		return err
+	}
+	select {
+	case <-s.closed.c:
+		if !s.clean {
+			return io.ErrUnexpectedEOF
+		}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// property returns a property of v that is a string.
+func property(v safejs.Value, name string) (string, error) {
+	p, err := v.Get(name)
+	if err != nil {
+		return "", err
+	}
+	return p.String()
+}
