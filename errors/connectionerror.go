@@ -9,8 +9,8 @@ type ConnectionError struct {
 	StatusCode int
 	// URL is the address that was dialed, with any password left out.
 	URL string
-	// Header holds the header of the refusal. Native targets only: a browser
-	// does not show it, and the field is nil there.
+	// Header holds the header of the refusal, with canonical names. In a browser
+	// that is no more than Retry-After, where it can be read.
 	Header map[string][]string
 	// Body holds the first KiB of the refusal's body. Native targets only.
 	Body []byte

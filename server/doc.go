@@ -53,6 +53,7 @@
 //
 //	w.Header().Set("Access-Control-Allow-Origin", origin)
 //	w.Header().Set("Access-Control-Allow-Credentials", "true")
+//	w.Header().Set("Access-Control-Expose-Headers", "Retry-After")
 //
 // # Dead peers
 //

@@ -51,6 +51,7 @@ func (f *refusal) answer(w http.ResponseWriter, r *http.Request, allowedOrigin s
 	if allowedOrigin != "" {
 		header.Set("Access-Control-Allow-Origin", allowedOrigin)
 		header.Set("Access-Control-Allow-Credentials", "true")
+		header.Add("Access-Control-Expose-Headers", "Retry-After")
 	}
 	header.Set("Cache-Control", "no-store")
 	if r.ProtoMajor == 1 && r.ContentLength != 0 {

@@ -41,7 +41,7 @@ func Dial(ctx context.Context, url string, o Options) (*ws.Conn, error) {
 	if err := s.awaitOpen(ctx); err != nil {
 		failed := &errors.ConnectionError{Err: err}
 		if ctx.Err() == nil && !o.DisableStatusProbe {
-			failed.StatusCode = probeStatus(ctx, url)
+			probeStatus(ctx, url, failed)
 		}
 		return nil, failed
 	}

@@ -7,17 +7,20 @@ import (
 	"strings"
 
 	"github.com/hack-pad/safejs"
+
+	"github.com/isosocket/isosocket/errors"
 )
 
 // probeStatus asks with fetch why a handshake failed, since a browser does not
-// tell. It returns the HTTP status of a plain GET of the same address, or 0 if
-// there is none that may be read, or if it was a success.
-func probeStatus(ctx context.Context, url string) int {
+// tell. It puts the HTTP status of a plain GET of the same address into failed,
+// unless there is none that may be read or it was a success, and with it the
+// Retry-After field.
+func probeStatus(ctx context.Context, url string, failed *errors.ConnectionError) {
 	var js builtins
 	controller := js.new("AbortController")
 	signal := js.property(controller, "signal")
 	if js.err != nil {
-		return 0
+		return
 	}
 	// Ends a body that is still coming, too.
 	defer func() { _, _ = controller.Call("abort") }()
@@ -29,46 +32,59 @@ func probeStatus(ctx context.Context, url string) int {
 		"signal":      signal,
 	})
 	if err != nil {
-		return 0
+		return
 	}
-	answer := make(chan int, 1)
+	answer := make(chan refusal, 1)
 	var resolved, rejected safejs.Func
-	settle := func(status int) any {
+	settle := func(r refusal) any {
 		resolved.Release()
 		rejected.Release()
-		answer <- status
+		answer <- r
 		return nil
 	}
 	if resolved, err = safejs.FuncOf(func(_ safejs.Value, args []safejs.Value) any {
-		return settle(refusalStatus(args[0]))
+		return settle(refusalOf(args[0]))
 	}); err != nil {
-		return 0
+		return
 	}
-	if rejected, err = safejs.FuncOf(func(safejs.Value, []safejs.Value) any { return settle(0) }); err != nil {
+	if rejected, err = safejs.FuncOf(func(safejs.Value, []safejs.Value) any { return settle(refusal{}) }); err != nil {
 		resolved.Release()
-		return 0
+		return
 	}
 	if _, err = promise.Call("then", resolved, rejected); err != nil {
-		settle(0)
+		settle(refusal{})
 	}
 	select {
-	case status := <-answer:
-		return status
+	case r := <-answer:
+		failed.StatusCode = r.status
+		if r.retryAfter != "" {
+			failed.Header = map[string][]string{"Retry-After": {r.retryAfter}}
+		}
 	case <-ctx.Done():
 		// The abort that follows settles the promise, which releases the callbacks.
-		return 0
 	}
 }
 
-// refusalStatus returns the status of a fetch Response that says no.
-func refusalStatus(response safejs.Value) int {
+// refusal is what a page may know of an answer that says no.
+type refusal struct {
+	status     int
+	retryAfter string
+}
+
+// refusalOf reads a fetch Response. The refusal of a success is empty.
+func refusalOf(response safejs.Value) (r refusal) {
 	v, err := response.Get("status")
 	if err != nil {
-		return 0
+		return r
 	}
 	status, err := v.Int()
 	if err != nil || status >= 200 && status < 300 {
-		return 0
+		return r
 	}
-	return status
+	r.status = status
+	var js builtins
+	if value := js.call(js.property(response, "headers"), "get", "Retry-After"); js.err == nil && value.Type() == safejs.TypeString {
+		r.retryAfter, _ = value.String()
+	}
+	return r
 }

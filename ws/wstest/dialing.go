@@ -143,13 +143,16 @@ func wantStatuses() []Expectation {
 	for _, code := range statuses {
 		want = append(want, same(fmt.Sprint(code), fmt.Sprintf("ConnectionError{%d}", code)))
 	}
-	return want
+	return append(want, same("Retry-After of 503", "7"))
 }
 
 func runStatuses(r *row) {
 	for _, code := range statuses {
 		_, err := r.dialURL(r.url("/status", "code", code), nil)
 		r.see(fmt.Sprint(code), Describe(err))
+		if failed, ok := errors.AsType[*errors.ConnectionError](err); ok && code == 503 {
+			r.see("Retry-After of 503", strings.Join(failed.Header["Retry-After"], ", "))
+		}
 	}
 }
 

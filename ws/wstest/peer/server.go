@@ -192,13 +192,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// refuse answers the handshake with the status of code=.
+// refuse answers the handshake with the status of code=, and 503 with
+// Retry-After: 7.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, record *record) {
 	code, err := strconv.Atoi(r.URL.Query().Get("code"))
 	if err != nil || code < 200 || code > 599 {
 		code = http.StatusBadRequest
 	}
 	allowOrigin(w, r)
+	if code == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "7")
+	}
 	http.Error(w, http.StatusText(code), code)
 }
 
