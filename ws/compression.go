@@ -17,6 +17,8 @@ type Compression struct {
 	ContextTakeover bool
 
 	// MaxWindowBits asks for a compression window of at most 2^MaxWindowBits
-	// bytes, both ways: 9 to 15. 0 means 15. Smaller windows take less memory.
+	// bytes, both ways: 9 to 15. 0 means 15. Smaller windows take less memory. A
+	// client that asks for one fails to connect to a server that accepts the
+	// offer but ignores the limit, as some do (RFC 7692, section 7.1.2.1).
 	MaxWindowBits int
 }
