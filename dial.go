@@ -52,8 +52,10 @@ type DialOptions struct {
 	PingInterval time.Duration
 
 	// PingTimeout is how long the peer may then stay silent before the
-	// connection ends with [errors.PolicyViolation], "Ping/Pong timeout". 0
-	// or less means 20 seconds. Native targets only.
+	// connection ends with [errors.PolicyViolation], "Ping/Pong timeout". A peer
+	// that takes nothing of what waits to be sent for PingInterval and
+	// PingTimeout together is treated alike, whatever it sends. 0 or less means
+	// 20 seconds. Native targets only.
 	PingTimeout time.Duration
 
 	// Heartbeat, if not nil, finds a link that is half-open on every target, by

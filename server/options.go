@@ -70,8 +70,10 @@ type Options struct {
 	PingInterval time.Duration
 
 	// PingTimeout is how long the peer may then stay silent before the
-	// connection ends with PolicyViolation, "Ping/Pong timeout". 0 or less
-	// means [DefaultPingTimeout].
+	// connection ends with PolicyViolation, "Ping/Pong timeout". A peer that
+	// takes nothing of what waits to be sent for PingInterval and PingTimeout
+	// together is treated alike, whatever it sends. 0 or less means
+	// [DefaultPingTimeout].
 	PingTimeout time.Duration
 
 	// AnswerHeartbeat, if not nil, answers the heartbeats of clients out of the

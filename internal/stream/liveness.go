@@ -12,11 +12,16 @@ import (
 )
 
 const (
-	// absence is how long a connection may have no reader before it is lent one.
+	// absence is how long a connection may have no reader, at least, before it is
+	// lent one.
 	absence = 100 * time.Millisecond
 	// lastWords is how long the reader has, after a failed write, to find out
 	// why the connection ended.
 	lastWords = time.Second
+	// beat is how exactly things are done that need not be punctual. A process
+	// with very many connections wakes up at beats, for all that are due at one,
+	// rather than for each. It is short, or very many goroutines would run at once.
+	beat = 10 * time.Millisecond
 )
 
 // liveness notices what no call of the user's would: that nobody reads, that
@@ -27,19 +32,20 @@ type liveness struct {
 
 	pingInterval time.Duration // 0: no pings
 	pingTimeout  time.Duration
-	start        time.Time
+	start        time.Time   // a beat of the clock, before the connection began
 	heardOf      atomic.Bool // something was read since checkPing last looked
 	counting     bool        // a heartbeat asks for Arrivals
+	stopped      bool        // the timers; guarded by timers
 	arrivals     atomic.Uint64
 	latency      atomic.Int64
 
-	timers   sync.Mutex // guards what is below
-	stopped  bool
+	timers   sync.Mutex    // guards what is below
 	timer    *time.Timer   // runs tick for what is due next
 	absentAt time.Duration // when to checkAbsence, since start, if armed
 	pingAt   time.Duration // when to checkPing, since start, if there are pings
 	looked   time.Duration // when checkPing last looked, since start
 	quiet    time.Duration // since when nothing has come, at the latest
+	stuck    time.Duration // when checkPing first saw that the peer takes nothing; 0: it does
 	pings    uint64        // the payload of the last one
 	pinged   time.Duration // when it was sent, since start; 0: it was answered
 	giveUp   *time.Timer   // after a failed write
@@ -50,18 +56,26 @@ func (l *liveness) init(t *Transport, o Options) {
 	if l.pingTimeout <= 0 {
 		l.pingTimeout = DefaultPingTimeout
 	}
-	l.start = time.Now()
+	began := time.Now()
+	now := time.Duration(began.UnixNano()) % beat
+	l.start = began.Add(-now)
 	l.counting = o.Config.Heartbeat != nil
-	l.armed.Store(t.conn != nil)
-	l.absentAt, l.pingAt = absence, l.pingInterval/4
+	l.armed.Store(t.interruptible())
+	l.absentAt = onBeat(now + absence)
+	l.looked, l.quiet = now, now
+	l.pingAt = min(onBeat(now+l.pingInterval/4), now+l.pingInterval)
 	// The timer comes last: what it runs reads the rest. On a busy machine it
 	// fires before init is through.
 	l.timers.Lock()
 	defer l.timers.Unlock()
 	if next, ok := l.due(); ok {
-		l.timer = time.AfterFunc(next, t.tick)
+		l.timer = time.AfterFunc(next-now, t.tick)
 	}
 }
+
+// onBeat puts off what need not be punctual to the next beat of the clock,
+// which is the same for all connections.
+func onBeat(at time.Duration) time.Duration { return (at + beat - 1).Truncate(beat) }
 
 // due says when tick has something to do next, since start, if ever. Called
 // with timers held.
@@ -110,6 +124,8 @@ func (t *Transport) tick() {
 		t.sendControl(rfc6455.OpPing, binary.BigEndian.AppendUint64(nil, payload))
 	case peerSilent:
 		t.failSilent()
+	case peerDeaf:
+		t.failPing()
 	}
 	// Comes last, since it may stay to read.
 	if absent {
@@ -128,7 +144,7 @@ func (t *Transport) noticeAbsence() {
 	if !t.armed.Load() {
 		now := time.Since(t.start)
 		t.armed.Store(true)
-		t.absentAt = now + absence
+		t.absentAt = onBeat(now + absence)
 		t.schedule(now)
 	}
 }
@@ -173,7 +189,7 @@ func (t *Transport) Fail(cause *errors.ConnectionClosed) {
 	switch {
 	case t.takeOver(cause):
 		t.fail(cause)
-	case t.conn == nil && t.ending.Set(cause):
+	case !t.interruptible() && t.ending.Set(cause):
 		t.sendClose(cause.Reason, cause.Message)
 		t.finish(t.awaitWritten)
 	}
@@ -186,10 +202,11 @@ const (
 	peerSpoke  verdict = iota // not long ago
 	peerQuiet                 // for the interval: to be pinged
 	peerSilent                // for the timeout, although it was pinged
+	peerDeaf                  // it has taken nothing for interval and timeout, whatever it sent
 )
 
-// checkPing judges the peer by what came since the last look, and says when to
-// look again. Called with timers held.
+// checkPing judges the peer by what came, and what left, since the last look,
+// and says when to look again. Called with timers held.
 func (t *Transport) checkPing(now time.Duration) verdict {
 	again := t.pingInterval
 	if t.heardOf.Swap(false) {
@@ -200,13 +217,22 @@ func (t *Transport) checkPing(now time.Duration) verdict {
 	}
 	t.looked = now
 	switch {
+	case !t.tookNothing():
+		t.stuck = 0
+	case t.stuck == 0:
+		t.stuck = now
+	case now >= t.stuck+t.pingInterval+t.pingTimeout:
+		t.pingAt = now + t.pingInterval
+		return peerDeaf
+	}
+	switch {
 	case t.pinged > 0 && now >= t.pinged+t.pingTimeout:
 		t.pingAt = now + 2*absence
 		return peerSilent
 	case t.pinged > 0:
 		t.pingAt = t.pinged + t.pingTimeout
 	case now-t.quiet < t.pingInterval:
-		t.pingAt = min(now+again, t.quiet+t.pingInterval)
+		t.pingAt = min(onBeat(now+again), t.quiet+t.pingInterval)
 	default:
 		t.pings++
 		t.pinged = now
@@ -220,10 +246,14 @@ func (t *Transport) checkPing(now time.Duration) verdict {
 // the application receives nothing and its receive buffer is full. Then the
 // next look will tell.
 func (t *Transport) failSilent() {
-	if t.conn != nil && t.reading.TryLock() {
+	if t.interruptible() && t.reading.TryLock() {
 		t.reading.Unlock()
 		return
 	}
+	t.failPing()
+}
+
+func (t *Transport) failPing() {
 	t.Fail(&errors.ConnectionClosed{Reason: errors.PolicyViolation, Message: ws.PingTimeoutMessage})
 }
 
@@ -250,14 +280,14 @@ func (t *Transport) expectEnd(err error) {
 	if !t.stopped {
 		t.giveUp = time.AfterFunc(lastWords, func() {
 			cause := lost(err)
-			if t.takeOver(cause) || t.conn == nil {
+			if t.takeOver(cause) || !t.interruptible() {
 				t.ending.Set(cause)
 				t.release()
 			}
 		})
 	}
 	t.timers.Unlock()
-	if t.conn != nil {
+	if t.interruptible() {
 		go t.readInBackground()
 	}
 }

@@ -29,7 +29,9 @@ type Options struct {
 	// PingInterval is how long nothing may come from the peer before it is
 	// pinged. Zero or less means never.
 	PingInterval time.Duration
-	// PingTimeout is how long it may then stay silent. Zero means DefaultPingTimeout.
+	// PingTimeout is how long it may then stay silent, and together with
+	// PingInterval how long it may take nothing of what waits to be sent. Zero
+	// means DefaultPingTimeout.
 	PingTimeout time.Duration
 	// EndsWith, if not nil, is a context that ends when the connection does, and
 	// not before. Reads need not watch it, which saves each idle connection some

@@ -4,6 +4,7 @@ import (
 	"context"
 	stderrors "errors"
 	"io"
+	"net"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -31,18 +32,19 @@ type reader struct {
 
 	inbox         ws.Inbox // what background readers received
 	receiveBuffer int
-	pulled        chan struct{} // wakes a permanent background reader
+	pulled        chan struct{} // wakes a permanent background reader; nil if there is none
 
 	// Below belongs to the holder of the turn, and once over is set, to
 	// whoever set it.
 	over    bool   // no message will be parsed any more
 	large   bool   // the last read went to the decoder's room
+	direct  bool   // the next one does
+	wait    bool   // the next one waits for input
 	reads   uint32 // how many messages were looked for
 	decoder rfc6455.Decoder
 	pooled  *inputBuffer
 	in      []byte // in[r:w] was read but not parsed
 	r, w    int
-	direct  []byte // the decoder's room, if the next read goes there
 
 	watched  <-chan struct{} // the Done of the context that interrupts reads
 	endsWith context.Context // one that need not
@@ -65,14 +67,14 @@ func (r *reader) init(t *Transport, o Options, config ws.Config) {
 	if r.receiveBuffer <= 0 {
 		r.receiveBuffer = DefaultReceiveBuffer
 	}
-	if t.conn == nil {
+	if _, ok := t.rwc.(net.Conn); !ok {
 		r.pulled = make(chan struct{}, 1)
 	}
 }
 
 // Receive implements ws.Transport.
 func (t *Transport) Receive(ctx context.Context, buf []byte) (ws.Message, error) {
-	if t.conn == nil {
+	if !t.interruptible() {
 		return t.receivePushed(ctx, buf)
 	}
 	for {
@@ -111,7 +113,7 @@ func (t *Transport) TryReceive(buf []byte) (ws.Message, bool, error) {
 	t.reading.Unlock()
 	switch err {
 	case nil:
-		if t.conn == nil {
+		if !t.interruptible() {
 			go t.readInBackground() // it may have found the turn taken just now
 		} else {
 			t.noticeAbsence()
@@ -163,7 +165,7 @@ func (t *Transport) takeTurn() {
 // takeOver takes the turn for good and reports true, or false if somebody has
 // done so before. cause is as for setOver.
 func (t *Transport) takeOver(cause *errors.ConnectionClosed) bool {
-	if t.conn == nil {
+	if !t.interruptible() {
 		return false
 	}
 	t.takeTurn()
@@ -197,7 +199,7 @@ func (t *Transport) readInBackground() {
 	t.lent.Store(true)
 	for !t.over {
 		if t.inbox.Bytes() >= t.receiveBuffer {
-			if t.conn != nil {
+			if t.interruptible() {
 				return
 			}
 			// A stream that was closed has nothing more to queue but its end.
@@ -324,14 +326,14 @@ func (t *Transport) fill(ctx context.Context, wait bool) (rfc6455.Event, error) 
 	if wait && ctx.Err() != nil {
 		return rfc6455.EventNone, ctx.Err()
 	}
-	t.direct = t.decoder.Direct()
-	defer func() { t.direct = nil }()
+	t.direct = t.decoder.Direct() != nil
+	defer func() { t.direct = false }()
 	for {
 		n, err := t.read(wait)
 		switch {
 		case n > 0:
 			t.heard()
-			if t.large = t.direct != nil; t.large {
+			if t.large = t.direct; t.large {
 				return t.decoder.Advance(n)
 			}
 			t.r, t.w = 0, n
@@ -346,7 +348,7 @@ func (t *Transport) fill(ctx context.Context, wait bool) (rfc6455.Event, error) 
 		}
 		// A deadline of an earlier interruption. Who sets one says so first, so
 		// what was set before it is cleared here shows in a second look.
-		t.conn.SetReadDeadline(time.Time{})
+		t.setReadDeadline(time.Time{})
 		if err := t.whyInterrupted(ctx); err != nil {
 			return rfc6455.EventNone, err
 		}
@@ -360,10 +362,11 @@ func (t *Transport) whyInterrupted(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// read reads into t.direct, or else into the input buffer.
+// read reads into the decoder's room if direct, or else into the input buffer.
 func (t *Transport) read(wait bool) (int, error) {
 	if t.socket.usable() {
-		return t.socket.read(wait)
+		t.wait = wait
+		return t.socket.read()
 	}
 	return t.rwc.Read(t.room())
 }
@@ -371,8 +374,8 @@ func (t *Transport) read(wait bool) (int, error) {
 // room returns where the next read goes.
 func (t *Transport) room() []byte {
 	switch {
-	case t.direct != nil:
-		return t.direct
+	case t.direct:
+		return t.decoder.Direct()
 	case t.socket.usable():
 		if t.pooled == nil {
 			t.pooled = inputBuffers.Get().(*inputBuffer)
@@ -457,7 +460,7 @@ func (t *Transport) fillClosing() (rfc6455.Event, error) {
 		case !isTimeout(err):
 			return rfc6455.EventNone, err
 		}
-		t.conn.SetReadDeadline(time.Time{})
+		t.setReadDeadline(time.Time{})
 	}
 }
 

@@ -4,26 +4,34 @@ package stream
 
 import (
 	"io"
+	"sync"
 	"syscall"
 )
 
 // socket does I/O on a file descriptor without blocking, beside the runtime's
 // poller. The callbacks and their arguments are fields, so that a call
-// allocates nothing. Reads belong to the holder of the turn to read, writes to
-// the writer.
+// allocates nothing. Reads belong to the holder of the turn to read.
 type socket struct {
-	raw syscall.RawConn // nil: not usable
-
-	onReadable func(fd uintptr) bool // tryRead
-	wait       bool                  // whether to wait until something can be read
+	raw        syscall.RawConn              // nil: not usable
+	onReadable func(fd uintptr) (done bool) // tryRead
 	readN      int
 	readErr    error
-
-	onWritable func(fd uintptr) bool // tryWrite
-	more, data []byte                // what to write; more comes first
-	writeN     int
-	writeErr   error
 }
+
+// socketWrite is a write to a socket. Unlike a read it does not wait, so there
+// are only ever a few, which come from a pool.
+type socketWrite struct {
+	onWritable func(fd uintptr) (done bool) // try
+	more, data []byte                       // what to write; more comes first
+	n          int
+	err        error
+}
+
+var socketWrites = sync.Pool{New: func() any {
+	w := new(socketWrite)
+	w.onWritable = w.try
+	return w
+}}
 
 // init makes s usable if t's stream is a socket.
 func (s *socket) init(t *Transport) {
@@ -37,15 +45,14 @@ func (s *socket) init(t *Transport) {
 	}
 	s.raw = raw
 	s.onReadable = t.tryRead
-	s.onWritable = s.tryWrite
 }
 
 func (s *socket) usable() bool { return s.raw != nil }
 
-// read reads what is there. If nothing is, it waits for something, or with
-// wait false returns 0 and nil. A deadline that passes is an error.
-func (s *socket) read(wait bool) (int, error) {
-	s.wait = wait
+// read reads what is there. If nothing is, it waits for something, or where
+// the reader does not wait returns 0 and nil. A deadline that passes is an
+// error.
+func (s *socket) read() (int, error) {
 	s.readN, s.readErr = 0, nil
 	if err := s.raw.Read(s.onReadable); err != nil {
 		return 0, err
@@ -61,7 +68,7 @@ func (t *Transport) tryRead(fd uintptr) (done bool) {
 		s.readN = n
 	case err == syscall.EAGAIN:
 		t.noInput() // the room is not needed while nothing comes
-		return !s.wait
+		return !t.wait
 	case err != nil:
 		s.readErr = err
 	default:
@@ -73,35 +80,38 @@ func (t *Transport) tryRead(fd uintptr) (done bool) {
 // write writes what the system takes of header and then payload now, and
 // returns how much that was. header may be empty.
 func (s *socket) write(header, payload []byte) (int, error) {
-	s.more, s.data, s.writeN, s.writeErr = header, payload, 0, nil
-	err := s.raw.Write(s.onWritable)
-	s.more, s.data = nil, nil
+	w := socketWrites.Get().(*socketWrite)
+	w.more, w.data, w.n, w.err = header, payload, 0, nil
+	err := s.raw.Write(w.onWritable)
 	if err == nil {
-		err = s.writeErr
+		err = w.err
 	}
-	return s.writeN, err
+	n := w.n
+	w.more, w.data, w.err = nil, nil, nil
+	socketWrites.Put(w)
+	return n, err
 }
 
-func (s *socket) tryWrite(fd uintptr) (done bool) {
-	if s.writePiece(sendMore, fd, s.more) {
-		s.writePiece(send, fd, s.data)
+func (w *socketWrite) try(fd uintptr) (done bool) {
+	if w.piece(sendMore, fd, w.more) {
+		w.piece(send, fd, w.data)
 	}
 	return true
 }
 
-// writePiece reports whether all of p was written.
-func (s *socket) writePiece(write func(int, []byte) (int, error), fd uintptr, p []byte) bool {
+// piece reports whether all of p was written.
+func (w *socketWrite) piece(write func(int, []byte) (int, error), fd uintptr, p []byte) bool {
 	for len(p) > 0 {
 		n, err := ignoringEINTR(write, fd, p)
 		if n > 0 {
-			s.writeN += n
+			w.n += n
 			p = p[n:]
 		}
 		if err == syscall.EAGAIN {
 			return false
 		}
 		if err != nil {
-			s.writeErr = err
+			w.err = err
 			return false
 		}
 	}

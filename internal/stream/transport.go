@@ -18,8 +18,7 @@ import (
 // Transport is a ws.Transport over a byte stream.
 type Transport struct {
 	rwc    io.ReadWriteCloser
-	conn   net.Conn // rwc, if it has deadlines, else nil
-	socket socket   // rwc, if it can do non-blocking I/O, else not usable
+	socket socket // rwc, if it can do non-blocking I/O, else not usable
 	role   rfc6455.Role
 	ending ws.Ending
 
@@ -57,14 +56,13 @@ func New(rwc io.ReadWriteCloser, o Options) *Transport {
 		closeTimeout: config.CloseTimeout,
 	}
 	t.closed.Add(1)
-	t.conn, _ = rwc.(net.Conn)
-	if t.conn != nil {
+	t.reader.init(t, o, config)
+	if t.interruptible() {
 		t.socket.init(t)
 	}
-	t.reader.init(t, o, config)
 	t.writer.init(t, o, config)
 	t.liveness.init(t, o)
-	if t.conn == nil {
+	if !t.interruptible() {
 		t.lent.Store(true)
 		go t.readInBackground()
 	}
@@ -168,9 +166,15 @@ func (t *Transport) release() {
 
 // interrupt makes a read that is under way, or the next one, return.
 func (t *Transport) interrupt() {
-	if t.conn != nil {
-		t.conn.SetReadDeadline(time.Unix(1, 0))
+	if t.interruptible() {
+		t.setReadDeadline(time.Unix(1, 0))
 	}
 }
+
+// interruptible reports whether the stream has deadlines.
+func (t *Transport) interruptible() bool { return t.pulled == nil }
+
+// setReadDeadline is for an interruptible stream.
+func (t *Transport) setReadDeadline(at time.Time) { t.rwc.(net.Conn).SetReadDeadline(at) }
 
 func isTimeout(err error) bool { return stderrors.Is(err, os.ErrDeadlineExceeded) }

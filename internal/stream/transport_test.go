@@ -879,6 +879,137 @@ func TestPingsKeepAQuietConnectionOpen(t *testing.T) {
 	})
 }
 
+// A peer that sends and sends but never reads once blocked a server's Send for
+// good: something always came, or where nobody received any more the silence
+// was taken for this side's.
+func TestPingTimeoutOfAPeerThatNeverReads(t *testing.T) {
+	for name, serve := range map[string]func(*ws.Conn) error{
+		"echo": func(conn *ws.Conn) error {
+			for m, err := range conn.Messages(context.Background()) {
+				if err != nil {
+					return err
+				}
+				if err := conn.Send(context.Background(), m); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		"sender beside a receiver": func(conn *ws.Conn) error {
+			go func() {
+				for range conn.Messages(context.Background()) {
+				}
+			}()
+			for {
+				if err := conn.Send(context.Background(), ws.Text("hello")); err != nil {
+					return err
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, s := net.Pipe()
+				defer c.Close()
+				go func() {
+					for {
+						if _, err := c.Write(frame(0x81, true, make([]byte, 1000))); err != nil {
+							return
+						}
+						time.Sleep(time.Millisecond)
+					}
+				}()
+				const interval, timeout = 10 * time.Second, 4 * time.Second
+				conn := ws.NewConn(New(s, Options{
+					Role: rfc6455.Server, PingInterval: interval, PingTimeout: timeout,
+					Config: ws.Config{SendBuffer: 10_000, ReceiveBuffer: 10_000},
+				}), nil)
+				start := time.Now()
+				err := serve(conn)
+				if d := time.Since(start); d < timeout || d > 2*interval+timeout {
+					t.Errorf("it was noticed after %v", d)
+				}
+				closed, ok := errors.AsType[*errors.ConnectionClosed](err)
+				if !ok || closed.Reason != errors.PolicyViolation || closed.Message != "Ping/Pong timeout" || closed.Remote {
+					t.Errorf("the handler ended with %v", err)
+				}
+				conn.Close(errors.NormalClosure, "")
+			})
+		})
+	}
+}
+
+// Who takes something now and then is not gone, however much waits.
+func TestPingTimeoutSparesASlowReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := net.Pipe()
+		transport := New(s, Options{
+			Role: rfc6455.Server, PingInterval: 10 * time.Second, PingTimeout: 4 * time.Second,
+			Config: ws.Config{SendBuffer: 1000},
+		})
+		conn := ws.NewConn(transport, nil)
+		sent := make(chan error)
+		go func() {
+			for {
+				if err := conn.Send(context.Background(), ws.Binary(make([]byte, 900))); err != nil {
+					sent <- err
+					return
+				}
+			}
+		}()
+		go func() { // speaks, so that it need not be pinged
+			for {
+				if _, err := c.Write(frame(0x81, true, nil)); err != nil {
+					return
+				}
+				time.Sleep(time.Second)
+			}
+		}()
+		buf := make([]byte, 2000)
+		for range 300 {
+			if _, err := c.Read(buf); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(12 * time.Second)
+		}
+		if err := conn.Err(); err != nil {
+			t.Error(err)
+		}
+		c.Close()
+		<-sent
+		time.Sleep(2 * time.Second) // the speaker ends
+	})
+}
+
+// Connections that begin at any time are due together.
+func TestConnectionsAreDueAtBeats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for i := range 20 {
+			time.Sleep(beat/3 + time.Duration(i)*time.Microsecond)
+			c, s := net.Pipe()
+			transport := New(s, Options{Role: rfc6455.Server, PingInterval: time.Minute})
+			began := time.Now()
+			for range 2 { // at first, and when a reader has left
+				transport.timers.Lock()
+				due := transport.start.Add(transport.absentAt)
+				transport.timers.Unlock()
+				if rest := due.UnixNano() % int64(beat); rest != 0 {
+					t.Errorf("due %v behind a beat", time.Duration(rest))
+				}
+				if d := due.Sub(began); d < absence || d > absence+beat {
+					t.Errorf("due after %v", d)
+				}
+				time.Sleep(2 * absence)
+				began = time.Now()
+				transport.TryReceive(nil)
+				transport.noticeAbsence()
+			}
+			c.Close()
+			transport.closed.Wait()
+		}
+	})
+}
+
 func TestReceiveBufferFullStopsReading(t *testing.T) {
 	c, s := tcpPair(t)
 	client := connect(t, rfc6455.Client, c, Options{Config: ws.Config{ReceiveBuffer: 10_000}})

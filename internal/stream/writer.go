@@ -43,6 +43,7 @@ type writer struct {
 	flushing  bool          // a goroutine was started that will write what was left
 	closeSent bool          // nothing may follow a close frame
 	lost      bool          // something that was sent did not go out
+	moved     bool          // bytes have left since tookNothing last looked
 }
 
 func (w *writer) init(t *Transport, o Options, config ws.Config) {
@@ -256,8 +257,7 @@ func (t *Transport) writeNow() {
 		t.mu.Unlock()
 		n, err := t.socket.write(nil, out.b)
 		t.mu.Lock()
-		t.inFlight -= n
-		t.tellProgress()
+		t.bytesLeft(n)
 		if err != nil {
 			t.writeFailed(err)
 			return
@@ -289,7 +289,7 @@ func (t *Transport) writeInPlace(header, payload []byte) {
 	t.mu.Unlock()
 	n, err := t.socket.write(header, payload)
 	t.mu.Lock()
-	t.inFlight -= n
+	t.bytesLeft(n)
 	switch {
 	case err != nil:
 		t.writeFailed(err)
@@ -312,8 +312,7 @@ func (t *Transport) flush(out *outputBuffer, n int) {
 			wrote, err := t.rwc.Write(out.b[n:min(n+flushChunk, len(out.b))])
 			n += wrote
 			t.mu.Lock()
-			t.inFlight -= wrote
-			t.tellProgress()
+			t.bytesLeft(wrote)
 			if err != nil {
 				t.writeFailed(err)
 				return
@@ -403,6 +402,26 @@ func (t *Transport) awaitProgress(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// bytesLeft takes note that n bytes of the write that is under way have left.
+// Called with mu held.
+func (t *Transport) bytesLeft(n int) {
+	t.inFlight -= n
+	if n > 0 {
+		t.moved = true
+		t.tellProgress()
+	}
+}
+
+// tookNothing reports whether something waits to be written, of which the peer
+// has taken nothing since the last call.
+func (t *Transport) tookNothing() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	moved := t.moved
+	t.moved = false
+	return !moved && t.queued() > 0
 }
 
 // tellProgress wakes whoever waits for progress. Called with mu held.
