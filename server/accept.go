@@ -50,8 +50,8 @@ func newAcceptor(o *Options) *acceptor {
 		a.Options = *o
 	}
 	a.deflate, a.policy, a.err = handshake.Deflate(a.Compression)
-	if config := a.config("").WithDefaults(); a.err == nil {
-		a.err = a.AnswerHeartbeat.Check(config.MaxMessageSize)
+	if config := a.config(""); a.err == nil {
+		a.err = a.AnswerHeartbeat.Check(config.WithDefaults().MaxMessageSize)
 	}
 	if err := checkOriginPatterns(a.OriginPatterns); err != nil {
 		a.err = err
@@ -103,10 +103,11 @@ func (a *acceptor) accept(w http.ResponseWriter, r *http.Request, ctx *connConte
 	}
 
 	config := a.config(subprotocol)
+	config.Supervised = ctx != nil // by Endpoint.run
 	interval, timeout := a.pings()
 	o := stream.Options{
 		Role:          rfc6455.Server,
-		Config:        *config,
+		Config:        config,
 		Deflate:       deflate,
 		DeflatePolicy: a.policy,
 		PingInterval:  interval,
@@ -121,7 +122,7 @@ func (a *acceptor) accept(w http.ResponseWriter, r *http.Request, ctx *connConte
 		ctx.ending = transport.Ending()
 	}
 	conn := &Conn{
-		Conn:       ws.NewConn(transport, config),
+		Conn:       ws.NewConn(transport, &config),
 		header:     packHeader(r.Header),
 		host:       r.Host,
 		remoteAddr: r.RemoteAddr,

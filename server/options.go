@@ -93,8 +93,8 @@ type Options struct {
 }
 
 // config is what the Conn over a transport has to know.
-func (o *Options) config(subprotocol string) *ws.Config {
-	return &ws.Config{
+func (o *Options) config(subprotocol string) ws.Config {
+	return ws.Config{
 		Subprotocol:    subprotocol,
 		MaxMessageSize: o.MaxMessageSize,
 		SendBuffer:     o.SendBuffer,

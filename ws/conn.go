@@ -24,23 +24,23 @@ import (
 // A Conn that a program lets go of without Close leaves nothing behind: once
 // the garbage collector finds that, the connection ends with
 // [errors.GoingAway]. Not so after a call of Done, whose channel somebody may
-// still be waiting for, and not while a [Heartbeat] beats.
+// still be waiting for, while a [Heartbeat] beats, and if it is Supervised (see
+// [Config]).
 type Conn struct {
 	transport    Transport
 	ending       *Ending
 	subprotocol  string
 	maxMessage   int
-	sendBuffer   int
 	closeTimeout time.Duration
 	heartbeat    *heartbeat // nil: neither sends nor answers one
 
-	dropped runtime.Cleanup
-	kept    atomic.Bool // Done was called: dropped is off
+	dropped runtime.Cleanup // not if Supervised
+	kept    atomic.Bool     // Done was called: dropped is off
 
 	receiving atomic.Bool
 	closed    atomic.Bool // by the local Close
 	closing   sync.Once
-	closeErr  error
+	closeErr  *errors.ConnectionClosed
 }
 
 // NewConn returns a Conn over t, which it takes over. A nil config has every
@@ -52,11 +52,10 @@ func NewConn(t Transport, config *Config) *Conn {
 		ending:       t.Ending(),
 		subprotocol:  d.Subprotocol,
 		maxMessage:   d.MaxMessageSize,
-		sendBuffer:   d.SendBuffer,
 		closeTimeout: d.CloseTimeout,
 		heartbeat:    newHeartbeat(&d),
 	}
-	if f, ok := t.(Failer); ok {
+	if f, ok := t.(Failer); ok && !d.Supervised {
 		c.dropped = runtime.AddCleanup(c, failDropped, f)
 	}
 	if c.heartbeat != nil && c.heartbeat.beats {
@@ -246,7 +245,10 @@ func (c *Conn) close(reason errors.CloseReason, message string, timeout time.Dur
 		}
 		c.closeErr = closed
 	})
-	return c.closeErr
+	if c.closeErr != nil {
+		return c.closeErr
+	}
+	return nil
 }
 
 // CheckCloseReason returns nil if reason may be passed to Close, else an

@@ -357,11 +357,12 @@ func (f *failer) Fail(cause *errors.ConnectionClosed) {
 }
 
 func TestConnThatIsLetGoOfEnds(t *testing.T) {
-	var dropped, watched atomic.Pointer[errors.ConnectionClosed]
+	var dropped, watched, supervised atomic.Pointer[errors.ConnectionClosed]
 	kept := ws.NewConn(&failer{failed: new(atomic.Pointer[errors.ConnectionClosed])}, nil)
 	var done <-chan struct{}
 	made := make(chan struct{})
 	go func() {
+		ws.NewConn(&failer{failed: &supervised}, &ws.Config{Supervised: true})
 		ws.NewConn(&failer{failed: &dropped}, nil)
 		done = ws.NewConn(&failer{failed: &watched}, nil).Done()
 		close(made)
@@ -379,6 +380,9 @@ func TestConnThatIsLetGoOfEnds(t *testing.T) {
 	case <-done:
 		t.Error("a Conn whose Done somebody holds was ended")
 	default:
+	}
+	if supervised.Load() != nil {
+		t.Error("a Conn that is Supervised was ended")
 	}
 	if kept.Err() != nil {
 		t.Errorf("a Conn that is in use was ended: %v", kept.Err())

@@ -120,6 +120,7 @@ func (e *heartbeatError) Is(target error) bool { return target == errors.ErrWebS
 type heartbeat struct {
 	beats, answers bool
 	own, peers     Heartbeat
+	sendBuffer     int
 
 	received atomic.Uint64 // messages
 	probe    chan struct{} // holds one wish to look at once
@@ -142,9 +143,11 @@ func newHeartbeat(c *Config) *heartbeat {
 		answers: c.AnswerHeartbeat != nil,
 		own:     c.Heartbeat.WithDefaults(),
 		peers:   c.AnswerHeartbeat.WithDefaults(),
-		probe:   make(chan struct{}, 1),
-		sending: make(chan struct{}, 1),
-		news:    make(chan struct{}),
+
+		sendBuffer: c.SendBuffer,
+		probe:      make(chan struct{}, 1),
+		sending:    make(chan struct{}, 1),
+		news:       make(chan struct{}),
 	}
 }
 
@@ -159,7 +162,7 @@ func (h *heartbeat) takes(c *Conn, m Message) bool {
 	if h.answers && same(m, h.peers.Message) {
 		// A peer that does not read what it is sent has enough to come from here
 		// to see life, and a Receive shall not wait until it reads.
-		if c.transport.Buffered() < c.sendBuffer {
+		if c.transport.Buffered() < h.sendBuffer {
 			c.transport.Send(context.Background(), h.peers.Answer)
 		}
 		return true
