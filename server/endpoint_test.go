@@ -427,6 +427,47 @@ func TestHeartbeatIsAnswered(t *testing.T) {
 	}
 }
 
+// A function that only ever sends once left heartbeats unanswered, and clients
+// took the link for gone.
+func TestHeartbeatIsAnsweredWhereNobodyReceives(t *testing.T) {
+	t.Parallel()
+	received := make(chan ws.Message)
+	_, s := startEndpoint(t, func(ctx context.Context, conn *server.Conn) error {
+		<-received
+		for {
+			m, err := conn.Receive(ctx)
+			if err != nil {
+				return err
+			}
+			received <- m
+		}
+	}, &server.Options{AnswerHeartbeat: &ws.Heartbeat{}})
+	conn := dial(t, s, nil)
+	ctx := timeout(t)
+	answered := func() {
+		t.Helper()
+		if m, err := conn.Receive(ctx); err != nil || m.String() != "\x06" {
+			t.Fatalf("Receive = %q, %v", m, err)
+		}
+	}
+	for range 2 {
+		conn.Send(ctx, ws.Text("\x05"))
+		answered()
+	}
+	// An answer says that all before was received: not yet.
+	conn.Send(ctx, ws.Text("first"))
+	conn.Send(ctx, ws.Text("\x05"))
+	time.Sleep(300 * time.Millisecond)
+	if m, ok, err := conn.TryReceive(); ok || err != nil {
+		t.Fatalf("TryReceive = %q, %v, %v", m, ok, err)
+	}
+	received <- ws.Message{}
+	if m := <-received; m.String() != "first" {
+		t.Errorf("the server received %q", m)
+	}
+	answered()
+}
+
 // A handshake that ends in a panic is not waited for by Shutdown.
 func TestPanicInTheHandshake(t *testing.T) {
 	t.Parallel()

@@ -77,8 +77,10 @@ type Options struct {
 	PingTimeout time.Duration
 
 	// AnswerHeartbeat, if not nil, answers the heartbeats of clients out of the
-	// application's sight, while it receives: a message that equals its Message
-	// gets its Answer. The zero Heartbeat fits a client's zero Heartbeat.
+	// application's sight: a message that equals its Message gets its Answer,
+	// once all that came before was received. A function that never receives
+	// need do nothing for that. The zero Heartbeat fits a client's zero
+	// Heartbeat.
 	AnswerHeartbeat *ws.Heartbeat
 
 	// Compression, if not nil, accepts permessage-deflate (RFC 7692) from

@@ -45,8 +45,9 @@ type Config struct {
 	Heartbeat *Heartbeat
 
 	// AnswerHeartbeat, if not nil, makes Receive answer messages that equal its
-	// Message with its Answer, and keep them from the application. Somebody has
-	// to receive. Its times do not matter.
+	// Message with its Answer, and keep them from the application. Where nobody
+	// receives, they are answered if the transport is a [BackgroundReceiver] and
+	// all that came before was received. Its times do not matter.
 	AnswerHeartbeat *Heartbeat
 }
 

@@ -58,8 +58,13 @@ func NewConn(t Transport, config *Config) *Conn {
 	if f, ok := t.(Failer); ok && !d.Supervised {
 		c.dropped = runtime.AddCleanup(c, failDropped, f)
 	}
-	if c.heartbeat != nil && c.heartbeat.beats {
-		go c.heartbeat.run(c)
+	if h := c.heartbeat; h != nil {
+		if b, ok := t.(BackgroundReceiver); ok && h.answers {
+			b.OfferFirst(func(m Message) bool { return h.answer(t, m) })
+		}
+		if h.beats {
+			go h.run(c)
+		}
 	}
 	return c
 }

@@ -159,15 +159,20 @@ func (h *heartbeat) takes(c *Conn, m Message) bool {
 	if h.beats && same(m, h.own.Answer) && h.countAnswer() {
 		return true
 	}
-	if h.answers && same(m, h.peers.Message) {
-		// A peer that does not read what it is sent has enough to come from here
-		// to see life, and a Receive shall not wait until it reads.
-		if c.transport.Buffered() < h.sendBuffer {
-			c.transport.Send(context.Background(), h.peers.Answer)
-		}
-		return true
+	return h.answers && h.answer(c.transport, m)
+}
+
+// answer answers m if it is a heartbeat of the peer's, and reports whether it is.
+func (h *heartbeat) answer(t Transport, m Message) bool {
+	if !same(m, h.peers.Message) {
+		return false
 	}
-	return false
+	// A peer that does not read what it is sent has enough to come from here
+	// to see life, and a Receive shall not wait until it reads.
+	if t.Buffered() < h.sendBuffer {
+		t.Send(context.Background(), h.peers.Answer)
+	}
+	return true
 }
 
 // countAnswer reports whether there is a heartbeat that an answer can belong to.

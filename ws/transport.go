@@ -68,6 +68,18 @@ type ArrivalCounter interface {
 	Arrivals() (n uint64, listening bool)
 }
 
+// BackgroundReceiver may be implemented by a [Transport] that goes on receiving
+// while nobody calls Receive. Without it heartbeats are answered only while
+// somebody receives.
+type BackgroundReceiver interface {
+	// OfferFirst has take called with each message that comes while nobody
+	// receives, if none that came before waits to be received. When take returns
+	// true the message is dropped, else it waits. take does not block, and m
+	// belongs to the transport. OfferFirst is called at most once, before
+	// anything else.
+	OfferFirst(take func(m Message) bool)
+}
+
 // LatencyMeter may be implemented by a [Transport] that sends pings.
 type LatencyMeter interface {
 	// Latency returns the last measured time between a ping and its pong, 0 if

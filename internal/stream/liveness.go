@@ -36,7 +36,6 @@ type liveness struct {
 	heardOf      atomic.Bool // something was read since checkPing last looked
 	counting     bool        // a heartbeat asks for Arrivals
 	stopped      bool        // the timers; guarded by timers
-	arrivals     atomic.Uint64
 	latency      atomic.Int64
 
 	timers   sync.Mutex    // guards what is below
@@ -181,7 +180,7 @@ func (t *Transport) heard() {
 // Arrivals implements ws.ArrivalCounter: it counts reads. Nothing can come
 // while the application receives nothing and its receive buffer is full.
 func (t *Transport) Arrivals() (n uint64, listening bool) {
-	return t.arrivals.Load(), t.inbox.Bytes() < t.receiveBuffer
+	return uint64(t.arrivals.Load()), t.inbox.Bytes() < t.receiveBuffer
 }
 
 // Fail implements ws.Failer.

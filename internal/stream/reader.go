@@ -30,7 +30,9 @@ type reader struct {
 	lent    atomic.Bool  // a background reader has had the turn: look into the inbox
 	unread  atomic.Bool  // input is buffered that was not parsed
 
-	inbox         ws.Inbox // what background readers received
+	arrivals      atomic.Uint32 // reads, if a heartbeat asks for Arrivals
+	inbox         ws.Inbox      // what background readers received
+	offerFirst    atomic.Pointer[func(ws.Message) bool]
 	receiveBuffer int
 	pulled        chan struct{} // wakes a permanent background reader; nil if there is none
 
@@ -212,8 +214,16 @@ func (t *Transport) readInBackground() {
 		if err != nil {
 			return
 		}
+		if take := t.offerFirst.Load(); take != nil && t.inbox.Bytes() == 0 && (*take)(m) {
+			continue
+		}
 		t.inbox.Push(m)
 	}
+}
+
+// OfferFirst implements ws.BackgroundReceiver.
+func (t *Transport) OfferFirst(take func(ws.Message) bool) {
+	t.offerFirst.Store(&take)
 }
 
 // receive looks for a message, first among those that a background reader

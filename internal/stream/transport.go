@@ -33,11 +33,12 @@ type Transport struct {
 }
 
 var (
-	_ ws.Transport      = (*Transport)(nil)
-	_ ws.ArrivalCounter = (*Transport)(nil)
-	_ ws.LatencyMeter   = (*Transport)(nil)
-	_ ws.Failer         = (*Transport)(nil)
-	_ ws.PreparedSender = (*Transport)(nil)
+	_ ws.Transport          = (*Transport)(nil)
+	_ ws.ArrivalCounter     = (*Transport)(nil)
+	_ ws.BackgroundReceiver = (*Transport)(nil)
+	_ ws.LatencyMeter       = (*Transport)(nil)
+	_ ws.Failer             = (*Transport)(nil)
+	_ ws.PreparedSender     = (*Transport)(nil)
 )
 
 // errEnded is what a call after the end returns; the cause is in the Ending.

@@ -939,6 +939,17 @@ func TestPingTimeoutOfAPeerThatNeverReads(t *testing.T) {
 	}
 }
 
+func TestHeartbeatIsAnsweredWithoutAReceive(t *testing.T) {
+	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
+		client := connect(t, rfc6455.Client, c, Options{})
+		connect(t, rfc6455.Server, s, Options{Config: ws.Config{AnswerHeartbeat: &ws.Heartbeat{}}})
+		for range 3 {
+			mustSend(t, client, ws.Text("\x05"))
+			mustReceive(t, client, "\x06")
+		}
+	})
+}
+
 // Who takes something now and then is not gone, however much waits.
 func TestPingTimeoutSparesASlowReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
