@@ -69,46 +69,63 @@ func newAcceptor(o *Options) *acceptor {
 // accept does what Accept promises. ctx, if not nil, becomes one that ends with
 // the connection.
 func (a *acceptor) accept(w http.ResponseWriter, r *http.Request, ctx *connContext) (*Conn, error) {
+	u := &upgrade{ResponseWriter: w}
+	if err := a.handshake(u, r); err != nil {
+		return nil, err
+	}
+	return a.connect(u, r, ctx), nil
+}
+
+// handshake hijacks the connection into u and answers with 101, or refuses.
+func (a *acceptor) handshake(u *upgrade, r *http.Request) error {
+	origin, f := a.check(u, r)
+	if f == nil {
+		_, err := websocket.Accept(u, r, &websocket.AcceptOptions{
+			InsecureSkipVerify: true, // checked above
+			CompressionMode:    websocket.CompressionDisabled,
+		})
+		switch {
+		case errors.Is(err, errKept):
+			return nil
+		case u.conn != nil: // there is nobody to answer
+			return &errors.ConnectionError{URL: requestURL(r), Err: u.err}
+		}
+		f = u.refusal(err)
+	}
+	return f.answer(u.ResponseWriter, r, origin)
+}
+
+// check says why r is to be refused, if it is, or what the answer is to offer.
+// origin is the request's if its pages may connect, else "".
+func (a *acceptor) check(u *upgrade, r *http.Request) (origin string, f *refusal) {
 	origin, err := checkOrigin(r, a.OriginPatterns)
 	if err != nil {
-		return nil, refuse(http.StatusForbidden, "%s%s.", strings.ToUpper(err.Error()[:1]), err.Error()[1:]).answer(w, r, "")
+		return "", refuse(http.StatusForbidden, "%s%s.", strings.ToUpper(err.Error()[:1]), err.Error()[1:])
 	}
 	if a.err != nil {
-		return nil, misconfigured(a.err).answer(w, r, origin)
+		return origin, misconfigured(a.err)
 	}
 	if f := check(r); f != nil {
-		return nil, f.answer(w, r, origin)
+		return origin, f
 	}
-	subprotocol, err := a.chooseSubprotocol(r)
-	if err != nil {
-		return nil, misconfigured(err).answer(w, r, origin)
+	if u.subprotocol, err = a.chooseSubprotocol(r); err != nil {
+		return origin, misconfigured(err)
 	}
-	var deflate *rfc6455.DeflateParams
-	var extension string
 	if a.deflate != nil {
-		deflate, extension = rfc6455.AcceptOffer(r.Header["Sec-Websocket-Extensions"], *a.deflate)
+		u.deflate, u.extension = rfc6455.AcceptOffer(r.Header["Sec-Websocket-Extensions"], *a.deflate)
 	}
+	return origin, nil
+}
 
-	u := upgrade{ResponseWriter: w, subprotocol: subprotocol, extension: extension}
-	_, err = websocket.Accept(&u, r, &websocket.AcceptOptions{
-		InsecureSkipVerify: true, // checked above
-		CompressionMode:    websocket.CompressionDisabled,
-	})
-	switch {
-	case errors.Is(err, errKept):
-	case u.conn != nil:
-		return nil, &errors.ConnectionError{URL: requestURL(r), Err: u.err} // there is nobody to answer
-	default:
-		return nil, u.refusal(err).answer(w, r, origin)
-	}
-
-	config := a.config(subprotocol)
+// connect makes a Conn of what u has hijacked.
+func (a *acceptor) connect(u *upgrade, r *http.Request, ctx *connContext) *Conn {
+	config := a.config(u.subprotocol)
 	config.Supervised = ctx != nil // by Endpoint.run
 	interval, timeout := a.pings()
 	o := stream.Options{
 		Role:          rfc6455.Server,
 		Config:        config,
-		Deflate:       deflate,
+		Deflate:       u.deflate,
 		DeflatePolicy: a.policy,
 		PingInterval:  interval,
 		PingTimeout:   timeout,
@@ -129,7 +146,7 @@ func (a *acceptor) accept(w http.ResponseWriter, r *http.Request, ctx *connConte
 		tls:        r.TLS,
 	}
 	conn.url.set(r)
-	return conn, nil
+	return conn
 }
 
 // hasToken reports whether a list of tokens, spread over lines, has one

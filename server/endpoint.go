@@ -53,12 +53,7 @@ func Handler(serve func(ctx context.Context, conn *Conn) error, o *Options) *End
 // refused.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !e.begin() {
-		origin, err := checkOrigin(r, e.OriginPatterns)
-		if err != nil {
-			origin = ""
-		}
-		w.Header().Set("Connection", "close")
-		refuse(http.StatusServiceUnavailable, "This WebSocket endpoint is shutting down.").answer(w, r, origin)
+		e.refuseLate(w, r)
 		return
 	}
 	var conn *Conn
@@ -85,6 +80,16 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// On a goroutine of its own, so that the stack and the buffers that
 	// net/http needed go back while the connection lives.
 	go e.run(ctx, conn)
+}
+
+// refuseLate answers a request that comes after Shutdown.
+func (e *Endpoint) refuseLate(w http.ResponseWriter, r *http.Request) {
+	origin, err := checkOrigin(r, e.OriginPatterns)
+	if err != nil {
+		origin = ""
+	}
+	w.Header().Set("Connection", "close")
+	refuse(http.StatusServiceUnavailable, "This WebSocket endpoint is shutting down.").answer(w, r, origin)
 }
 
 // run is all that stays of a handler for the life of a connection.

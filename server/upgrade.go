@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/rfc6455"
 )
 
 // responseTimeout bounds the write of the 101, which a new connection takes
@@ -23,7 +24,8 @@ const responseTimeout = 10 * time.Second
 type upgrade struct {
 	http.ResponseWriter
 	subprotocol string
-	extension   string
+	extension   string                 // what to answer for permessage-deflate, "" for no compression
+	deflate     *rfc6455.DeflateParams // what it means
 
 	conn   net.Conn
 	prefix []byte // what net/http has read of conn already
