@@ -13,9 +13,10 @@ ws/wstest: errors ws
 internal/rfc6455: errors github.com/klauspost/compress
 internal/stream: errors ws internal/rfc6455
 internal/jsontext:
-internal/browsersocket: errors ws internal/jsontext github.com/hack-pad/safejs
+internal/jscall: github.com/hack-pad/safejs
+internal/browsersocket: errors ws internal/jsontext internal/jscall
 internal/handshake: errors ws internal/rfc6455 github.com/coder/websocket
-.: errors ws js:github.com/hack-pad/safejs js:internal/browsersocket native:internal/rfc6455 native:internal/stream native:internal/handshake native:github.com/coder/websocket
+.: errors ws js:internal/jscall js:internal/browsersocket native:internal/rfc6455 native:internal/stream native:internal/handshake native:github.com/coder/websocket
 server: errors ws . internal/rfc6455 internal/stream internal/handshake github.com/coder/websocket
 internal/chat: errors ws
 wasm: errors ws . internal/chat js:github.com/hack-pad/safejs
