@@ -3,8 +3,7 @@
 package isosocket
 
 import (
-	"github.com/hack-pad/safejs"
-
+	"github.com/isosocket/isosocket/internal/jscall"
 	"github.com/isosocket/isosocket/ws"
 )
 
@@ -18,33 +17,33 @@ const statusIsProbed = true
 // listens to what there is.
 func newPresence() presence {
 	p := &pagePresence{woken: make(chan struct{}, 1)}
-	global := safejs.Global()
+	global := jscall.Global()
 	document, _ := global.Get("document")
 	p.document = document
-	p.listen(global, "online", func(safejs.Value) bool { return true })
-	p.listen(global, "pageshow", func(event safejs.Value) bool { return truthy(event, "persisted") })
-	p.listen(document, "visibilitychange", func(safejs.Value) bool { return !p.hidden() })
+	p.listen(global, "online", func(jscall.Value) bool { return true })
+	p.listen(global, "pageshow", func(event jscall.Value) bool { return truthy(event, "persisted") })
+	p.listen(document, "visibilitychange", func(jscall.Value) bool { return !p.hidden() })
 	return p
 }
 
 type pagePresence struct {
-	document  safejs.Value
+	document  jscall.Value
 	woken     chan struct{}
 	listeners []listener
 }
 
 type listener struct {
-	target safejs.Value
+	target jscall.Value
 	event  string
-	f      safejs.Func
+	f      jscall.Func
 }
 
 // listen makes event on target a wake if counts says so.
-func (p *pagePresence) listen(target safejs.Value, event string, counts func(event safejs.Value) bool) {
+func (p *pagePresence) listen(target jscall.Value, event string, counts func(event jscall.Value) bool) {
 	if !truthy(target, "addEventListener") {
 		return
 	}
-	f, err := safejs.FuncOf(func(_ safejs.Value, args []safejs.Value) any {
+	f, err := jscall.FuncOf(func(_ jscall.Value, args []jscall.Value) any {
 		if len(args) == 1 && counts(args[0]) {
 			select {
 			case p.woken <- struct{}{}:
@@ -70,12 +69,12 @@ func (p *pagePresence) away() bool {
 	if !p.hidden() {
 		return false
 	}
-	navigator, err := safejs.Global().Get("navigator")
+	navigator, err := jscall.Global().Get("navigator")
 	if err != nil || navigator.IsUndefined() {
 		return false
 	}
 	online, err := navigator.Get("onLine")
-	if err != nil || online.Type() != safejs.TypeBoolean {
+	if err != nil || online.Type() != jscall.TypeBoolean {
 		return false
 	}
 	on, err := online.Bool()
@@ -94,7 +93,7 @@ func (p *pagePresence) stop() {
 	p.listeners = nil
 }
 
-func truthy(object safejs.Value, property string) bool {
+func truthy(object jscall.Value, property string) bool {
 	if object.IsUndefined() || object.IsNull() {
 		return false
 	}

@@ -18,6 +18,7 @@ var wasmPackages = []struct {
 	{"errors", "../errors"},
 	{"ws", "../ws"},
 	{"ws/wstest", "../ws/wstest"}, // but for TestConformance, which TestParity runs against its server
+	{"internal/jscall", "../internal/jscall"},
 	{"internal/leak", "../internal/leak"},
 	{"internal/chat", "../internal/chat"},
 	{"wasm", "../wasm"},

@@ -13,9 +13,10 @@ ws/wstest: errors ws
 internal/rfc6455: errors github.com/klauspost/compress
 internal/stream: errors ws internal/rfc6455
 internal/jsontext:
-internal/browsersocket: errors ws internal/jsontext github.com/hack-pad/safejs
+internal/jscall: github.com/hack-pad/safejs
+internal/browsersocket: errors ws internal/jsontext internal/jscall
 internal/handshake: errors ws internal/rfc6455 github.com/coder/websocket
-.: errors ws js:github.com/hack-pad/safejs js:internal/browsersocket native:internal/rfc6455 native:internal/stream native:internal/handshake native:github.com/coder/websocket
+.: errors ws js:internal/jscall js:internal/browsersocket native:internal/rfc6455 native:internal/stream native:internal/handshake native:github.com/coder/websocket
 server: errors ws . internal/rfc6455 internal/stream internal/handshake github.com/coder/websocket
 internal/chat: errors ws
 wasm: errors ws . internal/chat js:github.com/hack-pad/safejs
@@ -30,7 +31,11 @@ e2e: errors ws ws/wstest . server wasm internal/chat internal/browser internal/l
 '
 
 # What a browser must not download: packages that make a wasm client big.
-heavy='^(net/http|net/url|log/slog|crypto)(/|$)'
+heavy='^(bufio|compress|crypto|encoding|html|log|math/big|mime|net|regexp|text)(/|$)'
+
+# What the packages of this module must not import there, either. safejs and the standard library do, but the linker
+# leaves out what nobody calls; bench's TestClientSize looks at what it left.
+uncalled='^(fmt|os|reflect|unicode)$'
 
 status=0
 for target in native js; do
@@ -109,6 +114,13 @@ done
 found=$(GOOS=js GOARCH=wasm go list -deps . | grep -E "$heavy" || true)
 if [ -n "$found" ]; then
 	echo "imports: the root package's browser build must not contain:" $found
+	status=1
+fi
+
+found=$(GOOS=js GOARCH=wasm go list -deps -f '{{with .Module}}{{if .Main}}{{range $.Imports}}{{println .}}{{end}}{{end}}{{end}}' . |
+	grep -E "$uncalled" | sort -u || true)
+if [ -n "$found" ]; then
+	echo "imports: no package in the root package's browser build may import:" $found
 	status=1
 fi
 exit $status

@@ -5,8 +5,7 @@ package browsersocket
 import (
 	"strconv"
 
-	"github.com/hack-pad/safejs"
-
+	"github.com/isosocket/isosocket/internal/jscall"
 	"github.com/isosocket/isosocket/internal/jsontext"
 )
 
@@ -16,15 +15,15 @@ const gatherLeast = 3
 // binaries fetches the data of a batch's binary messages: of a large one
 // straight to where it is wanted, of small ones many at a time.
 type binaries struct {
-	taken   safejs.Value // the batch's MessageEvents, up from first
+	taken   jscall.Value // the batch's MessageEvents, up from first
 	first   int
-	scratch safejs.Value
+	scratch jscall.Value
 
 	// What follows is made when it is needed first.
 	view    expression   // new Uint8Array(taken.shift().data)
-	offsets safejs.Value // adds the elements of a list to the offsets
+	offsets jscall.Value // adds the elements of a list to the offsets
 	gather  expression   // scratch.set(view(), offsets.shift())
-	parse   safejs.Value
+	parse   jscall.Value
 
 	gathered []byte // the data of the messages before end that were not read
 	memory   []byte // where gathered lies
@@ -108,12 +107,12 @@ func (b *binaries) readOne(size int, buf []byte) ([]byte, error) {
 }
 
 // copyBytes copies the size bytes of view to buf[:0], which grows if it must.
-func copyBytes(buf []byte, view safejs.Value, size int) ([]byte, error) {
+func copyBytes(buf []byte, view jscall.Value, size int) ([]byte, error) {
 	if buf == nil || cap(buf) < size {
 		buf = make([]byte, size)
 	}
 	buf = buf[:size]
-	_, err := safejs.CopyBytesToGo(buf, view)
+	_, err := jscall.CopyBytesToGo(buf, view)
 	return buf, err
 }
 
@@ -146,6 +145,6 @@ func (b *binaries) readMany(messages []jsontext.Event, total int) error {
 		return err
 	}
 	b.gathered = b.memory[:total]
-	_, err = safejs.CopyBytesToGo(b.gathered, b.scratch)
+	_, err = jscall.CopyBytesToGo(b.gathered, b.scratch)
 	return err
 }

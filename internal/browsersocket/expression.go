@@ -5,32 +5,32 @@ package browsersocket
 import (
 	"strconv"
 
-	"github.com/hack-pad/safejs"
+	"github.com/isosocket/isosocket/internal/jscall"
 )
 
 // expression is a JavaScript function of no arguments that is put together
 // from built-in functions, without a line of JavaScript. It does the work of
 // many calls from Go at the price of one, and it needs no eval, so that every
 // Content-Security-Policy allows it.
-type expression struct{ safejs.Value }
+type expression struct{ jscall.Value }
 
 // builtins finds and combines built-in functions. It keeps the first error,
 // behind which it does nothing. Its methods serve the setting up of a
 // connection, and are not inlined there, for a smaller client.
 type builtins struct {
 	err    error
-	found  map[string]safejs.Value
-	getter safejs.Value // a property descriptor, used over and over
+	found  map[string]jscall.Value
+	getter jscall.Value // a property descriptor, used over and over
 }
 
 // get returns the property at the end of path, from the global object on.
 //
 //go:noinline
-func (b *builtins) get(path ...string) safejs.Value {
+func (b *builtins) get(path ...string) jscall.Value {
 	if b.found == nil {
-		b.found = make(map[string]safejs.Value)
+		b.found = make(map[string]jscall.Value)
 	}
-	v, key := safejs.Global(), ""
+	v, key := jscall.Global(), ""
 	for _, name := range path {
 		key += "." + name
 		next, ok := b.found[key]
@@ -44,7 +44,7 @@ func (b *builtins) get(path ...string) safejs.Value {
 }
 
 //go:noinline
-func (b *builtins) property(v safejs.Value, name string) (p safejs.Value) {
+func (b *builtins) property(v jscall.Value, name string) (p jscall.Value) {
 	if b.err == nil {
 		p, b.err = v.Get(name)
 	}
@@ -52,7 +52,7 @@ func (b *builtins) property(v safejs.Value, name string) (p safejs.Value) {
 }
 
 //go:noinline
-func (b *builtins) call(v safejs.Value, method string, args ...any) (result safejs.Value) {
+func (b *builtins) call(v jscall.Value, method string, args ...any) (result jscall.Value) {
 	if b.err == nil {
 		result, b.err = v.Call(method, args...)
 	}
@@ -62,7 +62,7 @@ func (b *builtins) call(v safejs.Value, method string, args ...any) (result safe
 // new returns a new object of a class of the global object's.
 //
 //go:noinline
-func (b *builtins) new(class string, args ...any) (v safejs.Value) {
+func (b *builtins) new(class string, args ...any) (v jscall.Value) {
 	if constructor := b.get(class); b.err == nil {
 		v, b.err = constructor.New(args...)
 	}
@@ -72,12 +72,12 @@ func (b *builtins) new(class string, args ...any) (v safejs.Value) {
 // method returns v's method with v bound as its this.
 //
 //go:noinline
-func (b *builtins) method(v safejs.Value, name string) safejs.Value {
+func (b *builtins) method(v jscall.Value, name string) jscall.Value {
 	return b.call(b.property(v, name), "bind", v)
 }
 
 //go:noinline
-func (b *builtins) invoke(f safejs.Value, args ...any) (result safejs.Value) {
+func (b *builtins) invoke(f jscall.Value, args ...any) (result jscall.Value) {
 	if b.err == nil {
 		result, b.err = f.Invoke(args...)
 	}
@@ -85,7 +85,7 @@ func (b *builtins) invoke(f safejs.Value, args ...any) (result safejs.Value) {
 }
 
 //go:noinline
-func (b *builtins) int(v safejs.Value) (n int) {
+func (b *builtins) int(v jscall.Value) (n int) {
 	if b.err == nil {
 		n, b.err = v.Int()
 	}
@@ -96,7 +96,7 @@ func (b *builtins) int(v safejs.Value) (n int) {
 // each time that its element is read.
 //
 //go:noinline
-func (b *builtins) list(elements ...any) safejs.Value {
+func (b *builtins) list(elements ...any) jscall.Value {
 	values := make([]any, len(elements))
 	for i, e := range elements {
 		if _, ok := e.(expression); !ok {
@@ -117,7 +117,7 @@ func (b *builtins) list(elements ...any) safejs.Value {
 }
 
 //go:noinline
-func (b *builtins) set(v safejs.Value, name string, value any) {
+func (b *builtins) set(v jscall.Value, name string, value any) {
 	if b.err == nil {
 		b.err = v.Set(name, value)
 	}
@@ -128,7 +128,7 @@ func (b *builtins) set(v safejs.Value, name string, value any) {
 // their effect.
 //
 //go:noinline
-func (b *builtins) expression(f safejs.Value, this any, args ...any) expression {
+func (b *builtins) expression(f jscall.Value, this any, args ...any) expression {
 	return b.apply(f, this, b.list(args...))
 }
 
@@ -136,7 +136,7 @@ func (b *builtins) expression(f safejs.Value, this any, args ...any) expression 
 // itself.
 //
 //go:noinline
-func (b *builtins) apply(f safejs.Value, this, list any) expression {
+func (b *builtins) apply(f jscall.Value, this, list any) expression {
 	apply := b.get("Reflect", "apply")
 	if e, ok := list.(expression); ok {
 		f, this, list = apply, nil, b.list(f, this, e)

@@ -8,8 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hack-pad/safejs"
-
+	"github.com/isosocket/isosocket/internal/jscall"
 	"github.com/isosocket/isosocket/ws"
 )
 
@@ -17,7 +16,7 @@ import (
 // what the browser does and when. It is made without eval, as the library is.
 type fakeSocket struct {
 	t      *testing.T
-	js     safejs.Value
+	js     jscall.Value
 	sent   []ws.Message // by send
 	closed []any        // the arguments of the first close
 	closes int
@@ -34,24 +33,24 @@ func jsOK(t *testing.T, js *builtins) {
 // replace puts value in the place of a global until the test ends.
 func replace(t *testing.T, name string, value any) {
 	t.Helper()
-	before, err := safejs.Global().Get(name)
+	before, err := jscall.Global().Get(name)
 	if err == nil {
-		err = safejs.Global().Set(name, value)
+		err = jscall.Global().Set(name, value)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := safejs.Global().Set(name, before); err != nil {
+		if err := jscall.Global().Set(name, before); err != nil {
 			t.Error(err)
 		}
 	})
 }
 
 // function returns a Go function for JavaScript that lives as long as the test.
-func function(t *testing.T, f func(args []safejs.Value) any) safejs.Func {
+func function(t *testing.T, f func(args []jscall.Value) any) jscall.Func {
 	t.Helper()
-	jsFunc, err := safejs.FuncOf(func(_ safejs.Value, args []safejs.Value) any { return f(args) })
+	jsFunc, err := jscall.FuncOf(func(_ jscall.Value, args []jscall.Value) any { return f(args) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +73,7 @@ func newFake(t *testing.T) *fakeSocket {
 	} {
 		f.set(name, value)
 	}
-	replace(t, "WebSocket", function(t, func([]safejs.Value) any { return f.js }))
+	replace(t, "WebSocket", function(t, func([]jscall.Value) any { return f.js }))
 	return f
 }
 
@@ -85,20 +84,20 @@ func (f *fakeSocket) set(name string, value any) {
 	}
 }
 
-func (f *fakeSocket) send(args []safejs.Value) any {
-	if args[0].Type() == safejs.TypeString {
+func (f *fakeSocket) send(args []jscall.Value) any {
+	if args[0].Type() == jscall.TypeString {
 		text, _ := args[0].String()
 		f.sent = append(f.sent, ws.Text(text))
 		return nil
 	}
 	n, _ := args[0].Length()
 	data := make([]byte, n)
-	_, _ = safejs.CopyBytesToGo(data, args[0])
+	_, _ = jscall.CopyBytesToGo(data, args[0])
 	f.sent = append(f.sent, ws.Binary(data))
 	return nil
 }
 
-func (f *fakeSocket) close(args []safejs.Value) any {
+func (f *fakeSocket) close(args []jscall.Value) any {
 	if f.closes++; f.closes == 1 {
 		f.set("readyState", 2)
 		for _, a := range args {
@@ -144,7 +143,7 @@ func (f *fakeSocket) deliver(m ws.Message) {
 	if m.Kind == ws.KindBinary {
 		array := js.new("Uint8Array", len(m.Data))
 		jsOK(f.t, &js)
-		if _, err := safejs.CopyBytesToJS(array, m.Data); err != nil {
+		if _, err := jscall.CopyBytesToJS(array, m.Data); err != nil {
 			f.t.Fatal(err)
 		}
 		data = js.property(array, "buffer")

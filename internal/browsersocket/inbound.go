@@ -10,9 +10,8 @@ import (
 	"sync/atomic"
 	"unicode/utf8"
 
-	"github.com/hack-pad/safejs"
-
 	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/jscall"
 	"github.com/isosocket/isosocket/internal/jsontext"
 	"github.com/isosocket/isosocket/ws"
 )
@@ -29,17 +28,17 @@ const (
 // the first one behind what was taken. Taking costs two calls a batch: all
 // text, and the sizes of binary messages, come as one piece of JSON.
 type inbound struct {
-	queue     safejs.Value // the MessageEvents that came
-	push      safejs.Value // the message listener
-	taken     safejs.Value // those of the last batch
-	stringify safejs.Value
-	fields    safejs.Value // what JSON.stringify tells of them
-	scratch   safejs.Value
+	queue     jscall.Value // the MessageEvents that came
+	push      jscall.Value // the message listener
+	taken     jscall.Value // those of the last batch
+	stringify jscall.Value
+	fields    jscall.Value // what JSON.stringify tells of them
+	scratch   jscall.Value
 	take      expression   // takes a batch, arms the wake-up, puts JSON in scratch, returns its length
-	takeArgs  safejs.Value // element 1 is how many messages are taken
+	takeArgs  jscall.Value // element 1 is how many messages are taken
 	takeData  expression   // takes one message's data itself; made when it is needed first, like
-	encode    safejs.Value // what makes UTF-8 of a large text,
-	large     safejs.Value // which waits here
+	encode    jscall.Value // what makes UTF-8 of a large text,
+	large     jscall.Value // which waits here
 	taking    [3]any       // what taking consists of
 
 	mu      sync.Mutex
@@ -132,7 +131,7 @@ func (b *inbound) refillMany() (int, error) {
 			b.json = make([]byte, size+size/2)
 		}
 		b.json = b.json[:size]
-		_, err = safejs.CopyBytesToGo(b.json, b.scratch)
+		_, err = jscall.CopyBytesToGo(b.json, b.scratch)
 	} else { // there was no room for the whole
 		b.json, err = b.text(b.stringify.Invoke(b.taken, b.fields))
 	}
@@ -162,7 +161,7 @@ func (b *inbound) refillOne() (size int, err error) {
 	switch {
 	case js.err != nil || data.IsUndefined():
 		return 0, js.err
-	case data.Type() == safejs.TypeString:
+	case data.Type() == jscall.TypeString:
 		b.large = js.invoke(b.encode, data)
 		size = js.int(js.property(b.large, "length"))
 		b.batch = append(b.batch, jsontext.Event{Size: size})
@@ -172,7 +171,7 @@ func (b *inbound) refillOne() (size int, err error) {
 	return size, js.err
 }
 
-func (b *inbound) text(v safejs.Value, err error) ([]byte, error) {
+func (b *inbound) text(v jscall.Value, err error) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -219,7 +218,7 @@ func (b *inbound) pull(s *socket, buf []byte) (m ws.Message, ok bool, err error)
 	case b.json == nil:
 		m.Kind = ws.KindText
 		m.Data, err = copyBytes(buf, b.large, e.Size)
-		b.large = safejs.Undefined()
+		b.large = jscall.Undefined()
 	default:
 		if buf == nil {
 			buf = make([]byte, 0, len(e.Text))
@@ -263,12 +262,12 @@ func (b *inbound) drop() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.dropped = true
-	b.batch, b.json, b.next, b.large = nil, nil, 0, safejs.Undefined()
+	b.batch, b.json, b.next, b.large = nil, nil, 0, jscall.Undefined()
 	b.wakeup.notify()
 }
 
 // release lets go of the listeners.
-func (b *inbound) release(socket safejs.Value) {
+func (b *inbound) release(socket jscall.Value) {
 	if !b.push.IsUndefined() {
 		_, _ = socket.Call("removeEventListener", "message", b.push)
 	}

@@ -9,9 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hack-pad/safejs"
-
 	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/jscall"
 	"github.com/isosocket/isosocket/ws"
 )
 
@@ -43,8 +42,8 @@ var (
 // several were just before: then it is gathered with those that follow, and
 // they go in one parcel as soon as the sending goroutine waits for anything.
 type outbound struct {
-	js   safejs.Value // the WebSocket
-	send safejs.Value // its send, bound
+	js   jscall.Value // the WebSocket
+	send jscall.Value // its send, bound
 
 	mu     sync.Mutex
 	queued int  // no less than the browser's bufferedAmount and what is gathered
@@ -54,7 +53,7 @@ type outbound struct {
 	array  scratch
 }
 
-func (b *outbound) init(js *builtins, socket safejs.Value) {
+func (b *outbound) init(js *builtins, socket jscall.Value) {
 	b.js = socket
 	b.send = js.method(socket, "send")
 	b.parcel.parse = js.get("JSON", "parse")
@@ -163,16 +162,16 @@ func (b *outbound) write(m ws.Message) error {
 // scratch is a Uint8Array through which bytes go to the browser, which copies
 // them as soon as it is told to send.
 type scratch struct {
-	class    safejs.Value // Uint8Array
-	array    safejs.Value
+	class    jscall.Value // Uint8Array
+	array    jscall.Value
 	size     int
-	view     safejs.Value // the first viewSize bytes
+	view     jscall.Value // the first viewSize bytes
 	viewSize int
-	cut      safejs.Value // makes a view of a range; undefined until it is needed
+	cut      jscall.Value // makes a view of a range; undefined until it is needed
 }
 
 // hold returns a view of data's copy. A view is kept for messages of one size.
-func (s *scratch) hold(data []byte) (safejs.Value, error) {
+func (s *scratch) hold(data []byte) (jscall.Value, error) {
 	if err := s.grow(len(data)); err != nil {
 		return s.view, err
 	}
@@ -183,7 +182,7 @@ func (s *scratch) hold(data []byte) (safejs.Value, error) {
 		}
 		s.view, s.viewSize = view, len(data)
 	}
-	_, err := safejs.CopyBytesToJS(s.view, data)
+	_, err := jscall.CopyBytesToJS(s.view, data)
 	return s.view, err
 }
 
@@ -195,7 +194,7 @@ func (s *scratch) grow(size int) (err error) {
 	for s.size < size {
 		s.size *= 2
 	}
-	s.viewSize, s.cut = -1, safejs.Undefined()
+	s.viewSize, s.cut = -1, jscall.Undefined()
 	s.array, err = s.class.New(s.size)
 	return err
 }

@@ -5,8 +5,7 @@ package browsersocket
 import (
 	"strconv"
 
-	"github.com/hack-pad/safejs"
-
+	"github.com/isosocket/isosocket/internal/jscall"
 	"github.com/isosocket/isosocket/internal/jsontext"
 	"github.com/isosocket/isosocket/ws"
 )
@@ -22,7 +21,7 @@ const (
 // together: text as one JSON array, binary as one array of bytes that is cut
 // there.
 type parcel struct {
-	parse safejs.Value // JSON.parse
+	parse jscall.Value // JSON.parse
 
 	kind ws.Kind
 	data []byte // of text the JSON array without its end
@@ -54,7 +53,7 @@ func (p *parcel) add(m ws.Message) {
 func (p *parcel) clear() { p.data, p.ends = p.data[:0], p.ends[:0] }
 
 // send calls send for every message.
-func (p *parcel) send(send safejs.Value, array *scratch) error {
+func (p *parcel) send(send jscall.Value, array *scratch) error {
 	if p.kind == ws.KindText {
 		texts, err := p.parse.Invoke(string(append(p.data, ']')))
 		if err != nil {
@@ -66,7 +65,7 @@ func (p *parcel) send(send safejs.Value, array *scratch) error {
 	if err := array.grow(len(p.data)); err != nil {
 		return err
 	}
-	if _, err := safejs.CopyBytesToJS(array.array, p.data); err != nil {
+	if _, err := jscall.CopyBytesToJS(array.array, p.data); err != nil {
 		return err
 	}
 	var js builtins

@@ -9,9 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/hack-pad/safejs"
-
 	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/jscall"
 	"github.com/isosocket/isosocket/ws"
 )
 
@@ -20,7 +19,7 @@ import (
 // of each batch. The callbacks take note and wake; they never wait for a lock
 // that is held during a call into JavaScript, on top of which they may run.
 type socket struct {
-	js     safejs.Value
+	js     jscall.Value
 	config ws.Config
 	ending ws.Ending
 	in     inbound
@@ -32,8 +31,8 @@ type socket struct {
 	clean  bool // set before closed: the close handshake was done
 	ended  gate // when nothing more can be sent
 
-	onOpen   safejs.Func
-	onClose  safejs.Func
+	onOpen   jscall.Func
+	onClose  jscall.Func
 	released atomic.Bool
 	lastCall atomic.Pointer[time.Timer] // releases a socket whose close event never comes
 }
@@ -53,8 +52,8 @@ var (
 
 // newSocket makes the WebSocket, which starts to connect.
 func newSocket(url string, o Options) (*socket, error) {
-	constructor, err := safejs.Global().Get("WebSocket")
-	if err != nil || constructor.Type() != safejs.TypeFunction {
+	constructor, err := jscall.Global().Get("WebSocket")
+	if err != nil || constructor.Type() != jscall.TypeFunction {
 		return nil, errors.New("this JavaScript environment has no WebSocket")
 	}
 	protocols := make([]any, len(o.Subprotocols))
@@ -89,13 +88,13 @@ func (s *socket) listen() error {
 	if s.out.init(&js, s.js); js.err != nil {
 		return js.err
 	}
-	if s.onOpen, err = safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
+	if s.onOpen, err = jscall.FuncOf(func(jscall.Value, []jscall.Value) any {
 		s.opened.open()
 		return nil
 	}); err != nil {
 		return err
 	}
-	if s.onClose, err = safejs.FuncOf(func(_ safejs.Value, args []safejs.Value) any {
+	if s.onClose, err = jscall.FuncOf(func(_ jscall.Value, args []jscall.Value) any {
 		s.closeEvent(args[0])
 		return nil
 	}); err != nil {
@@ -133,7 +132,7 @@ func (s *socket) awaitOpen(ctx context.Context) error {
 
 // closeEvent is the end that the browser reports (WHATWG WebSockets, section
 // 3.3). Messages that came before are in the queue already.
-func (s *socket) closeEvent(event safejs.Value) {
+func (s *socket) closeEvent(event jscall.Value) {
 	code, err := event.Get("code")
 	number := int(errors.AbnormalClosure)
 	if err == nil {
@@ -173,7 +172,7 @@ func (s *socket) release() {
 	s.in.release(s.js)
 	for _, l := range []struct {
 		event string
-		f     safejs.Func
+		f     jscall.Func
 	}{{"open", s.onOpen}, {"error", s.onOpen}, {"close", s.onClose}} {
 		if l.f.Value().IsUndefined() {
 			continue // never made
@@ -237,7 +236,7 @@ func (s *socket) Close(ctx context.Context, reason errors.CloseReason, message s
 }
 
 // property returns a property of v that is a string.
-func property(v safejs.Value, name string) (string, error) {
+func property(v jscall.Value, name string) (string, error) {
 	p, err := v.Get(name)
 	if err != nil {
 		return "", err

@@ -10,9 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hack-pad/safejs"
-
 	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/jscall"
 	"github.com/isosocket/isosocket/ws"
 )
 
@@ -345,7 +344,7 @@ func TestSocketReleases(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			complaints := 0
-			console, err := safejs.Global().Get("console")
+			console, err := jscall.Global().Get("console")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -353,7 +352,7 @@ func TestSocketReleases(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := console.Set("error", function(t, func([]safejs.Value) any { complaints++; return nil })); err != nil {
+			if err := console.Set("error", function(t, func([]jscall.Value) any { complaints++; return nil })); err != nil {
 				t.Fatal(err)
 			}
 			defer func() { _ = console.Set("error", before) }()
@@ -527,11 +526,12 @@ func TestSocketTamperedJSON(t *testing.T) {
 	var js builtins
 	prototype := js.get("Array", "prototype")
 	join := js.property(prototype, "join")
+	remove := js.get("Reflect", "deleteProperty")
 	jsOK(t, &js)
 	if err := prototype.Set("toJSON", join); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = prototype.Delete("toJSON") }()
+	defer func() { js.invoke(remove, prototype, "toJSON") }()
 	f.deliver(ws.Text("x"))
 	_, err := conn.Receive(t.Context())
 	if !errors.Is(err, errors.InternalError) || !strings.Contains(err.Error(), "JSON.stringify") {

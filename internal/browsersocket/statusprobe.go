@@ -6,9 +6,8 @@ import (
 	"context"
 	"strings"
 
-	"github.com/hack-pad/safejs"
-
 	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/jscall"
 )
 
 // probeStatus asks with fetch why a handshake failed, since a browser does not
@@ -24,7 +23,7 @@ func probeStatus(ctx context.Context, url string, failed *errors.ConnectionError
 	}
 	// Ends a body that is still coming, too.
 	defer func() { _, _ = controller.Call("abort") }()
-	promise, err := safejs.Global().Call("fetch", "http"+strings.TrimPrefix(url, "ws"), map[string]any{
+	promise, err := jscall.Global().Call("fetch", "http"+strings.TrimPrefix(url, "ws"), map[string]any{
 		"method":      "GET",
 		"redirect":    "manual",
 		"credentials": "include",
@@ -35,19 +34,19 @@ func probeStatus(ctx context.Context, url string, failed *errors.ConnectionError
 		return
 	}
 	answer := make(chan refusal, 1)
-	var resolved, rejected safejs.Func
+	var resolved, rejected jscall.Func
 	settle := func(r refusal) any {
 		resolved.Release()
 		rejected.Release()
 		answer <- r
 		return nil
 	}
-	if resolved, err = safejs.FuncOf(func(_ safejs.Value, args []safejs.Value) any {
+	if resolved, err = jscall.FuncOf(func(_ jscall.Value, args []jscall.Value) any {
 		return settle(refusalOf(args[0]))
 	}); err != nil {
 		return
 	}
-	if rejected, err = safejs.FuncOf(func(safejs.Value, []safejs.Value) any { return settle(refusal{}) }); err != nil {
+	if rejected, err = jscall.FuncOf(func(jscall.Value, []jscall.Value) any { return settle(refusal{}) }); err != nil {
 		resolved.Release()
 		return
 	}
@@ -72,7 +71,7 @@ type refusal struct {
 }
 
 // refusalOf reads a fetch Response. The refusal of a success is empty.
-func refusalOf(response safejs.Value) (r refusal) {
+func refusalOf(response jscall.Value) (r refusal) {
 	v, err := response.Get("status")
 	if err != nil {
 		return r
@@ -83,7 +82,7 @@ func refusalOf(response safejs.Value) (r refusal) {
 	}
 	r.status = status
 	var js builtins
-	if value := js.call(js.property(response, "headers"), "get", "Retry-After"); js.err == nil && value.Type() == safejs.TypeString {
+	if value := js.call(js.property(response, "headers"), "get", "Retry-After"); js.err == nil && value.Type() == jscall.TypeString {
 		r.retryAfter, _ = value.String()
 	}
 	return r

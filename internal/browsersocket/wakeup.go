@@ -2,7 +2,7 @@
 
 package browsersocket
 
-import "github.com/hack-pad/safejs"
+import "github.com/isosocket/isosocket/internal/jscall"
 
 const (
 	// minPatience and maxPatience bound how many prompt wake-ups come before a
@@ -19,11 +19,11 @@ const (
 // one by one, and which of the two it is is found by trying.
 type wakeup struct {
 	c      chan struct{} // has room for one
-	f      safejs.Func
-	prompt safejs.Value // the listener that calls f
-	behind safejs.Value // the listener that makes channel do so
-	port   safejs.Value // the channel's receiving end, undefined until it is needed
-	args   safejs.Value // of addEventListener; element 1 is the listener
+	f      jscall.Func
+	prompt jscall.Value // the listener that calls f
+	behind jscall.Value // the listener that makes channel do so
+	port   jscall.Value // the channel's receiving end, undefined until it is needed
+	args   jscall.Value // of addEventListener; element 1 is the listener
 
 	late     bool
 	patience int
@@ -31,11 +31,11 @@ type wakeup struct {
 }
 
 // init returns the expression that arms the wake-up.
-func (w *wakeup) init(js *builtins, socket safejs.Value, f func()) expression {
+func (w *wakeup) init(js *builtins, socket jscall.Value, f func()) expression {
 	w.c = make(chan struct{}, 1)
 	w.patience = minPatience
 	if js.err == nil {
-		w.f, js.err = safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
+		w.f, js.err = jscall.FuncOf(func(jscall.Value, []jscall.Value) any {
 			f()
 			return nil
 		})
@@ -96,13 +96,13 @@ func (w *wakeup) notify() {
 	}
 }
 
-func (w *wakeup) release(socket safejs.Value) {
+func (w *wakeup) release(socket jscall.Value) {
 	if w.f.Value().IsUndefined() {
 		return // never made
 	}
 	// What is still to be taken arms a wake-up, but for an event that never comes.
 	_ = w.args.SetIndex(0, "")
-	for _, listener := range []safejs.Value{w.prompt, w.behind} {
+	for _, listener := range []jscall.Value{w.prompt, w.behind} {
 		_, _ = socket.Call("removeEventListener", "message", listener)
 	}
 	if !w.port.IsUndefined() {

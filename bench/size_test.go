@@ -1,0 +1,42 @@
+package main
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/isosocket/isosocket/bench/internal/chromium"
+)
+
+// clientBudget is how much more than an empty program the client of row m may
+// weigh, gzipped, in KB of 1000 bytes: 3 % above what it did weigh when this was
+// written, with go1.26. A feature that needs more raises it.
+const clientBudget = 285
+
+// unlinked are functions that a client shall not contain. Which packages are
+// imported does not tell: safejs imports fmt, but the linker leaves out what
+// nobody calls.
+var unlinked = []string{"fmt.(*pp).doPrint", "reflect.Value.", "os.OpenFile", "encoding/json.", "regexp.", "net/url.", "net/http."}
+
+// A browser client stays small. What makes it large is most often one call of
+// a package that brings others with it; go build -ldflags=-dumpdep tells the way
+// by which a function came.
+func TestClientSize(t *testing.T) {
+	weight := map[string]int{}
+	for _, name := range []string{emptyGo, own} {
+		program, err := chromium.Build("./wasm/size/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if weight[name], err = chromium.Gzipped(program); err != nil {
+			t.Fatal(err)
+		}
+		for _, function := range unlinked {
+			if bytes.Contains(program, []byte(function)) {
+				t.Errorf("%s contains %s", name, function)
+			}
+		}
+	}
+	if more := weight[own] - weight[emptyGo]; more > clientBudget*1000 {
+		t.Errorf("the client weighs %d bytes more than an empty program, over %d KB", more, clientBudget)
+	}
+}

@@ -1,0 +1,29 @@
+//go:build js
+
+package jscall
+
+import "syscall/js"
+
+// Func is a Go function that JavaScript can call. The zero Func is none, and its
+// Value is undefined.
+type Func struct{ f js.Func }
+
+// FuncOf returns a Func for f, which is called with JavaScript's this and the
+// arguments. Until it has returned, nothing else runs in JavaScript. The Func
+// stays alive until its Release.
+func FuncOf(f func(this Value, args []Value) any) (result Func, err error) {
+	defer catch(&err)
+	return Func{js.FuncOf(func(this js.Value, args []js.Value) any {
+		values := make([]Value, len(args))
+		for i, a := range args {
+			values[i] = valueOf(a)
+		}
+		return plain(f(valueOf(this), values))
+	})}, nil
+}
+
+// Value returns the function as JavaScript has it.
+func (f Func) Value() Value { return valueOf(f.f.Value) }
+
+// Release lets go of f, which JavaScript may not call any more.
+func (f Func) Release() { f.f.Release() }
