@@ -71,9 +71,8 @@ func figures(before, after process.Sample, from, to load.Count) (report.Figures,
 
 func micros(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 }
 
-// echo measures a server that returns what it gets.
-func (m *measurement) echo(t process.Task, script *wire.Script, connections, depth int) (report.Figures, error) {
-	t.Role = process.Echo
+// underLoad starts a server, opens connections to it, and measures both.
+func (m *measurement) underLoad(t process.Task, connections int, measure func(*process.Process, *load.Clients) (report.Figures, error)) (report.Figures, error) {
 	p, err := m.start(t)
 	if err != nil {
 		return report.Figures{}, err
@@ -84,66 +83,58 @@ func (m *measurement) echo(t process.Task, script *wire.Script, connections, dep
 		return report.Figures{}, err
 	}
 	defer c.Close()
-	c.Echo(script, depth, min(max(t.Size*2, 16<<10), 128<<10))
-	return m.watch(p, c, m.window)
+	return measure(p, c)
+}
+
+// echo measures a server that returns what it gets.
+func (m *measurement) echo(t process.Task, script *wire.Script, connections, depth int) (report.Figures, error) {
+	t.Role = process.Echo
+	return m.underLoad(t, connections, func(p *process.Process, c *load.Clients) (report.Figures, error) {
+		c.Echo(script, depth, min(max(t.Size*2, 16<<10), 128<<10))
+		return m.watch(p, c, m.window)
+	})
 }
 
 // push measures a server that sends as fast as it can.
 func (m *measurement) push(t process.Task, connections int) (report.Figures, error) {
 	t.Role = process.Push
-	p, err := m.start(t)
-	if err != nil {
-		return report.Figures{}, err
-	}
-	defer p.Stop()
-	c, err := load.Open(p.Address, connections, "")
-	if err != nil {
-		return report.Figures{}, err
-	}
-	defer c.Close()
-	c.Read(64 << 10)
-	return m.watch(p, c, m.window)
+	return m.underLoad(t, connections, func(p *process.Process, c *load.Clients) (report.Figures, error) {
+		c.Read(64 << 10)
+		return m.watch(p, c, m.window)
+	})
 }
 
 // broadcast measures a server that sends rounds messages to every connection,
 // and again, times in all, when they have arrived.
 func (m *measurement) broadcast(t process.Task, connections, rounds, times int) (report.Figures, error) {
 	t.Role = process.Broadcast
-	p, err := m.start(t)
-	if err != nil {
-		return report.Figures{}, err
-	}
-	defer p.Stop()
-	c, err := load.Open(p.Address, connections, t.Compression.Offer())
-	if err != nil {
-		return report.Figures{}, err
-	}
-	defer c.Close()
-	c.Read(4 << 10)
-	// One round beforehand: pools fill, and whoever did not join yet does.
-	joined, err := m.settle(p, c, connections)
-	if err != nil {
-		return report.Figures{}, err
-	}
-	before, err := p.Begin()
-	if err != nil {
-		return report.Figures{}, err
-	}
-	from := c.Count()
-	to := from
-	for i := range times {
-		if err := p.Broadcast(rounds); err != nil {
+	return m.underLoad(t, connections, func(p *process.Process, c *load.Clients) (report.Figures, error) {
+		c.Read(4 << 10)
+		// One round beforehand: pools fill, and whoever did not join yet does.
+		joined, err := m.settle(p, c, connections)
+		if err != nil {
 			return report.Figures{}, err
 		}
-		if to, err = c.Wait(joined + int64(connections*rounds*(i+1))); err != nil {
+		before, err := p.Begin()
+		if err != nil {
 			return report.Figures{}, err
 		}
-	}
-	after, err := p.End()
-	if err != nil {
-		return report.Figures{}, err
-	}
-	return figures(before, after, from, to)
+		from := c.Count()
+		to := from
+		for i := range times {
+			if err := p.Broadcast(rounds); err != nil {
+				return report.Figures{}, err
+			}
+			if to, err = c.Wait(joined + int64(connections*rounds*(i+1))); err != nil {
+				return report.Figures{}, err
+			}
+		}
+		after, err := p.End()
+		if err != nil {
+			return report.Figures{}, err
+		}
+		return figures(before, after, from, to)
+	})
 }
 
 // settle broadcasts until one round has reached every connection, and returns
@@ -257,16 +248,8 @@ func (m *measurement) swallow(t process.Task) (report.Figures, error) {
 // paced measures a server under a load whose rate does not depend on it.
 func (m *measurement) paced(t process.Task, connections int, every time.Duration) (report.Figures, error) {
 	t.Role = process.Echo
-	p, err := m.start(t)
-	if err != nil {
-		return report.Figures{}, err
-	}
-	defer p.Stop()
-	c, err := load.Open(p.Address, connections, "")
-	if err != nil {
-		return report.Figures{}, err
-	}
-	defer c.Close()
-	c.Pace(wire.Repeat(t.Size), every, 512)
-	return m.watch(p, c, max(m.window, 2*m.warmup))
+	return m.underLoad(t, connections, func(p *process.Process, c *load.Clients) (report.Figures, error) {
+		c.Pace(wire.Repeat(t.Size), every, 512)
+		return m.watch(p, c, max(m.window, 2*m.warmup))
+	})
 }

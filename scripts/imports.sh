@@ -22,6 +22,7 @@ internal/chat: errors ws
 wasm: errors ws . internal/chat js:github.com/hack-pad/safejs
 cmd/isosocket: errors ws . server internal/chat wasm
 internal/leak:
+internal/transcript:
 internal/faultproxy:
 internal/herd: . server
 internal/storm: errors ws server internal/faultproxy

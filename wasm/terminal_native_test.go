@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -17,40 +16,18 @@ import (
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/chat"
+	"github.com/isosocket/isosocket/internal/transcript"
 	"github.com/isosocket/isosocket/server"
 	"github.com/isosocket/isosocket/ws"
 )
 
 const patience = 20 * time.Second
 
-// screen is what a client in a terminal has written.
-type screen struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-	more chan struct{}
-}
-
-func newScreen() *screen { return &screen{more: make(chan struct{})} }
-
-func (s *screen) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	close(s.more)
-	s.more = make(chan struct{})
-	return s.text.Write(p)
-}
-
-func (s *screen) read() (text string, more <-chan struct{}) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String(), s.more
-}
-
 // session is a client in a terminal that runs in this process.
 type session struct {
 	t      *testing.T
 	keys   *io.PipeWriter
-	screen *screen
+	screen *transcript.Transcript
 	stop   context.CancelFunc // Ctrl-C
 	status chan int
 }
@@ -59,7 +36,7 @@ func startSession(t *testing.T, args ...string) *session {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	in, keys := io.Pipe()
-	s := &session{t: t, keys: keys, screen: newScreen(), stop: stop, status: make(chan int, 1)}
+	s := &session{t: t, keys: keys, screen: transcript.New(), stop: stop, status: make(chan int, 1)}
 	go func() { s.status <- run(ctx, args, in, s.screen, s.screen) }()
 	t.Cleanup(func() {
 		_ = keys.Close()
@@ -81,7 +58,7 @@ func (s *session) shows(words string) {
 	s.t.Helper()
 	late := time.After(patience)
 	for {
-		text, more := s.screen.read()
+		text, more := s.screen.Read()
 		if strings.Contains(text, words) {
 			return
 		}
@@ -97,12 +74,11 @@ func (s *session) ends(status int) {
 	s.t.Helper()
 	select {
 	case got := <-s.status:
-		if text, _ := s.screen.read(); got != status {
-			s.t.Errorf("exit status %d, want %d; the terminal shows\n%s", got, status, text)
+		if got != status {
+			s.t.Errorf("exit status %d, want %d; the terminal shows\n%s", got, status, s.screen)
 		}
 	case <-time.After(patience):
-		text, _ := s.screen.read()
-		s.t.Fatalf("the client does not end; the terminal shows\n%s", text)
+		s.t.Fatalf("the client does not end; the terminal shows\n%s", s.screen)
 	}
 }
 
@@ -236,7 +212,7 @@ func TestTerminalSaysAllBeforeItQuits(t *testing.T) {
 	_ = s.keys.Close()
 	s.ends(0)
 	srv.sees(t, errors.NormalClosure, "")
-	text, _ := s.screen.read()
+	text := s.screen.String()
 	for n := range 200 {
 		if !strings.Contains(text, fmt.Sprintf(": line %d\n", n)) {
 			t.Fatalf("line %d did not come back", n)
@@ -358,11 +334,11 @@ func TestTerminalClosesOnGarbage(t *testing.T) {
 // What a stranger says cannot steer the terminal.
 func TestTerminalShowsControlCharactersAsSuch(t *testing.T) {
 	t.Parallel()
-	out := newScreen()
+	out := transcript.New()
 	s := newState()
 	s.apply(chat.Message{Type: chat.Said, ID: 9, Name: "eve", Text: "\x1b[2Jgone"}, noon)
 	(&terminal{out: out, problems: out}).show(s)
-	if text, _ := out.read(); !strings.HasSuffix(text, " eve: \ufffd[2Jgone\n") {
+	if text := out.String(); !strings.HasSuffix(text, " eve: \ufffd[2Jgone\n") {
 		t.Errorf("shown: %q", text)
 	}
 }
@@ -417,7 +393,7 @@ func TestClientFindsAHalfOpenLink(t *testing.T) {
 		}
 	})
 
-	out := newScreen()
+	out := transcript.New()
 	l := newLink("ws://"+listener.Addr().String(), true)
 	l.heartbeat = ws.Heartbeat{Every: 100 * time.Millisecond, Timeout: 200 * time.Millisecond}
 	c := newClient(l, &terminal{out: out, problems: out}, "ada")

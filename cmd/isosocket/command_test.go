@@ -16,7 +16,6 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -24,6 +23,7 @@ import (
 	"github.com/isosocket/isosocket"
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/chat"
+	"github.com/isosocket/isosocket/internal/transcript"
 	"github.com/isosocket/isosocket/server"
 	"github.com/isosocket/isosocket/ws"
 )
@@ -35,39 +35,14 @@ type command struct {
 	t              *testing.T
 	cmd            *exec.Cmd
 	stdin          io.WriteCloser
-	stdout, stderr *transcript
+	stdout, stderr *transcript.Transcript
 	exited         chan struct{}
 }
-
-// transcript is what a process has written to one of its outputs.
-type transcript struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-	more chan struct{}
-}
-
-func newTranscript() *transcript { return &transcript{more: make(chan struct{})} }
-
-func (s *transcript) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	close(s.more)
-	s.more = make(chan struct{})
-	return s.text.Write(p)
-}
-
-func (s *transcript) read() (text string, more <-chan struct{}) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String(), s.more
-}
-
-func (s *transcript) String() string { text, _ := s.read(); return text }
 
 // startCommand runs isosocket with args until the test ends.
 func startCommand(t *testing.T, args ...string) *command {
 	t.Helper()
-	c := &command{t: t, cmd: exec.Command(os.Args[0], args...), stdout: newTranscript(), stderr: newTranscript(), exited: make(chan struct{})}
+	c := &command{t: t, cmd: exec.Command(os.Args[0], args...), stdout: transcript.New(), stderr: transcript.New(), exited: make(chan struct{})}
 	c.cmd.Env = append(os.Environ(), "ISOSOCKET_TEST_COMMAND=1")
 	c.cmd.Stdout, c.cmd.Stderr = c.stdout, c.stderr
 	var err error
@@ -98,11 +73,11 @@ func (c *command) types(lines ...string) {
 }
 
 // writes waits until s, an output of c, contains words.
-func (c *command) writes(s *transcript, words string) {
+func (c *command) writes(s *transcript.Transcript, words string) {
 	c.t.Helper()
 	late := time.After(patience)
 	for {
-		text, more := s.read()
+		text, more := s.Read()
 		if strings.Contains(text, words) {
 			return
 		}
