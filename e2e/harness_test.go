@@ -136,7 +136,7 @@ var harnessEnds = []struct {
 	},
 	{
 		end: "leaking", run: "^TestEndLeaking$",
-		want: []string{"--- PASS: TestHarnessEnd/leaking/TestEndLeaking ", "1 goroutine still runs", "exit code 1"},
+		want: []string{"--- PASS: TestHarnessEnd/leaking/TestEndLeaking ", "1 callback was not released, and 1 goroutine still runs", "exit code 1"},
 	},
 	{
 		end: "busy", run: "^TestEndBusy$", timeout: 3 * time.Second,

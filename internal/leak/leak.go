@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// grace is how long goroutines may take to end.
-const grace = 5 * time.Second
+// grace is how long goroutines and callbacks may take to go: longer than the five seconds for which a connection waits,
+// unless told otherwise, for the answer to its close.
+const grace = 10 * time.Second
 
 // expected holds what the Go runtime and the testing package keep running on their own, as
 // text that occurs in such a goroutine's stack.
@@ -23,6 +24,7 @@ var expected = []string{
 	"testing.runTests",
 	"testing.tRunner.func", // a parallel subtest's parent
 	"testing.(*T).Parallel",
+	"testing/synctest.", // a test that waits for its bubble
 	"internal/fuzz.",
 	"os/signal.loop",
 	"os/signal.signal_recv",
@@ -44,40 +46,47 @@ func isExpected(g goroutine) bool {
 }
 
 // Main runs the tests of m and ends the process with their exit code, or with 1 when they passed
-// but left goroutines behind; those are printed with their stacks. A goroutine whose stack contains
+// but left goroutines or callbacks behind; goroutines are printed with their stacks. A goroutine whose stack contains
 // one of known (a function's name, say) is no leak. Main does not return.
 func Main(m interface{ Run() int }, known ...string) {
 	os.Exit(exitCode(m, known, os.Stderr))
 }
 
 func exitCode(m interface{ Run() int }, known []string, report io.Writer) int {
+	before := present{callbacks: callbacks()} // those of package variables
 	code := m.Run()
 	if code != 0 {
 		return code
 	}
-	if left := wait(nil, known, grace); len(left) > 0 {
-		fmt.Fprintf(report, "leak: after all tests %s\n", describe(left))
+	if left := wait(before, known, grace); left.any() {
+		fmt.Fprintf(report, "leak: after all tests %s\n", left)
 		return 1
 	}
 	return 0
 }
 
-// Check remembers the goroutines that run now, and fails tb, when it ends, for every other one that
-// does not end by itself within five seconds. It sees the whole process: do not use it
+// Check remembers the goroutines and callbacks that there are now, and fails tb, when it ends, for every other one that
+// does not go by itself within ten seconds. It sees the whole process: do not use it
 // while other tests run in parallel. Cleanups that tb registered after Check run before the
 // comparison. A goroutine whose stack contains one of known is no leak.
 func Check(tb testing.TB, known ...string) {
 	tb.Helper()
-	before := make(map[string]bool)
+	before := present{goroutines: make(map[string]bool), callbacks: callbacks()}
 	for _, g := range goroutines() {
-		before[g.id] = true
+		before.goroutines[g.id] = true
 	}
 	tb.Cleanup(func() {
 		tb.Helper()
-		if left := wait(before, known, grace); len(left) > 0 {
-			tb.Errorf("leak: after %s %s", tb.Name(), describe(left))
+		if left := wait(before, known, grace); left.any() {
+			tb.Errorf("leak: after %s %s", tb.Name(), left)
 		}
 	})
+}
+
+// present is what there is at some moment.
+type present struct {
+	goroutines map[string]bool // by the number that the runtime gave each
+	callbacks  map[uint32]bool // by the number that syscall/js gave each
 }
 
 // goroutine is one entry of a dump of all stacks.
@@ -86,18 +95,35 @@ type goroutine struct {
 	stack string // its whole entry, header included
 }
 
-// wait polls until no goroutine runs but those in before, those of known and the expected ones, or
-// until limit has passed, and returns what still runs then.
-func wait(before map[string]bool, known []string, limit time.Duration) []goroutine {
+// leftovers are what should be gone.
+type leftovers struct {
+	goroutines []goroutine
+	callbacks  int
+}
+
+func (l leftovers) any() bool { return len(l.goroutines) > 0 || l.callbacks > 0 }
+
+// since returns what there is now but was not before, without what is known or expected.
+func since(before present, known []string) (l leftovers) {
+	for _, g := range goroutines() {
+		if !before.goroutines[g.id] && !isExpected(g) && !containsAny(g.stack, known) {
+			l.goroutines = append(l.goroutines, g)
+		}
+	}
+	for id := range callbacks() {
+		if !before.callbacks[id] {
+			l.callbacks++
+		}
+	}
+	return l
+}
+
+// wait polls until nothing is there since before, or until limit has passed, and returns what is there then.
+func wait(before present, known []string, limit time.Duration) leftovers {
 	deadline := time.Now().Add(limit)
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
-		var left []goroutine
-		for _, g := range goroutines() {
-			if !before[g.id] && !isExpected(g) && !containsAny(g.stack, known) {
-				left = append(left, g)
-			}
-		}
-		if len(left) == 0 || time.Now().After(deadline) {
+		left := since(before, known)
+		if !left.any() || time.Now().After(deadline) {
 			return left
 		}
 		time.Sleep(pause)
@@ -139,16 +165,25 @@ func containsAny(s string, substrings []string) bool {
 	return false
 }
 
-func describe(left []goroutine) string {
-	var b strings.Builder
-	noun := "goroutines still run"
-	if len(left) == 1 {
-		noun = "goroutine still runs"
+// String says how many of each there are, and shows the goroutines' stacks.
+func (l leftovers) String() string {
+	var parts []string
+	if l.callbacks > 0 {
+		parts = append(parts, plural(l.callbacks, "callback was not released", "callbacks were not released"))
 	}
-	fmt.Fprintf(&b, "%d %s:", len(left), noun)
-	for _, g := range left {
-		b.WriteString("\n\n")
-		b.WriteString(g.stack)
+	if n := len(l.goroutines); n > 0 {
+		text := plural(n, "goroutine still runs:", "goroutines still run:")
+		for _, g := range l.goroutines {
+			text += "\n\n" + g.stack
+		}
+		parts = append(parts, text)
 	}
-	return b.String()
+	return strings.Join(parts, ", and ")
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }

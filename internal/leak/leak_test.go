@@ -40,16 +40,16 @@ func leakOn(release chan struct{}) { <-release }
 func TestWaitFindsGoroutineThatStays(t *testing.T) {
 	release := make(chan struct{})
 	go leakOn(release)
-	left := wait(nil, nil, 10*time.Millisecond)
-	if len(left) != 1 || !strings.Contains(left[0].stack, "leakOn") {
+	left := wait(present{}, nil, 10*time.Millisecond)
+	if len(left.goroutines) != 1 || !strings.Contains(left.goroutines[0].stack, "leakOn") {
 		t.Errorf("wait found %v, want the one goroutine in leakOn", left)
 	}
-	if text := describe(left); !strings.Contains(text, "1 goroutine still runs") || !strings.Contains(text, "leakOn") {
-		t.Errorf("describe gave %q, want the count and the stack", text)
+	if text := left.String(); !strings.Contains(text, "1 goroutine still runs") || !strings.Contains(text, "leakOn") {
+		t.Errorf("String gave %q, want the count and the stack", text)
 	}
 	close(release)
-	if left := wait(nil, nil, grace); len(left) != 0 {
-		t.Errorf("after release wait found %s", describe(left))
+	if left := wait(present{}, nil, grace); left.any() {
+		t.Errorf("after release wait found %s", left)
 	}
 }
 
@@ -57,8 +57,8 @@ func TestWaitIgnoresKnown(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
 	go leakOn(release)
-	if left := wait(nil, []string{"leak.leakOn"}, time.Millisecond); len(left) != 0 {
-		t.Errorf("a known goroutine was reported: %s", describe(left))
+	if left := wait(present{}, []string{"leak.leakOn"}, grace); left.any() {
+		t.Errorf("a known goroutine was reported: %s", left)
 	}
 }
 

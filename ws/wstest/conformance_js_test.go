@@ -58,23 +58,17 @@ func init() {
 	js.Global().Set("WebSocket", constructor)
 }
 
-// checkLeft fails t if a case leaves a goroutine behind, or a socket that nobody has closed.
+// checkLeft fails t if a case leaves a goroutine or a callback behind, or a socket that nobody has closed.
 func checkLeft(t testing.TB) {
 	t.Helper()
 	leak.Check(t)
 	made.Set("length", 0)
 	t.Cleanup(func() {
 		const closing = 2 // where a socket stays whose peer never answers
+		deadline := time.Now().Add(closeGrace)
 		for i := range made.Length() {
 			socket := made.Index(i)
-			deadline := time.Now().Add(5 * time.Second)
-			for socket.Get("readyState").Int() < closing {
-				if time.Now().After(deadline) {
-					t.Errorf("the socket to %s was left open", socket.Get("url").String())
-					break
-				}
-				time.Sleep(10 * time.Millisecond)
-			}
+			expectClosed(t, deadline, "the socket to "+socket.Get("url").String(), func() bool { return socket.Get("readyState").Int() >= closing })
 		}
 	})
 }

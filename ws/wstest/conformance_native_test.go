@@ -3,11 +3,17 @@
 package wstest_test
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"net"
 	"os"
+	"slices"
+	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/isosocket/isosocket"
 	"github.com/isosocket/isosocket/internal/leak"
@@ -36,12 +42,57 @@ func serverAddresses(t *testing.T) (a wstest.Addresses) {
 	return server.Addresses()
 }
 
-// trust returns options that trust the test server's certificate, PEM.
+// trust returns options that trust the test server's certificate, PEM, and keep account of what is dialled.
 func trust(certificate string) *isosocket.NativeOptions {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM([]byte(certificate))
-	return &isosocket.NativeOptions{TLSConfig: &tls.Config{RootCAs: roots}}
+	return &isosocket.NativeOptions{TLSConfig: &tls.Config{RootCAs: roots}, DialContext: dialled.dial}
 }
 
-// checkLeft fails t if a case leaves a goroutine behind.
-func checkLeft(t testing.TB) { leak.Check(t) }
+// dialled holds the sockets that were dialled since the current case began, but for some that are closed: cases count
+// the objects on the heap.
+var dialled sockets
+
+type sockets struct {
+	mu  sync.Mutex
+	all []net.Conn
+}
+
+func (s *sockets) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, network, address)
+	if err == nil {
+		s.mu.Lock()
+		s.all = append(slices.DeleteFunc(s.all, func(c net.Conn) bool { return !isOpen(c) }), conn)
+		s.mu.Unlock()
+	}
+	return conn, err
+}
+
+// take returns the sockets, and forgets them.
+func (s *sockets) take() []net.Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := s.all
+	s.all = nil
+	return all
+}
+
+// isOpen reports whether nobody has closed conn, and changes nothing.
+func isOpen(conn net.Conn) bool {
+	raw, err := conn.(syscall.Conn).SyscallConn()
+	return err == nil && raw.Control(func(uintptr) {}) == nil
+}
+
+// checkLeft fails t if a case leaves a goroutine behind, or a socket that nobody has closed.
+func checkLeft(t testing.TB) {
+	t.Helper()
+	leak.Check(t)
+	dialled.take()
+	t.Cleanup(func() {
+		deadline := time.Now().Add(closeGrace)
+		for _, conn := range dialled.take() {
+			expectClosed(t, deadline, "the socket to "+conn.RemoteAddr().String(), func() bool { return !isOpen(conn) })
+		}
+	})
+}

@@ -38,6 +38,10 @@
 // reasons, pings, subprotocols) go to the one that peer.Config.Accept brings:
 // give it your server's, and it is held against the list as well.
 //
+// Target.Check may look at what a case leaves behind. This module's own runs
+// fail each case that leaves a goroutine or an open socket and, in a page, in a
+// worker and in Node, a callback that JavaScript could still call.
+//
 // Rows that cannot run on a target are named, with the reason, in Target.Skip.
 // [PipeTarget] is the suite's own in-memory target.
 //

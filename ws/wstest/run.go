@@ -175,7 +175,8 @@ func (r *row) closeAll() {
 // ask opens a connection to a control endpoint and returns the text that the
 // server answers with.
 func (r *row) ask(path string, query ...any) (string, error) {
-	conn, err := r.target.Dial(r.ctx, address(r.target.Server.Control, path, query...), &Options{})
+	// What is asked is the subject, not how soon a busy machine closes.
+	conn, err := r.target.Dial(r.ctx, address(r.target.Server.Control, path, query...), &Options{CloseTimeout: 30 * time.Second})
 	if err != nil {
 		return "", fmt.Errorf("asking the test server: %w", err)
 	}

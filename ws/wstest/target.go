@@ -41,7 +41,8 @@ type Target struct {
 	Skip map[string]string
 
 	// Check, if not nil, is called before each case, and registers with Cleanup
-	// what must be so when the case has ended: that no goroutine is left, say.
+	// what must be so when the case has ended and its connections are closed: that
+	// no goroutine is left, say.
 	Check func(t testing.TB)
 
 	// Report, if not nil, gets each case's result instead of the test's log.

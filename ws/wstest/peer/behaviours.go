@@ -188,14 +188,8 @@ func (l *link) silent() error {
 	}
 }
 
-// stall reads nothing until told. A small receive buffer makes the client's
-// side fill soon.
+// stall reads nothing until told.
 func (l *link) stall() error {
-	if tcp, ok := l.conn.(*net.TCPConn); ok {
-		if err := tcp.SetReadBuffer(16 << 10); err != nil {
-			return err
-		}
-	}
 	if err := l.waitTold(); err != nil {
 		return err
 	}

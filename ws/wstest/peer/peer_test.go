@@ -12,6 +12,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -31,8 +32,9 @@ func start(t *testing.T) *Server {
 	return s
 }
 
-// connect does the handshake with a behaviour by hand.
-func connect(t *testing.T, url, path string) (net.Conn, *bufio.Reader) {
+// connect does the handshake with a behaviour by hand, and sends more right
+// behind its request.
+func connect(t *testing.T, url, path string, more ...byte) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	address := strings.TrimPrefix(url, "ws://")
 	conn, err := net.Dial("tcp", address)
@@ -44,7 +46,7 @@ func connect(t *testing.T, url, path string) (net.Conn, *bufio.Reader) {
 		t.Fatal(err)
 	}
 	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", path, address)
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n%s", path, address, more)
 	reader := bufio.NewReader(conn)
 	response, err := http.ReadResponse(reader, nil)
 	if err != nil {
@@ -202,6 +204,39 @@ func TestCloseEndsWhatIsOpen(t *testing.T) {
 		}
 	}
 	s.Close() // again
+}
+
+// TestStallIsOverWhenTold sends to a peer that reads nothing until it goes no
+// further, and then finds it reading at full speed. A receive buffer that was
+// made smaller when data had come already gave a window below the sender's
+// segments, of which TCP sends one every 200 ms, by a timer.
+func TestStallIsOverWhenTold(t *testing.T) {
+	s := start(t)
+	message := maskedFrame(fin|opBinary, make([]byte, 32<<10))
+	conn, reader := connect(t, s.Addresses().URL, "/stall?id=x", message...)
+	sent := len(message)
+	for err := error(nil); err == nil; {
+		if err := conn.SetWriteDeadline(time.Now().Add(200 * time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		var n int
+		n, err = conn.Write(message)
+		if sent += n; err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatal(err)
+		}
+	}
+	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	connect(t, s.Addresses().Control, "/tell?id=x")
+	start := time.Now()
+	echo := int64(sent / len(message) * len(frame(fin|opBinary, make([]byte, 32<<10))))
+	if n, err := io.CopyN(io.Discard, reader, echo); err != nil {
+		t.Fatalf("%d of %d bytes came back: %v", n, echo, err)
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("%d bytes took %v to come back", echo, took)
+	}
 }
 
 // FuzzRead feeds the frame reader what a client under test might send.

@@ -163,6 +163,7 @@ func TestEndThrowing(t *testing.T) {
 func TestEndLeaking(t *testing.T) {
 	wanted(t, "leaking")
 	go func() { select {} }()
+	js.FuncOf(func(js.Value, []js.Value) any { return nil })
 }
 
 func TestEndBusy(t *testing.T) {

@@ -1,0 +1,8 @@
+//go:build !(js && callbacks)
+
+package leak
+
+// CountsCallbacks tells whether this binary was built so that callbacks are counted.
+const CountsCallbacks = false
+
+func callbacks() map[uint32]bool { return nil }
