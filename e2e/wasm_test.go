@@ -19,6 +19,7 @@ var wasmPackages = []struct {
 	{"ws", "../ws"},
 	{"ws/wstest", "../ws/wstest"}, // but for TestConformance, which TestParity runs against its server
 	{"internal/jscall", "../internal/jscall"},
+	{"internal/relay", "../internal/relay"},
 	{"internal/leak", "../internal/leak"},
 	{"internal/chat", "../internal/chat"},
 	{"wasm", "../wasm"},

@@ -12,9 +12,9 @@ ws: errors
 ws/wstest: errors ws
 internal/rfc6455: errors github.com/klauspost/compress
 internal/stream: errors ws internal/rfc6455
-internal/jsontext:
 internal/jscall: github.com/hack-pad/safejs
-internal/browsersocket: errors ws internal/jsontext internal/jscall
+internal/relay: internal/jscall
+internal/browsersocket: errors ws internal/jscall internal/relay
 internal/handshake: errors ws internal/rfc6455 github.com/coder/websocket
 .: errors ws js:internal/jscall js:internal/browsersocket native:internal/rfc6455 native:internal/stream native:internal/handshake native:github.com/coder/websocket
 server: errors ws . internal/rfc6455 internal/stream internal/handshake github.com/coder/websocket

@@ -6,15 +6,9 @@ import "github.com/isosocket/isosocket/ws"
 
 var _ ws.ArrivalCounter = (*socket)(nil)
 
-// Arrivals counts the messages that wait. The browser queues them without Go,
-// and reads even while nobody receives.
+// Arrivals counts the bytes that ever came: the relay does without Go, and the
+// browser reads even while nobody receives.
 func (s *socket) Arrivals() (n uint64, listening bool) {
-	b := &s.in
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	waiting := len(b.batch) - b.next
-	if queued, err := b.queue.Length(); err == nil {
-		waiting += queued
-	}
-	return uint64(waiting), true
+	came, _ := s.in.relay.Total()
+	return uint64(came), true
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/jscall"
 	"github.com/isosocket/isosocket/ws"
 )
 
@@ -74,9 +75,9 @@ func (e *constructorError) Is(target error) bool {
 	if target != errors.ErrInvalidURL {
 		return false
 	}
-	var js builtins
-	js.get("URL")
-	found := js.err == nil
-	js.new("URL", e.url)
-	return found && js.err != nil
+	var js jscall.Builtins
+	js.Get("URL")
+	found := js.Err == nil
+	js.New("URL", e.url)
+	return found && js.Err != nil
 }

@@ -8,37 +8,37 @@
 // A call from Go into JavaScript costs a microsecond or two whatever it
 // carries, and a callback into Go as much as dozens of messages that JavaScript
 // handles alone. So messages cross many at a time, and whatever JavaScript can
-// do by itself it does, in functions that are put together from built-in ones
-// (type expression): there is no line of JavaScript, and no eval that a
-// Content-Security-Policy could forbid. TestSocketCalls counts the calls.
+// do by itself a relay does (package relay): there is no line of JavaScript, and
+// no eval that a Content-Security-Policy could forbid. TestSocketCalls counts
+// the calls. A lone message is received with those that syscall/js makes around any
+// callback, and one that copies it; it is sent with two.
 //
 // # Receiving
 //
-// The message listener is the push of a JavaScript array, so that the browser
-// queues messages without Go. Receive takes up to 512 of them with two calls:
-// all texts, and the sizes of binary messages, as one piece of JSON (package
-// jsontext). Small binary messages that follow each other are fetched together,
-// large ones straight to where they are wanted. Where messages are so large that
-// a batch would be of one, JSON is left out.
+// The message listener is the relay's. It puts messages behind each other into a
+// Uint8Array, which Go copies as a whole: when it is woken, or when it asks.
+// Large messages it keeps apart, and they are copied straight to where they are
+// wanted.
 //
-// A browser reads on even if nobody receives. A timer looks at what waits, four
-// times a second while anything does, and ends the connection above
-// ReceiveBuffer.
+// A browser reads on even if nobody receives. The relay counts what came, and
+// tells when more than ReceiveBuffer may wait, which ends the connection.
 //
 // # Waking
 //
-// Go is woken once, for the first message behind what was taken. While messages
-// come one by one the wake-up is prompt. While they stream in it lines up
-// behind the tasks that already wait, and finds many; which of the two it is is
-// found by trying. A loop of TryReceive that never waits would keep JavaScript
-// from running at all, and is given a pause every so often.
+// While messages come one by one and somebody receives, each one wakes Go, and
+// comes with the wake-up. While they stream in, the wake-up lines up behind the tasks that
+// already wait, and finds many; which of the two it is is found by trying. While
+// nobody receives, Go is woken once, and then not before it has asked. A loop of TryReceive that
+// never waits would keep JavaScript from running at all, and is given a pause
+// every so often.
 //
 // # Sending
 //
 // The first messages of a burst are handed to WebSocket.send at once. Small
-// ones that follow without a pause are gathered in a parcel, which crosses as
-// soon as the sending goroutine waits for anything. bufferedAmount is asked
-// only while somebody waits for room or for Flush, and by Buffered.
+// ones that follow without a pause are gathered, and cross together as soon as
+// the sending goroutine waits for anything. A send brings back bufferedAmount,
+// and whether the WebSocket is open still; both are asked for besides only while
+// somebody waits for room or for Flush, and by Buffered.
 //
 // # Ending
 //

@@ -5,12 +5,16 @@ package browsersocket
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/isosocket/isosocket/internal/jscall"
 	"github.com/isosocket/isosocket/ws"
 )
+
+// byteOrderMark is lost from the front of a string on its way from Go to JavaScript.
+const byteOrderMark = "\uFEFF"
 
 // fakeSocket stands where the browser's WebSocket is, so that a test decides
 // what the browser does and when. It is made without eval, as the library is.
@@ -23,10 +27,10 @@ type fakeSocket struct {
 }
 
 // jsOK fails t unless js is without error.
-func jsOK(t *testing.T, js *builtins) {
+func jsOK(t *testing.T, js *jscall.Builtins) {
 	t.Helper()
-	if js.err != nil {
-		t.Fatal(js.err)
+	if js.Err != nil {
+		t.Fatal(js.Err)
 	}
 }
 
@@ -61,8 +65,8 @@ func function(t *testing.T, f func(args []jscall.Value) any) jscall.Func {
 // newFake makes the next WebSocket a fake one.
 func newFake(t *testing.T) *fakeSocket {
 	t.Helper()
-	var js builtins
-	f := &fakeSocket{t: t, js: js.new("EventTarget")}
+	var js jscall.Builtins
+	f := &fakeSocket{t: t, js: js.New("EventTarget")}
 	jsOK(t, &js)
 	for name, value := range map[string]any{
 		"readyState":     0,
@@ -84,7 +88,12 @@ func (f *fakeSocket) set(name string, value any) {
 	}
 }
 
+// send drops in silence what comes when the socket is not open, as a browser does.
 func (f *fakeSocket) send(args []jscall.Value) any {
+	state, err := f.js.Get("readyState")
+	if n, _ := state.Int(); err != nil || n != readyStateOpen {
+		return nil
+	}
 	if args[0].Type() == jscall.TypeString {
 		text, _ := args[0].String()
 		f.sent = append(f.sent, ws.Text(text))
@@ -111,16 +120,23 @@ func (f *fakeSocket) close(args []jscall.Value) any {
 	return nil
 }
 
-// dispatch fires an event with more properties than its class knows of.
+// event returns an event with more properties than its class knows of.
+func (f *fakeSocket) event(class, name string, properties map[string]any) jscall.Value {
+	f.t.Helper()
+	var js jscall.Builtins
+	event := js.New(class, name, properties)
+	if class == "Event" {
+		js.Call(js.Get("Object"), "assign", event, properties)
+	}
+	jsOK(f.t, &js)
+	return event
+}
+
 func (f *fakeSocket) dispatch(class, name string, properties map[string]any) {
 	f.t.Helper()
-	var js builtins
-	event := js.new(class, name, properties)
-	if class == "Event" {
-		js.call(js.get("Object"), "assign", event, properties)
+	if _, err := f.js.Call("dispatchEvent", f.event(class, name, properties)); err != nil {
+		f.t.Fatal(err)
 	}
-	js.call(f.js, "dispatchEvent", event)
-	jsOK(f.t, &js)
 }
 
 func (f *fakeSocket) open() {
@@ -135,22 +151,42 @@ func (f *fakeSocket) end(code int, reason string, clean bool) {
 	f.dispatch("Event", "close", map[string]any{"code": code, "reason": reason, "wasClean": clean})
 }
 
-// deliver brings a message, as the browser does while no Go runs.
-func (f *fakeSocket) deliver(m ws.Message) {
+// message returns the event with which m comes.
+func (f *fakeSocket) message(m ws.Message) jscall.Value {
 	f.t.Helper()
-	var js builtins
 	var data any = string(m.Data)
 	if m.Kind == ws.KindBinary {
-		array := js.new("Uint8Array", len(m.Data))
+		var js jscall.Builtins
+		array := js.New("Uint8Array", len(m.Data))
 		jsOK(f.t, &js)
 		if _, err := jscall.CopyBytesToJS(array, m.Data); err != nil {
 			f.t.Fatal(err)
 		}
-		data = js.property(array, "buffer")
-	} else if len(m.Data) >= 3 && string(m.Data[:3]) == byteOrderMark {
+		data = js.Property(array, "buffer")
+	} else if strings.HasPrefix(data.(string), byteOrderMark) {
 		data = byteOrderMark + data.(string)
 	}
-	f.dispatch("MessageEvent", "message", map[string]any{"data": data})
+	return f.event("MessageEvent", "message", map[string]any{"data": data})
+}
+
+// deliver has a message come while Go waits for it.
+func (f *fakeSocket) deliver(m ws.Message) {
+	f.t.Helper()
+	if _, err := f.js.Call("dispatchEvent", f.message(m)); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// deliverLater has messages come in one task of JavaScript's, without Go.
+func (f *fakeSocket) deliverLater(messages []ws.Message) {
+	f.t.Helper()
+	var js jscall.Builtins
+	events := js.List()
+	for _, m := range messages {
+		js.Call(events, "push", f.message(m))
+	}
+	all := js.Call(js.Property(events, "forEach"), "bind", events, js.Method(f.js, "dispatchEvent"))
+	js.Invoke(js.Get("setTimeout"), all, 0)
 	jsOK(f.t, &js)
 }
 

@@ -5,256 +5,185 @@ package browsersocket
 import (
 	"context"
 	"io"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"unicode/utf8"
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/jscall"
-	"github.com/isosocket/isosocket/internal/jsontext"
+	"github.com/isosocket/isosocket/internal/relay"
 	"github.com/isosocket/isosocket/ws"
 )
 
-const (
-	// maxBatch is how many messages are taken out of the queue at once.
-	maxBatch = 512
-	// inboundScratch is the size of the array through which bytes come.
-	inboundScratch = 64 << 10
-)
+// defaultReceiveBuffer is ReceiveBuffer in a browser.
+const defaultReceiveBuffer = 16 << 20
 
-// inbound is the way in. The message listener is the push of a JavaScript
-// array, so that the browser queues messages without Go, which is woken for
-// the first one behind what was taken. Taking costs two calls a batch: all
-// text, and the sizes of binary messages, come as one piece of JSON.
+// inbound is the way in. The relay keeps what comes, and hands it over many
+// messages at a time: when it wakes Go, or when Go asks.
 type inbound struct {
-	queue     jscall.Value // the MessageEvents that came
-	push      jscall.Value // the message listener
-	taken     jscall.Value // those of the last batch
-	stringify jscall.Value
-	fields    jscall.Value // what JSON.stringify tells of them
-	scratch   jscall.Value
-	take      expression   // takes a batch, arms the wake-up, puts JSON in scratch, returns its length
-	takeArgs  jscall.Value // element 1 is how many messages are taken
-	takeData  expression   // takes one message's data itself; made when it is needed first, like
-	encode    jscall.Value // what makes UTF-8 of a large text,
-	large     jscall.Value // which waits here
-	taking    [3]any       // what taking consists of
+	relay *relay.Relay
+	limit int // of bytes that wait
 
-	mu      sync.Mutex
-	wakeup  wakeup
-	json    []byte
-	batch   []jsontext.Event // taken, and not delivered up from next
-	next    int
-	size    int // of the next batch at most
-	binary  binaries
-	backlog backlog
-	dropped bool // nothing more will be delivered
+	mu       sync.Mutex
+	messages []byte // taken and not delivered, each behind its header
+	memory   []byte // where they lie
+	dropped  bool   // nothing more will be delivered
 
-	// The callbacks touch these, without the lock.
-	waiting atomic.Bool // in Receive
-	pending atomic.Bool // the queue may not be empty
-	over    atomic.Bool // nothing more will be queued
+	// The callbacks touch what follows, without that lock.
+	handed    handed
+	wakeup    wakeup
+	waiting   atomic.Bool  // in Receive
+	armed     atomic.Bool  // the relay will wake Go, and has nothing but what it will wake it for
+	over      atomic.Bool  // nothing more will come
+	delivered atomic.Int64 // bytes, headers included
 }
 
-func (b *inbound) init(js *builtins, s *socket) {
-	b.size = maxBatch
-	b.queue, b.taken = js.list(), js.list()
-	b.push = js.method(b.queue, "push")
-	js.call(s.js, "addEventListener", "message", b.push)
-	arm := b.wakeup.init(js, s.js, func() { b.arrived(s) })
-	b.stringify = js.get("JSON", "stringify")
-	b.fields = js.list("data", "byteLength")
-	// taken.splice(0), taken.push(...queue.splice(0, size)), and arm
-	splice := js.property(b.taken, "splice")
-	b.takeArgs = js.list(0, b.size)
-	clear := js.expression(splice, b.taken, 0)
-	fill := js.apply(js.property(b.taken, "push"), b.taken, js.apply(splice, b.queue, b.takeArgs))
-	b.taking = [...]any{clear, fill, arm}
-	// new TextEncoder().encodeInto(JSON.stringify(taken, fields), scratch).written,
-	// where the former are evaluated as arguments that stringify has no use for
-	json := js.expression(b.stringify, nil, b.taken, b.fields, nil, clear, fill, arm)
-	encoder := js.new("TextEncoder")
-	b.scratch = js.new("Uint8Array", inboundScratch)
-	b.take = js.expression(js.get("Reflect", "get"), nil,
-		js.expression(js.property(encoder, "encodeInto"), encoder, json, b.scratch), "written")
-	b.binary.taken, b.binary.scratch = b.taken, b.scratch
-	js.call(arm.Value, "call", nil)
+// handed is what a wake-up brought. Its lock is not held during calls into
+// JavaScript on top of which others may run.
+type handed struct {
+	mu       sync.Mutex
+	messages []byte
+	err      error
 }
 
-// arrived takes note that the queue is no longer empty.
-func (b *inbound) arrived(s *socket) {
-	b.pending.Store(true)
-	if !b.waiting.Load() {
-		b.checkLater(s)
+func (b *inbound) init(config *ws.Config) {
+	b.wakeup.init()
+	if b.limit = config.ReceiveBuffer; b.limit <= 0 {
+		b.limit = defaultReceiveBuffer
 	}
+}
+
+// awaken takes what woke Go, and tells when to do so again: that is n bytes of
+// messages, or one message without its header h.
+func (b *inbound) awaken(h relay.Header, n int) relay.Mode {
+	b.handed.mu.Lock()
+	several, err := b.handed.take(b.relay, h, n)
+	mode := relay.Never
+	if err == nil && b.waiting.Load() {
+		mode, err = b.wakeup.adapt(b.relay, several)
+	}
+	b.handed.err = err
+	b.handed.mu.Unlock()
+	b.armed.Store(mode != relay.Never)
 	b.wakeup.notify()
+	return mode
 }
 
-// refill takes the oldest messages out of the queue. b.mu is held, as below.
-func (b *inbound) refill(s *socket) error {
-	b.next = 0
-	b.binary.reset()
-	refill := b.refillMany
-	if b.size == 1 {
-		refill = b.refillOne
+// take reads n bytes of messages, or one behind its header.
+func (h *handed) take(r *relay.Relay, alone relay.Header, n int) (several bool, err error) {
+	isAlone := n == 0
+	if isAlone {
+		h.messages = relay.AppendHeader(h.messages, alone)
+		n = alone.Counted()
 	}
-	b.pending.Store(false) // unless the wake-up, which is armed now, finds otherwise
-	size, err := refill()
+	begin := len(h.messages)
+	h.messages = grow(h.messages, n)
+	fresh := h.messages[begin:]
+	err = r.Read(fresh)
+	return !isAlone && relay.HeaderOf(fresh).Len() < n, err
+}
+
+// grow returns b with n bytes more.
+func grow(b []byte, n int) []byte { return slices.Grow(b, n)[:len(b)+n] }
+
+// accept makes what was handed over the next to be delivered.
+func (b *inbound) accept() error {
+	h := &b.handed
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	b.messages, h.messages = h.messages, b.memory[:0]
+	b.memory = b.messages
+	return h.err
+}
+
+// fill sees to it that messages has some, if there are any. b.mu is held, as
+// below.
+func (b *inbound) fill() error {
+	if err := b.accept(); len(b.messages) > 0 || err != nil || b.armed.Load() && !b.over.Load() {
+		return err
+	}
+	n, full, err := b.relay.Take(b.wakeup.mode())
 	if err != nil {
 		return err
 	}
-	more := len(b.batch) == b.size
-	if more {
-		b.pending.Store(true)
-		b.checkLater(s)
-	}
-	b.backlog.taken(b.batch, more)
-	if err := b.wakeup.adapt(len(b.batch)); err != nil {
-		return err
-	}
-	return b.resize(size / max(1, len(b.batch)))
-}
-
-// refillMany returns the size of the batch's JSON.
-func (b *inbound) refillMany() (int, error) {
-	written, err := b.take.Invoke()
-	if err != nil {
-		return 0, err
-	}
-	size, err := written.Int()
-	if err != nil {
-		return 0, err
-	}
-	if size <= inboundScratch-utf8.UTFMax {
-		if cap(b.json) < size {
-			b.json = make([]byte, size+size/2)
-		}
-		b.json = b.json[:size]
-		_, err = jscall.CopyBytesToGo(b.json, b.scratch)
-	} else { // there was no room for the whole
-		b.json, err = b.text(b.stringify.Invoke(b.taken, b.fields))
-	}
-	if err == nil {
-		b.batch, err = jsontext.AppendEvents(b.batch[:0], b.json)
-	}
-	return len(b.json), err
-}
-
-// initOne makes what refillOne needs.
-func (b *inbound) initOne(js *builtins) {
-	// Object(taken[0]).data, behind what Reflect.get has no use for
-	get := js.get("Reflect", "get")
-	first := js.expression(get, nil, b.taken, "0", b.taken, b.taking[0], b.taking[1], b.taking[2])
-	b.takeData = js.expression(get, nil, js.expression(js.get("Object"), nil, first), "data")
-	b.encode = js.method(js.new("TextEncoder"), "encode")
-}
-
-// refillOne takes one message, which is probably a large text, without JSON.
-func (b *inbound) refillOne() (size int, err error) {
-	b.json, b.batch = nil, b.batch[:0]
-	var js builtins
-	if b.encode.IsUndefined() {
-		b.initOne(&js)
-	}
-	data := js.invoke(b.takeData.Value)
-	switch {
-	case js.err != nil || data.IsUndefined():
-		return 0, js.err
-	case data.Type() == jscall.TypeString:
-		b.large = js.invoke(b.encode, data)
-		size = js.int(js.property(b.large, "length"))
-		b.batch = append(b.batch, jsontext.Event{Size: size})
-	default:
-		b.batch = append(b.batch, jsontext.Event{Size: js.int(js.property(data, "byteLength")), Binary: true})
-	}
-	return size, js.err
-}
-
-func (b *inbound) text(v jscall.Value, err error) ([]byte, error) {
-	if err != nil {
-		return nil, err
-	}
-	text, err := v.String()
-	return []byte(text), err
-}
-
-// resize chooses the next batch's size so that its JSON fits scratch. It
-// changes by powers of two, which is seldom.
-func (b *inbound) resize(average int) error {
-	size := maxBatch
-	for size > 1 && size*average > inboundScratch {
-		size /= 2
-	}
-	if size == b.size {
+	b.armed.Store(n == 0)
+	if n == 0 {
 		return nil
 	}
-	b.size = size
-	return b.takeArgs.SetIndex(1, size)
+	b.memory = grow(b.memory[:0], n)
+	b.messages = b.memory
+	if full.IsUndefined() {
+		return b.relay.Read(b.messages)
+	}
+	_, err = jscall.CopyBytesToGo(b.messages, full)
+	return err
 }
 
 // pull returns the oldest message, with its data in buf[:0] if buf is not nil.
-func (b *inbound) pull(s *socket, buf []byte) (m ws.Message, ok bool, err error) {
+func (b *inbound) pull(buf []byte) (m ws.Message, ok bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.dropped {
 		return m, false, io.EOF
 	}
-	if b.next == len(b.batch) && b.pending.Load() {
-		if err := b.refill(s); err != nil {
+	if len(b.messages) == 0 {
+		if err := b.fill(); err != nil {
+			return m, false, err
+		}
+		if len(b.messages) == 0 {
+			if b.over.Load() {
+				err = io.EOF
+			}
 			return m, false, err
 		}
 	}
-	if b.next == len(b.batch) {
-		if b.over.Load() {
-			err = io.EOF
-		}
-		return m, false, err
-	}
-	switch e := &b.batch[b.next]; {
-	case e.Binary:
-		m.Kind = ws.KindBinary
-		m.Data, err = b.binary.read(b.batch, b.next, buf)
-	case b.json == nil:
+	h := relay.HeaderOf(b.messages)
+	m.Kind = ws.KindBinary
+	if h.IsText() {
 		m.Kind = ws.KindText
-		m.Data, err = copyBytes(buf, b.large, e.Size)
-		b.large = jscall.Undefined()
-	default:
+	}
+	if h.IsApart() {
+		m.Data, err = b.pullApart(h, buf)
+	} else {
 		if buf == nil {
-			buf = make([]byte, 0, len(e.Text))
+			buf = make([]byte, 0, h.Counted())
 		}
-		m.Kind = ws.KindText
-		m.Data = jsontext.AppendUnescaped(buf[:0], e.Text)
+		m.Data = append(buf[:0], b.messages[relay.HeaderSize:h.Len()]...)
 	}
-	b.next++
+	b.messages = b.messages[h.Len():]
+	b.delivered.Add(int64(relay.HeaderSize + h.Counted()))
 	return m, err == nil, err
 }
 
-// look asks the queue itself, where the wake-up may be late.
-func (b *inbound) look() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.pending.Load() || b.dropped || !b.wakeup.late {
-		return nil
+// pullApart returns the data of a message of which messages has only the header.
+func (b *inbound) pullApart(h relay.Header, buf []byte) ([]byte, error) {
+	bytes, err := b.relay.Apart(h.IsText())
+	if err != nil {
+		return nil, err
 	}
-	n, err := b.queue.Length()
-	if n > 0 {
-		b.pending.Store(true)
+	size, err := bytes.Length()
+	if err != nil {
+		return nil, err
 	}
-	return err
+	if buf == nil || cap(buf) < size {
+		buf = make([]byte, size)
+	}
+	_, err = jscall.CopyBytesToGo(buf[:size], bytes)
+	return buf[:size], err
 }
 
-// end says that nothing more will be queued.
+// look has the relay asked where the wake-up may be late.
+func (b *inbound) look() {
+	if b.wakeup.mode() == relay.Late {
+		b.armed.Store(false)
+	}
+}
+
+// end says that nothing more will come.
 func (b *inbound) end() {
-	b.pending.Store(true)
 	b.over.Store(true)
 	b.wakeup.notify()
-}
-
-// refuse ends queueing at once.
-func (b *inbound) refuse(s *socket) {
-	_, _ = s.js.Call("removeEventListener", "message", b.push)
-	b.end()
 }
 
 // drop ends delivery at once.
@@ -262,32 +191,42 @@ func (b *inbound) drop() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.dropped = true
-	b.batch, b.json, b.next, b.large = nil, nil, 0, jscall.Undefined()
+	b.messages, b.memory = nil, nil
 	b.wakeup.notify()
 }
 
-// release lets go of the listeners.
-func (b *inbound) release(socket jscall.Value) {
-	if !b.push.IsUndefined() {
-		_, _ = socket.Call("removeEventListener", "message", b.push)
-	}
-	b.wakeup.release(socket)
-}
-
-// await waits for a wake-up. A receiver that gives up leaves a queue behind
-// that somebody has to look at.
-func (b *inbound) await(ctx context.Context, s *socket) error {
+// await waits for a wake-up.
+func (b *inbound) await(ctx context.Context) error {
 	b.waiting.Store(true)
 	defer b.waiting.Store(false)
 	select {
 	case <-b.wakeup.c:
 		return nil
 	case <-ctx.Done():
-		if b.pending.Load() {
-			b.checkLater(s)
-		}
 		return ctx.Err()
 	}
+}
+
+// woken is what the relay calls; see [relay.New].
+func (s *socket) woken(n int, warning bool) int {
+	b := &s.in
+	switch {
+	case warning:
+		delivered := int(b.delivered.Load())
+		if b.waiting.Load() {
+			delivered = n // somebody is on the way
+		} else if n-delivered > b.limit {
+			s.Fail(&errors.ConnectionClosed{Reason: errors.PolicyViolation, Message: "receive buffer full"})
+		}
+		return delivered + b.limit
+	case n >= 0:
+		return int(b.awaken(relay.Header(n), 0))
+	case n == -1:
+		b.armed.Store(false)
+		b.wakeup.notify()
+		return int(relay.Never)
+	}
+	return int(b.awaken(0, -n))
 }
 
 // Receive waits for the next message.
@@ -298,27 +237,25 @@ func (s *socket) Receive(ctx context.Context, buf []byte) (ws.Message, error) {
 			return m, err
 		}
 		s.out.newTurn()
-		if err := s.in.await(ctx, s); err != nil {
+		if err := s.in.await(ctx); err != nil {
 			return ws.Message{}, err
 		}
 	}
 }
 
-// TryReceive returns the next message if one is queued.
+// TryReceive returns the next message if one has come.
 func (s *socket) TryReceive(buf []byte) (ws.Message, bool, error) {
 	m, ok, err := s.pull(buf)
 	if ok || err != nil {
 		return m, ok, err
 	}
 	s.spin.call()
-	if err := s.in.look(); err != nil {
-		return m, false, err
-	}
+	s.in.look()
 	return s.pull(buf)
 }
 
 func (s *socket) pull(buf []byte) (ws.Message, bool, error) {
-	m, ok, err := s.in.pull(s, buf)
+	m, ok, err := s.in.pull(buf)
 	if err != nil && err != io.EOF {
 		s.Fail(&errors.ConnectionClosed{Reason: errors.InternalError, Message: "cannot read a message", Err: err})
 		s.in.drop()

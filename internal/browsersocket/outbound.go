@@ -5,30 +5,29 @@ package browsersocket
 import (
 	"context"
 	"io"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/jscall"
+	"github.com/isosocket/isosocket/internal/relay"
 	"github.com/isosocket/isosocket/ws"
 )
 
 const (
-	readyStateOpen = 1
 	// frameOverhead is no less than what RFC 6455 framing adds to a message.
 	frameOverhead = 14
 	// maxDirect is how many messages are handed over one by one before those
 	// that follow at once are gathered.
 	maxDirect = 4
+	// maxGathered is the largest message that is gathered with others.
+	maxGathered = 4 << 10
 	// maxScratch is the largest scratch array that is kept between sends.
 	maxScratch = 1 << 20
-	minScratch = 4 << 10
+	minScratch = 2 * relay.OutboundRoom
 	// The bounds of how often bufferedAmount is asked while somebody waits.
 	pollMin = time.Millisecond
 	pollMax = 32 * time.Millisecond
-	// byteOrderMark is lost from the front of a string on its way to JavaScript.
-	byteOrderMark = "\uFEFF"
 )
 
 var (
@@ -42,22 +41,14 @@ var (
 // several were just before: then it is gathered with those that follow, and
 // they go in one parcel as soon as the sending goroutine waits for anything.
 type outbound struct {
-	js   jscall.Value // the WebSocket
-	send jscall.Value // its send, bound
+	relay *relay.Relay
 
-	mu     sync.Mutex
-	queued int  // no less than the browser's bufferedAmount and what is gathered
-	direct int  // messages handed over one by one in this turn
-	lost   bool // something was sent that will not go out
-	parcel parcel
-	array  scratch
-}
-
-func (b *outbound) init(js *builtins, socket jscall.Value) {
-	b.js = socket
-	b.send = js.method(socket, "send")
-	b.parcel.parse = js.get("JSON", "parse")
-	b.array.class = js.get("Uint8Array")
+	mu       sync.Mutex
+	queued   int    // no less than the browser's bufferedAmount and what is gathered
+	direct   int    // messages handed over one by one in this turn
+	gathered []byte // messages that go in one parcel
+	lost     bool   // something was sent that will not go out
+	array    scratch
 }
 
 // queue takes m, if less than limit bytes are queued.
@@ -72,21 +63,21 @@ func (b *outbound) queue(m ws.Message, limit int) error {
 			return errFull
 		}
 	}
-	direct := b.parcel.empty() && b.direct < maxDirect || len(m.Data) > parcelMessage
-	if direct || !b.parcel.fits(m) {
+	direct := len(b.gathered) == 0 && b.direct < maxDirect || len(m.Data) > maxGathered
+	if direct || len(b.gathered)+relay.HeaderSize+len(m.Data) > relay.OutboundRoom {
 		if err := b.flush(); err != nil {
 			return err
 		}
 	}
-	b.queued += len(m.Data) + frameOverhead
 	if direct {
 		b.direct++
 		return b.write(m)
 	}
-	if b.parcel.empty() {
+	if len(b.gathered) == 0 {
 		go b.newTurn()
 	}
-	b.parcel.add(m)
+	b.queued += len(m.Data) + frameOverhead
+	b.gathered = relay.AppendMessage(b.gathered, m.Data, m.Kind == ws.KindText)
 	return nil
 }
 
@@ -100,16 +91,41 @@ func (b *outbound) newTurn() {
 
 // flush hands over what was gathered. b.mu is held, as below.
 func (b *outbound) flush() error {
-	if b.parcel.empty() {
+	if len(b.gathered) == 0 {
 		return nil
 	}
-	err := b.checkOpen()
-	if err == nil {
-		err = b.parcel.send(b.send, &b.array)
-	}
+	err := b.sent(b.relay.SendMany(b.gathered))
 	b.lost = b.lost || err != nil
-	b.parcel.clear()
+	b.gathered = b.gathered[:0]
 	return err
+}
+
+// write hands m over.
+func (b *outbound) write(m ws.Message) error {
+	isText := m.Kind == ws.KindText
+	if len(m.Data) <= relay.OutboundRoom {
+		return b.sent(b.relay.Send(m.Data, isText))
+	}
+	view, err := b.array.hold(m.Data)
+	if err != nil {
+		return err
+	}
+	err = b.sent(b.relay.SendView(view, isText))
+	b.array.trim()
+	return err
+}
+
+// sent takes note of the state behind a send: a WebSocket that is not open drops
+// in silence what it is given.
+func (b *outbound) sent(queued int, open bool, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case !open:
+		return errClosing
+	}
+	b.queued = queued
+	return nil
 }
 
 // measure asks the browser how much is queued.
@@ -118,91 +134,52 @@ func (b *outbound) measure() error {
 	if err != nil && err != errClosing {
 		return err
 	}
-	amount, err := b.js.Get("bufferedAmount")
-	if err == nil {
-		b.queued, err = amount.Int()
-	}
+	b.queued, _, err = b.relay.State()
 	return err
 }
 
-// checkOpen keeps data from a WebSocket that would drop it in silence.
-func (b *outbound) checkOpen() error {
-	state, err := b.js.Get("readyState")
-	if err != nil {
-		return err
-	}
-	if n, err := state.Int(); err != nil || n != readyStateOpen {
-		return errClosing
-	}
-	return nil
-}
-
-// write hands m over.
-func (b *outbound) write(m ws.Message) error {
-	if err := b.checkOpen(); err != nil {
-		return err
-	}
-	if m.Kind == ws.KindText {
-		text := string(m.Data)
-		if strings.HasPrefix(text, byteOrderMark) {
-			text = byteOrderMark + text
-		}
-		_, err := b.send.Invoke(text)
-		return err
-	}
-	view, err := b.array.hold(m.Data)
-	if err != nil {
-		return err
-	}
-	_, err = b.send.Invoke(view)
-	b.array.trim()
-	return err
-}
-
-// scratch is a Uint8Array through which bytes go to the browser, which copies
-// them as soon as it is told to send.
+// scratch is a Uint8Array through which large messages go to the browser, which
+// copies them as soon as it is told to send.
 type scratch struct {
-	class    jscall.Value // Uint8Array
 	array    jscall.Value
 	size     int
 	view     jscall.Value // the first viewSize bytes
 	viewSize int
-	cut      jscall.Value // makes a view of a range; undefined until it is needed
 }
 
 // hold returns a view of data's copy. A view is kept for messages of one size.
 func (s *scratch) hold(data []byte) (jscall.Value, error) {
-	if err := s.grow(len(data)); err != nil {
+	if err := s.resize(len(data)); err != nil {
 		return s.view, err
-	}
-	if s.viewSize != len(data) {
-		view, err := s.array.Call("subarray", 0, len(data))
-		if err != nil {
-			return s.view, err
-		}
-		s.view, s.viewSize = view, len(data)
 	}
 	_, err := jscall.CopyBytesToJS(s.view, data)
 	return s.view, err
 }
 
-func (s *scratch) grow(size int) (err error) {
-	if size <= s.size && s.size > 0 {
+func (s *scratch) resize(size int) error {
+	if size == s.viewSize {
 		return nil
 	}
-	s.size = minScratch
-	for s.size < size {
-		s.size *= 2
+	var js jscall.Builtins
+	if size > s.size {
+		room := minScratch
+		for room < size {
+			room *= 2
+		}
+		s.array, s.size = js.New("Uint8Array", room), room
 	}
-	s.viewSize, s.cut = -1, jscall.Undefined()
-	s.array, err = s.class.New(s.size)
-	return err
+	s.view = js.Call(s.array, "subarray", 0, size)
+	s.viewSize = size
+	if js.Err != nil {
+		*s = scratch{}
+	}
+	return js.Err
 }
 
 // trim gives a large array back.
 func (s *scratch) trim() {
 	if s.size > maxScratch {
-		*s = scratch{class: s.class}
+		*s = scratch{}
 	}
 }
 

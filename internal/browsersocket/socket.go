@@ -11,6 +11,7 @@ import (
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/jscall"
+	"github.com/isosocket/isosocket/internal/relay"
 	"github.com/isosocket/isosocket/ws"
 )
 
@@ -31,11 +32,15 @@ type socket struct {
 	clean  bool // set before closed: the close handshake was done
 	ended  gate // when nothing more can be sent
 
-	onOpen   jscall.Func
-	onClose  jscall.Func
-	released atomic.Bool
-	lastCall atomic.Pointer[time.Timer] // releases a socket whose close event never comes
+	onMessages jscall.Func
+	onOpen     jscall.Func
+	onClose    jscall.Func
+	released   atomic.Bool
+	lastCall   atomic.Pointer[time.Timer] // releases a socket whose close event never comes
 }
+
+// readyStateOpen is readyState between handshake and close.
+const readyStateOpen = 1
 
 // gate is a channel that is closed once, whoever comes first.
 type gate struct {
@@ -83,11 +88,21 @@ func (s *socket) listen() error {
 	if err != nil {
 		return err
 	}
-	var js builtins
-	s.in.init(&js, s)
-	if s.out.init(&js, s.js); js.err != nil {
-		return js.err
+	s.in.init(&s.config)
+	if s.onMessages, err = jscall.FuncOf(func(this jscall.Value, args []jscall.Value) any {
+		n, err := this.Int()
+		if err != nil {
+			return nil
+		}
+		return s.woken(n, len(args) > 0)
+	}); err != nil {
+		return err
 	}
+	r, err := relay.New(s.js, s.onMessages, s.in.limit)
+	if err != nil {
+		return err
+	}
+	s.in.relay, s.out.relay = r, r
 	if s.onOpen, err = jscall.FuncOf(func(jscall.Value, []jscall.Value) any {
 		s.opened.open()
 		return nil
@@ -169,7 +184,12 @@ func (s *socket) release() {
 	if timer := s.lastCall.Load(); timer != nil {
 		timer.Stop()
 	}
-	s.in.release(s.js)
+	if s.in.relay != nil {
+		s.in.relay.Release(s.js)
+	}
+	if !s.onMessages.Value().IsUndefined() {
+		s.onMessages.Release()
+	}
 	for _, l := range []struct {
 		event string
 		f     jscall.Func
@@ -199,7 +219,8 @@ func (s *socket) Fail(cause *errors.ConnectionClosed) {
 	if !s.ending.Set(cause) {
 		return
 	}
-	s.in.refuse(s)
+	s.in.relay.Stop(s.js)
+	s.in.end()
 	s.ended.open()
 	_, _ = s.js.Call("close", int(cause.Reason.BrowserAlias()), cause.Message)
 	timer := time.AfterFunc(s.config.CloseTimeout, s.release)
@@ -215,6 +236,7 @@ func (s *socket) Ending() *ws.Ending { return &s.ending }
 // event. When ctx ends first, the browser is left to finish alone.
 func (s *socket) Close(ctx context.Context, reason errors.CloseReason, message string) error {
 	s.in.drop()
+	s.in.relay.Stop(s.js)
 	s.out.newTurn()
 	s.ended.open()
 	if s.released.Load() {

@@ -15,10 +15,10 @@ import (
 // unless there is none that may be read or it was a success, and with it the
 // Retry-After field.
 func probeStatus(ctx context.Context, url string, failed *errors.ConnectionError) {
-	var js builtins
-	controller := js.new("AbortController")
-	signal := js.property(controller, "signal")
-	if js.err != nil {
+	var js jscall.Builtins
+	controller := js.New("AbortController")
+	signal := js.Property(controller, "signal")
+	if js.Err != nil {
 		return
 	}
 	// Ends a body that is still coming, too.
@@ -81,8 +81,8 @@ func refusalOf(response jscall.Value) (r refusal) {
 		return r
 	}
 	r.status = status
-	var js builtins
-	if value := js.call(js.property(response, "headers"), "get", "Retry-After"); js.err == nil && value.Type() == jscall.TypeString {
+	var js jscall.Builtins
+	if value := js.Call(js.Property(response, "headers"), "get", "Retry-After"); js.Err == nil && value.Type() == jscall.TypeString {
 		r.retryAfter, _ = value.String()
 	}
 	return r

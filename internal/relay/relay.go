@@ -1,0 +1,223 @@
+//go:build js
+
+package relay
+
+import "github.com/isosocket/isosocket/internal/jscall"
+
+const (
+	// InboundRoom and OutboundRoom are how many bytes cross at once.
+	InboundRoom  = 32 << 10
+	OutboundRoom = 32 << 10
+
+	// largest is the most bytes that a message may need, with its header, which is
+	// not kept apart.
+	largest = InboundRoom / 2
+	// mostCounted is the most bytes that are counted of one message.
+	mostCounted = 1<<30 - 1
+)
+
+// Mode is when a Relay wakes Go.
+type Mode int
+
+// The modes that Go may choose.
+const (
+	Never    Mode = iota
+	Promptly      // for each message
+	Late          // behind the tasks that wait when a message comes
+)
+
+// Relay is the module's instance for one WebSocket.
+type Relay struct {
+	exports  jscall.Value
+	arrived  jscall.Value // listens to the socket
+	late     jscall.Value // listens to port
+	take     jscall.Value
+	apart    jscall.Value
+	total    jscall.Value
+	send     jscall.Value
+	sendMany jscall.Value
+	sendView jscall.Value
+	state    jscall.Value
+
+	scratch jscall.Value // InboundRoom, and behind it OutboundRoom
+	out     jscall.Value // the latter
+	full    jscall.Value // takes the oldest copy of a scratch that was full
+	port    jscall.Value // undefined until AllowLate
+}
+
+// New makes a Relay that listens to socket until its Release.
+//
+// wake is called with a number as this. Without arguments, it says what there is
+// for Read, which has to be called before wake returns: the [Header] of one
+// message, or minus a number of bytes of messages behind each other; -1 means that
+// some wait for Take. It returns a Mode, which holds unless Take was called
+// meanwhile. With an argument, the number is how many bytes had come in all when
+// another message came, which is more than allowed; it returns how many are allowed.
+func New(socket jscall.Value, wake jscall.Func, allowed int) (*Relay, error) {
+	var js jscall.Builtins
+	r := new(Relay)
+	r.scratch = js.New("Uint8Array", InboundRoom+OutboundRoom)
+	r.out = js.Call(r.scratch, "subarray", InboundRoom)
+	buffer := js.New("DataView", js.Property(r.scratch, "buffer"))
+	encoder := js.New("TextEncoder")
+	decoder := js.New("TextDecoder", "utf-8", map[string]any{"ignoreBOM": true})
+	apart, full := js.List(), js.List()
+	r.full = js.Method(full, "shift")
+	// In the order of module.go's constants.
+	values := js.List(
+		js.Get("Reflect", "get"), // get
+		js.Get("Reflect", "get"), // number
+		js.Get("Object"),
+		js.Get("Array", "of"),
+		js.Get("Reflect", "construct"),
+		js.Method(encoder, "encodeInto"),
+		js.Method(encoder, "encode"),
+		js.Method(decoder, "decode"),
+		js.Method(socket, "send"),
+		js.Method(r.scratch, "set"),
+		js.Method(r.scratch, "subarray"),
+		js.Method(r.scratch, "slice"),
+		js.Method(buffer, "getUint32"),
+		js.Method(buffer, "setUint32"),
+		js.Method(apart, "push"),
+		js.Method(apart, "shift"),
+		js.Method(full, "push"),
+		js.Method(wake.Value(), "call"), // wakeGo
+		js.Get("Reflect", "apply"),      // warnGo
+		js.Get("Reflect", "apply"),      // postLate
+
+		"data", "byteLength", "length", "written", "readyState", "bufferedAmount",
+		js.Get("Uint8Array"),
+		socket,
+		wake,
+		js.List("warning"),
+		js.List(),
+		InboundRoom,
+		largest,
+		mostCounted,
+		allowed,
+	)
+	code := module()
+	bytes := js.New("Uint8Array", len(code))
+	if js.Err == nil {
+		_, js.Err = jscall.CopyBytesToJS(bytes, code)
+	}
+	wasm := js.Get("WebAssembly")
+	compiled := js.Construct(js.Property(wasm, "Module"), bytes)
+	r.exports = js.Property(js.Construct(js.Property(wasm, "Instance"), compiled, js.List(values)), "exports")
+	for _, f := range [...]struct {
+		name  string
+		value *jscall.Value
+	}{
+		{"arrived", &r.arrived}, {"late", &r.late}, {"take", &r.take}, {"apart", &r.apart}, {"total", &r.total},
+		{"send", &r.send}, {"sendMany", &r.sendMany}, {"sendView", &r.sendView}, {"state", &r.state},
+	} {
+		*f.value = js.Property(r.exports, f.name)
+	}
+	js.Call(socket, "addEventListener", "message", r.arrived)
+	return r, js.Err
+}
+
+// Take returns how many bytes of messages there are for Read, or a list of bytes
+// in its place. If there are none, mode holds from now on; else Go is not woken.
+func (r *Relay) Take(mode Mode) (n int, full jscall.Value, err error) {
+	v, err := r.take.Invoke(int(mode))
+	if err == nil {
+		n, err = v.Int()
+	}
+	if n >= 0 || err != nil {
+		return n, full, err
+	}
+	if full, err = r.full.Invoke(); err == nil {
+		n, err = full.Length()
+	}
+	return n, full, err
+}
+
+// Read reads what Take or a wake-up told of.
+func (r *Relay) Read(b []byte) error {
+	_, err := jscall.CopyBytesToGo(b, r.scratch)
+	return err
+}
+
+// Apart returns the oldest message that was kept apart, as a Uint8Array.
+func (r *Relay) Apart(isText bool) (jscall.Value, error) { return r.apart.Invoke(flag(isText)) }
+
+// Total returns how many bytes of messages ever came, headers included.
+func (r *Relay) Total() (int, error) {
+	v, err := r.total.Invoke()
+	if err != nil {
+		return 0, err
+	}
+	return v.Int()
+}
+
+// Send sends one message of at most OutboundRoom bytes.
+func (r *Relay) Send(data []byte, isText bool) (buffered int, open bool, err error) {
+	if _, err := jscall.CopyBytesToJS(r.out, data); err != nil {
+		return 0, false, err
+	}
+	return stateOf(r.send.Invoke(sentHeader(len(data), isText)))
+}
+
+// SendMany sends messages that lie behind each other, each behind its header.
+func (r *Relay) SendMany(messages []byte) (buffered int, open bool, err error) {
+	if _, err := jscall.CopyBytesToJS(r.out, messages); err != nil {
+		return 0, false, err
+	}
+	return stateOf(r.sendMany.Invoke(len(messages)))
+}
+
+// SendView sends the bytes of a Uint8Array.
+func (r *Relay) SendView(view jscall.Value, isText bool) (buffered int, open bool, err error) {
+	return stateOf(r.sendView.Invoke(view, flag(isText)))
+}
+
+// State returns the socket's bufferedAmount, and whether the socket is open: what it
+// was given when it was not is lost.
+func (r *Relay) State() (buffered int, open bool, err error) { return stateOf(r.state.Invoke()) }
+
+func stateOf(v jscall.Value, err error) (buffered int, open bool, _ error) {
+	n := 0
+	if err == nil {
+		n, err = v.Int()
+	}
+	if n < 0 {
+		return -1 - n, false, err
+	}
+	return n, true, err
+}
+
+// AllowLate has to be called before Late is chosen.
+func (r *Relay) AllowLate() error {
+	if !r.port.IsUndefined() {
+		return nil
+	}
+	// A channel's tasks run in turn with those that deliver messages; a timer's
+	// would be held up in a page in the background.
+	var js jscall.Builtins
+	channel := js.New("MessageChannel")
+	port := js.Property(channel, "port1")
+	js.Call(port, "addEventListener", "message", r.late)
+	js.Call(port, "start")
+	other := js.Property(channel, "port2")
+	js.Set(js.Property(r.exports, "post"), "value", js.Call(js.Property(other, "postMessage"), "bind", other, nil))
+	if js.Err == nil {
+		r.port = port
+	}
+	return js.Err
+}
+
+// Stop ends listening.
+func (r *Relay) Stop(socket jscall.Value) {
+	_, _ = socket.Call("removeEventListener", "message", r.arrived)
+}
+
+// Release ends listening, and Go is not woken any more.
+func (r *Relay) Release(socket jscall.Value) {
+	r.Stop(socket)
+	if !r.port.IsUndefined() {
+		_, _ = r.port.Call("removeEventListener", "message", r.late)
+		_, _ = r.port.Call("close")
+	}
+}
