@@ -2,7 +2,11 @@
 
 package relay
 
-import "github.com/isosocket/isosocket/internal/jscall"
+import (
+	"sync/atomic"
+
+	"github.com/isosocket/isosocket/internal/jscall"
+)
 
 const (
 	// InboundRoom and OutboundRoom are how many bytes cross at once.
@@ -43,6 +47,8 @@ type Relay struct {
 	out     jscall.Value // the latter
 	full    jscall.Value // takes the oldest copy of a scratch that was full
 	port    jscall.Value // undefined until AllowLate
+
+	stopped atomic.Bool
 }
 
 // New makes a Relay that listens to socket until its Release.
@@ -208,8 +214,11 @@ func (r *Relay) AllowLate() error {
 	return js.Err
 }
 
-// Stop ends listening.
+// Stop ends listening. Only the first call does anything.
 func (r *Relay) Stop(socket jscall.Value) {
+	if r.stopped.Swap(true) {
+		return
+	}
 	_, _ = socket.Call("removeEventListener", "message", r.arrived)
 }
 
