@@ -88,12 +88,7 @@ func (f *fakeSocket) set(name string, value any) {
 	}
 }
 
-// send drops in silence what comes when the socket is not open, as a browser does.
 func (f *fakeSocket) send(args []jscall.Value) any {
-	state, err := f.js.Get("readyState")
-	if n, _ := state.Int(); err != nil || n != readyStateOpen {
-		return nil
-	}
 	if args[0].Type() == jscall.TypeString {
 		text, _ := args[0].String()
 		f.sent = append(f.sent, ws.Text(text))

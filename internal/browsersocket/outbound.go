@@ -30,12 +30,8 @@ const (
 	pollMax = 32 * time.Millisecond
 )
 
-var (
-	// errClosing is what a send meets between the begin of a close and its event.
-	errClosing = errors.New("the WebSocket is closing")
-	// errFull is what it meets above the high-water mark.
-	errFull = errors.New("the send buffer is full")
-)
+// errClosing is what a send meets between the begin of a close and its event.
+var errClosing = errors.New("the WebSocket is closing")
 
 // outbound is the way out. A message is handed to the browser at once, unless
 // several were just before: then it is gathered with those that follow, and
@@ -51,34 +47,35 @@ type outbound struct {
 	array    scratch
 }
 
-// queue takes m, if less than limit bytes are queued.
-func (b *outbound) queue(m ws.Message, limit int) error {
+// queue takes m, if less than limit bytes are queued; else it returns how many
+// have to leave first.
+func (b *outbound) queue(m ws.Message, limit int) (excess int, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.queued >= limit {
 		if err := b.measure(); err != nil {
-			return err
+			return 0, err
 		}
 		if b.queued >= limit {
-			return errFull
+			return b.queued - limit + 1, nil
 		}
 	}
 	direct := len(b.gathered) == 0 && b.direct < maxDirect || len(m.Data) > maxGathered
 	if direct || len(b.gathered)+relay.HeaderSize+len(m.Data) > relay.OutboundRoom {
 		if err := b.flush(); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if direct {
 		b.direct++
-		return b.write(m)
+		return 0, b.write(m)
 	}
 	if len(b.gathered) == 0 {
 		go b.newTurn()
 	}
 	b.queued += len(m.Data) + frameOverhead
 	b.gathered = relay.AppendMessage(b.gathered, m.Data, m.Kind == ws.KindText)
-	return nil
+	return 0, nil
 }
 
 // newTurn is called when the sending goroutine waits.
@@ -185,12 +182,14 @@ func (s *scratch) trim() {
 
 // Send hands m to the browser, which queues it.
 func (s *socket) Send(ctx context.Context, m ws.Message) error {
-	err := s.out.queue(m, s.config.SendBuffer)
-	for wait := pollMin; err == errFull; wait = min(2*wait, pollMax) {
+	excess, err := s.out.queue(m, s.config.SendBuffer)
+	for wait := pollMin; excess > 0; {
 		if err := s.pause(ctx, wait); err != nil {
 			return err
 		}
-		err = s.out.queue(m, s.config.SendBuffer)
+		before := excess
+		excess, err = s.out.queue(m, s.config.SendBuffer)
+		wait = nextPoll(wait, before-excess, excess)
 	}
 	switch err {
 	case nil:
@@ -204,10 +203,14 @@ func (s *socket) Send(ctx context.Context, m ws.Message) error {
 
 // Flush waits until nothing is queued.
 func (s *socket) Flush(ctx context.Context) error {
-	for wait := pollMin; s.Buffered() > 0; wait = min(2*wait, pollMax) {
+	left := s.Buffered()
+	for wait := pollMin; left > 0; {
 		if err := s.pause(ctx, wait); err != nil {
 			return err
 		}
+		before := left
+		left = s.Buffered()
+		wait = nextPoll(wait, before-left, left)
 	}
 	s.out.mu.Lock()
 	lost := s.out.lost
@@ -216,6 +219,15 @@ func (s *socket) Flush(ctx context.Context) error {
 		return s.awaitEnd(ctx)
 	}
 	return nil
+}
+
+// nextPoll returns how long those that are left need to leave, if as many did
+// so in the wait before. A browser does not tell when.
+func nextPoll(wait time.Duration, gone, left int) time.Duration {
+	if gone <= 0 {
+		return min(2*wait, pollMax)
+	}
+	return min(max(wait*time.Duration(left)/time.Duration(gone), pollMin), pollMax)
 }
 
 // Buffered asks the browser.

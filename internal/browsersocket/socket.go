@@ -185,7 +185,7 @@ func (s *socket) release() {
 		timer.Stop()
 	}
 	if s.in.relay != nil {
-		s.in.relay.Release(s.js)
+		s.in.relay.Release()
 	}
 	if !s.onMessages.Value().IsUndefined() {
 		s.onMessages.Release()
@@ -219,7 +219,7 @@ func (s *socket) Fail(cause *errors.ConnectionClosed) {
 	if !s.ending.Set(cause) {
 		return
 	}
-	s.in.relay.Stop(s.js)
+	s.in.relay.Stop()
 	s.in.end()
 	s.ended.open()
 	_, _ = s.js.Call("close", int(cause.Reason.BrowserAlias()), cause.Message)
@@ -236,7 +236,7 @@ func (s *socket) Ending() *ws.Ending { return &s.ending }
 // event. When ctx ends first, the browser is left to finish alone.
 func (s *socket) Close(ctx context.Context, reason errors.CloseReason, message string) error {
 	s.in.drop()
-	s.in.relay.Stop(s.js)
+	s.in.relay.Stop()
 	s.out.newTurn()
 	s.ended.open()
 	if s.released.Load() {

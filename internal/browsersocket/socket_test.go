@@ -553,3 +553,24 @@ func TestWakeupAdapts(t *testing.T) {
 		t.Error("a stream that paused is not tried again soon")
 	}
 }
+
+func TestNextPoll(t *testing.T) {
+	for name, test := range map[string]struct {
+		wait       time.Duration
+		gone, left int
+		want       time.Duration
+	}{
+		"nothing has left":    {2 * time.Millisecond, 0, 1000, 4 * time.Millisecond},
+		"more came":           {2 * time.Millisecond, -500, 1000, 4 * time.Millisecond},
+		"never too long":      {pollMax, 0, 1000, pollMax},
+		"as much is left":     {4 * time.Millisecond, 1000, 1000, 4 * time.Millisecond},
+		"half as much":        {4 * time.Millisecond, 1000, 500, 2 * time.Millisecond},
+		"three times as much": {4 * time.Millisecond, 1000, 3000, 12 * time.Millisecond},
+		"next to nothing":     {4 * time.Millisecond, 1 << 30, 1, pollMin},
+		"very much":           {pollMax, 1, 1 << 32, pollMax},
+	} {
+		if got := nextPoll(test.wait, test.gone, test.left); got != test.want {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
+		}
+	}
+}

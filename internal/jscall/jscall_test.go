@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall/js"
 	"testing"
+
+	"github.com/hack-pad/safejs"
 )
 
 // must fails t unless err is nil, and returns v.
@@ -149,5 +151,31 @@ func TestCopyBytes(t *testing.T) {
 	data := make([]byte, 8)
 	if n := must[int](t)(CopyBytesToGo(data, array)); n != 4 || !bytes.Equal(data, []byte("abcd\x00\x00\x00\x00")) {
 		t.Errorf("%d bytes were copied to Go: %q", n, data)
+	}
+}
+
+// The first error stays, and nothing is done behind it.
+func TestBuiltinsKeepTheFirstError(t *testing.T) {
+	var b Builtins
+	list := b.List(1, 2)
+	b.Set(list, "more", b.Get("Math", "PI"))
+	push := b.Method(list, "push")
+	b.Invoke(push, b.New("Object"))
+	if n := must[int](t)(list.Length()); n != 3 || b.Err != nil {
+		t.Fatalf("the list has %d elements, %v", n, b.Err)
+	}
+	if more := must[Value](t)(list.Get("more")); more.Type() != safejs.TypeNumber {
+		t.Errorf("more is of type %v", more.Type())
+	}
+	b.Construct(b.Get("Array"), -1)
+	first := b.Err
+	if first == nil {
+		t.Fatal("an array of -1 elements is no error")
+	}
+	b.Call(list, "push", 4)
+	b.Invoke(push, 4)
+	b.Get("nothing", "of", "this")
+	if n := must[int](t)(list.Length()); n != 3 || b.Err != first {
+		t.Errorf("then the list has %d elements, %v", n, b.Err)
 	}
 }

@@ -32,7 +32,7 @@ const (
 	deliver
 	wakeWith
 	transmit
-	state
+	amount
 )
 
 // What waking Go depends on, as mode has it.
@@ -127,15 +127,16 @@ var functions = [...]function{
 	{code: deliverCode},
 	{parameters: i32, code: wakeWithCode},
 	{parameters: ref + i32, code: transmitCode},
-	{results: f64, name: "state", locals: oneLocal + "\x01" + f64, code: stateCode},
+	{parameters: i32, results: f64, locals: oneLocal + "\x01" + f64, code: amountCode},
+	{results: f64, name: "state", code: isOpen + amount},
 	{parameters: ref, name: "arrived", locals: "\x03" + "\x01" + ref + "\x05" + i32 + "\x02" + f64, code: arrivedCode},
 	{parameters: ref, name: "late", code: lateCode},
 	{parameters: i32, results: i32, name: "take", locals: oneLocal + "\x01" + i32, code: takeCode},
 	{parameters: i32, results: ref, name: "apart", code: apartCode},
 	{results: f64, name: "total", code: globalGet + total},
-	{parameters: i32, results: f64, name: "send", code: sendCode},
-	{parameters: i32, results: f64, name: "sendMany", locals: oneLocal + "\x02" + i32, code: sendManyCode},
-	{parameters: ref + i32, results: f64, name: "sendView", code: argument + argument2 + transmit + state},
+	{parameters: i32, results: f64, name: "send", locals: oneLocal + "\x01" + i32, code: sendCode},
+	{parameters: i32, results: f64, name: "sendMany", locals: oneLocal + "\x03" + i32, code: sendManyCode},
+	{parameters: ref + i32, results: f64, name: "sendView", locals: oneLocal + "\x01" + i32, code: sendViewCode},
 }
 
 const (
@@ -244,30 +245,47 @@ const (
 		ifTrue + ref + argument + decode + otherwise + argument + end +
 		hand
 
-	stateCode = webSocket + bufferedAmount + number + localTee + "\x00" +
-		argument + f64One + f64Add + f64Negate +
-		webSocket + readyState + number + f64One + f64Equal + choose
+	// A WebSocket that is not open would drop in silence what it is given, and
+	// write to the console.
+	isOpen = webSocket + readyState + number + f64One + f64Equal
+
+	// The parameter tells whether it is open.
+	amountCode = webSocket + bufferedAmount + number + localTee + buffered +
+		localGet + buffered + f64One + f64Add + f64Negate + argument + choose
+	buffered = "\x01"
 
 	// The parameter is the header of what lies at the begin. A view is kept for
 	// messages of one size.
-	sendCode = argument + one + shiftRight + globalGet + lastSize + notEqual +
+	sendCode = isOpen + localTee + open +
 		ifTrue + none +
-		room + room + argument + one + shiftRight + globalSet + lastSize + globalGet + lastSize + add + view + globalSet + lastView +
+		argument + one + shiftRight + globalGet + lastSize + notEqual + ifTrue + none + newView + end +
+		globalGet + lastView + argument + one + and + transmit +
 		end +
-		globalGet + lastView + argument + one + and + transmit + state
+		localGet + open + amount
+	newView = room + room + argument + one + shiftRight + globalSet + lastSize + globalGet + lastSize + add +
+		view + globalSet + lastView
+	open = "\x01"
 
-	// The parameter is how many bytes there are; at and current are locals.
-	sendManyCode = room + localTee + at + argument + add + setArgument +
+	// The parameters are bytes and whether they are a text.
+	sendViewCode = isOpen + localTee + openView +
+		ifTrue + none + argument + argument2 + transmit + end +
+		localGet + openView + amount
+	openView = "\x02"
+
+	// The parameter is how many bytes there are.
+	sendManyCode = isOpen + localTee + openMany + ifTrue + none + sendAll + end + localGet + openMany + amount
+	sendAll      = room + localTee + at + argument + add + setArgument +
 		loop + none +
 		localGet + at + header + localSet + current +
 		localGet + at + headerSize + add + localTee + at +
 		localGet + at + localGet + current + one + shiftRight + add + localTee + at + view +
 		localGet + current + one + and + transmit +
-		localGet + at + argument + less + branchIf + "\x00" +
-		end +
-		state
-	at      = "\x01"
-	current = "\x02"
+		localGet + at + argument + less + branchIf + outermost +
+		end
+	openMany  = "\x01"
+	at        = "\x02"
+	current   = "\x03"
+	outermost = "\x00"
 )
 
 // module returns the module's bytes.

@@ -32,6 +32,9 @@ const (
 
 // Relay is the module's instance for one WebSocket.
 type Relay struct {
+	socket  jscall.Value
+	stopped atomic.Bool
+
 	exports  jscall.Value
 	arrived  jscall.Value // listens to the socket
 	late     jscall.Value // listens to port
@@ -47,8 +50,6 @@ type Relay struct {
 	out     jscall.Value // the latter
 	full    jscall.Value // takes the oldest copy of a scratch that was full
 	port    jscall.Value // undefined until AllowLate
-
-	stopped atomic.Bool
 }
 
 // New makes a Relay that listens to socket until its Release.
@@ -61,7 +62,7 @@ type Relay struct {
 // another message came, which is more than allowed; it returns how many are allowed.
 func New(socket jscall.Value, wake jscall.Func, allowed int) (*Relay, error) {
 	var js jscall.Builtins
-	r := new(Relay)
+	r := &Relay{socket: socket}
 	r.scratch = js.New("Uint8Array", InboundRoom+OutboundRoom)
 	r.out = js.Call(r.scratch, "subarray", InboundRoom)
 	buffer := js.New("DataView", js.Property(r.scratch, "buffer"))
@@ -158,7 +159,8 @@ func (r *Relay) Total() (int, error) {
 	return v.Int()
 }
 
-// Send sends one message of at most OutboundRoom bytes.
+// Send sends one message of at most OutboundRoom bytes, and returns what State
+// does. A socket that is not open is given nothing.
 func (r *Relay) Send(data []byte, isText bool) (buffered int, open bool, err error) {
 	if _, err := jscall.CopyBytesToJS(r.out, data); err != nil {
 		return 0, false, err
@@ -166,7 +168,7 @@ func (r *Relay) Send(data []byte, isText bool) (buffered int, open bool, err err
 	return stateOf(r.send.Invoke(sentHeader(len(data), isText)))
 }
 
-// SendMany sends messages that lie behind each other, each behind its header.
+// SendMany is Send of messages that lie behind each other, each behind its header.
 func (r *Relay) SendMany(messages []byte) (buffered int, open bool, err error) {
 	if _, err := jscall.CopyBytesToJS(r.out, messages); err != nil {
 		return 0, false, err
@@ -174,13 +176,12 @@ func (r *Relay) SendMany(messages []byte) (buffered int, open bool, err error) {
 	return stateOf(r.sendMany.Invoke(len(messages)))
 }
 
-// SendView sends the bytes of a Uint8Array.
+// SendView is Send of the bytes of a Uint8Array.
 func (r *Relay) SendView(view jscall.Value, isText bool) (buffered int, open bool, err error) {
 	return stateOf(r.sendView.Invoke(view, flag(isText)))
 }
 
-// State returns the socket's bufferedAmount, and whether the socket is open: what it
-// was given when it was not is lost.
+// State returns the socket's bufferedAmount, and whether it is open.
 func (r *Relay) State() (buffered int, open bool, err error) { return stateOf(r.state.Invoke()) }
 
 func stateOf(v jscall.Value, err error) (buffered int, open bool, _ error) {
@@ -214,17 +215,16 @@ func (r *Relay) AllowLate() error {
 	return js.Err
 }
 
-// Stop ends listening. Only the first call does anything.
-func (r *Relay) Stop(socket jscall.Value) {
-	if r.stopped.Swap(true) {
-		return
+// Stop ends listening, once.
+func (r *Relay) Stop() {
+	if !r.stopped.Swap(true) {
+		_, _ = r.socket.Call("removeEventListener", "message", r.arrived)
 	}
-	_, _ = socket.Call("removeEventListener", "message", r.arrived)
 }
 
 // Release ends listening, and Go is not woken any more.
-func (r *Relay) Release(socket jscall.Value) {
-	r.Stop(socket)
+func (r *Relay) Release() {
+	r.Stop()
 	if !r.port.IsUndefined() {
 		_, _ = r.port.Call("removeEventListener", "message", r.late)
 		_, _ = r.port.Call("close")

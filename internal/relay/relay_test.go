@@ -45,7 +45,7 @@ func newFixture(t *testing.T, allowed int) *fixture {
 		t.Fatal(err, f.js.Err)
 	}
 	t.Cleanup(func() {
-		f.Release(f.socket)
+		f.Release()
 		wake.Release()
 	})
 	return f
@@ -294,7 +294,9 @@ func TestSend(t *testing.T) {
 					t.Errorf("it returns %d, %v, %v", buffered, open, err)
 				}
 			}
-			// Views of scratch have the data of the last send, which is the same.
+			if n, err := f.sent.Length(); n != len(test.want) || err != nil {
+				t.Fatalf("%d messages were sent, %v; want %d", n, err, len(test.want))
+			}
 			var got []any
 			for range test.want {
 				v := f.js.Call(f.sent, "shift")
@@ -318,7 +320,7 @@ func TestRelease(t *testing.T) {
 	}
 	f.takeAll(Late)
 	f.deliver("a")
-	f.Release(f.socket)
+	f.Release()
 	f.deliver("b")
 	time.Sleep(10 * time.Millisecond)
 	if total, _ := f.Total(); total != HeaderSize+1 || len(f.calls) > 0 {
