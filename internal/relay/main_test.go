@@ -1,0 +1,11 @@
+//go:build js
+
+package relay
+
+import (
+	"testing"
+
+	"github.com/isosocket/isosocket/internal/leak"
+)
+
+func TestMain(m *testing.M) { leak.Main(m) }
