@@ -49,7 +49,6 @@ func TestPanicsAreErrors(t *testing.T) {
 		{"null thrown", func() error { _, err := throws(t, nil).Call("throwIfAborted"); return err }, "JavaScript error: <null>"},
 		{"Get of undefined", func() error { _, err := Undefined().Get("x"); return err }, "Value.Get on undefined"},
 		{"Set of undefined", func() error { return Undefined().Set("x", 1) }, "Value.Set on undefined"},
-		{"SetIndex of undefined", func() error { return Undefined().SetIndex(0, 1) }, "Value.SetIndex on undefined"},
 		{"Length of undefined", func() error { _, err := Undefined().Length(); return err }, "on undefined"},
 		{"Call of nothing", func() error { _, err := object.Call("x"); return err }, "property x is not a function"},
 		{"Invoke of an object", func() error { _, err := object.Invoke(); return err }, "Value.Invoke on object"},
@@ -82,7 +81,7 @@ func TestValues(t *testing.T) {
 	if n := must[int](t)(array.Length()); n != 5 {
 		t.Errorf("the length is %d", n)
 	}
-	if err := array.SetIndex(0, "b"); err != nil {
+	if err := array.Set("0", "b"); err != nil {
 		t.Error(err)
 	}
 	element := func(i string) Value { return must[Value](t)(array.Get(i)) }

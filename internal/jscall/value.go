@@ -48,17 +48,10 @@ func (v Value) Get(property string) (result Value, err error) {
 }
 
 // Set sets the property of v, which has to be an object. x is what
-// [js.ValueOf] takes, a Value or a Func, as are the elements and arguments below.
+// [js.ValueOf] takes, a Value or a Func, as are the arguments below.
 func (v Value) Set(property string, x any) (err error) {
 	defer catch(&err)
 	v.js().Set(property, plain(x))
-	return nil
-}
-
-// SetIndex sets the element i of v, which has to be an object.
-func (v Value) SetIndex(i int, x any) (err error) {
-	defer catch(&err)
-	v.js().SetIndex(i, plain(x))
 	return nil
 }
 

@@ -804,6 +804,14 @@ func TestCloseTimeout(t *testing.T) {
 	})
 }
 
+func mustBePingTimeout(t *testing.T, err error) {
+	t.Helper()
+	closed, ok := errors.AsType[*errors.ConnectionClosed](err)
+	if !ok || closed.Reason != errors.PolicyViolation || closed.Message != "Ping/Pong timeout" || closed.Remote {
+		t.Errorf("the end is %v", err)
+	}
+}
+
 func TestPingTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := net.Pipe()
@@ -815,10 +823,7 @@ func TestPingTimeout(t *testing.T) {
 		if d := time.Since(start); d != 14*time.Second {
 			t.Errorf("the silence was noticed after %v", d)
 		}
-		closed, ok := errors.AsType[*errors.ConnectionClosed](err)
-		if !ok || closed.Reason != errors.PolicyViolation || closed.Message != "Ping/Pong timeout" || closed.Remote {
-			t.Errorf("Receive = %v", err)
-		}
+		mustBePingTimeout(t, err)
 		conn.Close(errors.NormalClosure, "")
 	})
 }
@@ -929,10 +934,7 @@ func TestPingTimeoutOfAPeerThatNeverReads(t *testing.T) {
 				if d := time.Since(start); d < timeout || d > 2*interval+timeout {
 					t.Errorf("it was noticed after %v", d)
 				}
-				closed, ok := errors.AsType[*errors.ConnectionClosed](err)
-				if !ok || closed.Reason != errors.PolicyViolation || closed.Message != "Ping/Pong timeout" || closed.Remote {
-					t.Errorf("the handler ended with %v", err)
-				}
+				mustBePingTimeout(t, err)
 				conn.Close(errors.NormalClosure, "")
 			})
 		})
