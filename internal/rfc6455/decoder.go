@@ -31,9 +31,8 @@ type Decoder struct {
 	// The message that is being received, or that Message will hand over.
 	msg     []byte
 	buf     []byte // the caller's, for the next message
-	wire    []byte // compressed payload that came in pieces
 	max     int64
-	inflate *inflateState // nil unless permessage-deflate was negotiated
+	inflate *inflateState // nil unless permessage-deflate was negotiated; not nil for a compressed message
 	err     *Error
 
 	// The current frame.
@@ -291,7 +290,7 @@ func (d *Decoder) limit() *Error {
 		if bound < math.MaxInt/2 {
 			bound += d.max/8 + 64
 		}
-		if have := int64(len(d.wire)); d.rest > bound-have {
+		if have := int64(len(d.inflate.wire)); d.rest > bound-have {
 			return failure(codeTooBig, "compressed message of at least %d bytes: the limit is %d bytes uncompressed", uint64(have)+uint64(d.rest), d.max)
 		}
 		return nil
@@ -334,7 +333,7 @@ func (d *Decoder) data(p []byte) (taken int, ev Event, failed *Error) {
 	}
 	switch {
 	case d.compressed:
-		if d.fin && len(d.wire) == 0 && int64(len(chunk)) == d.rest {
+		if d.fin && len(d.inflate.wire) == 0 && int64(len(chunk)) == d.rest {
 			// All of it is at hand: inflate from where it lies.
 			if d.role == Server {
 				Mask(d.key, chunk)
@@ -345,9 +344,10 @@ func (d *Decoder) data(p []byte) (taken int, ev Event, failed *Error) {
 		}
 		if len(chunk) > 0 {
 			d.reserveWire(len(chunk))
-			end := len(d.wire)
-			d.wire = d.wire[:end+len(chunk)]
-			d.key = d.unmask(d.wire[end:], chunk)
+			wire := &d.inflate.wire
+			end := len(*wire)
+			*wire = (*wire)[:end+len(chunk)]
+			d.key = d.unmask((*wire)[end:], chunk)
 		}
 	case len(chunk) > 0:
 		d.reserve(len(chunk))
@@ -385,7 +385,7 @@ func (d *Decoder) received() (Event, *Error) {
 		return EventNone, nil
 	}
 	if d.compressed {
-		ev, failed := d.finishCompressed(d.wire)
+		ev, failed := d.finishCompressed(d.inflate.wire)
 		d.releaseWire()
 		return ev, failed
 	}
@@ -522,7 +522,8 @@ func (d *Decoder) Direct() []byte {
 	var room []byte
 	if d.compressed {
 		d.reserveWire(minDirect)
-		room = d.wire[len(d.wire):cap(d.wire)]
+		wire := d.inflate.wire
+		room = wire[len(wire):cap(wire)]
 	} else {
 		d.reserve(minDirect)
 		room = d.msg[len(d.msg):cap(d.msg)]
@@ -548,7 +549,7 @@ func (d *Decoder) Advance(n int) (Event, error) {
 	}
 	payload := &d.msg
 	if d.compressed {
-		payload = &d.wire
+		payload = &d.inflate.wire
 	}
 	end := len(*payload)
 	*payload = (*payload)[:end+n]
@@ -588,11 +589,12 @@ func (d *Decoder) reserve(n int) {
 
 // reserveWire makes room for n more bytes of the current compressed payload.
 func (d *Decoder) reserveWire(n int) {
-	if d.wire == nil {
-		d.wire = takeBuffer()
+	s := d.inflate
+	if s.wire == nil {
+		s.wire = takeBuffer()
 	}
-	if cap(d.wire)-len(d.wire) < n {
-		d.wire = d.grown(d.wire, n)
+	if cap(s.wire)-len(s.wire) < n {
+		s.wire = d.grown(s.wire, n)
 	}
 }
 
@@ -611,9 +613,10 @@ func (d *Decoder) grown(b []byte, n int) []byte {
 	return append(make([]byte, 0, size), b...)
 }
 
+// releaseWire gives back what compressed payload was kept.
 func (d *Decoder) releaseWire() {
-	if d.wire != nil {
-		giveBuffer(d.wire)
-		d.wire = nil
+	if d.inflate != nil && d.inflate.wire != nil {
+		giveBuffer(d.inflate.wire)
+		d.inflate.wire = nil
 	}
 }

@@ -14,6 +14,7 @@ type inflateState struct {
 	takeover bool
 	size     int    // of the window
 	window   []byte // with takeover, the end of the messages before
+	wire     []byte // the payload of the current message, if it comes in pieces
 }
 
 func newInflateState(role Role, params *DeflateParams) *inflateState {

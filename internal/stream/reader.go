@@ -44,9 +44,7 @@ type reader struct {
 	wait    bool   // the next one waits for input
 	reads   uint32 // how many messages were looked for
 	decoder rfc6455.Decoder
-	pooled  *inputBuffer
-	in      []byte // in[r:w] was read but not parsed
-	r, w    int
+	input   *input // nil while there is none
 
 	watched  <-chan struct{} // the Done of the context that interrupts reads
 	endsWith context.Context // one that need not
@@ -63,7 +61,9 @@ var (
 
 func (r *reader) init(t *Transport, o Options, config ws.Config) {
 	r.decoder.Init(o.Role, int64(config.MaxMessageSize), o.Deflate)
-	r.in, r.w = o.Prefix, len(o.Prefix)
+	if len(o.Prefix) > 0 {
+		r.input = &input{data: o.Prefix, w: len(o.Prefix)}
+	}
 	r.endsWith = o.EndsWith
 	r.receiveBuffer = config.ReceiveBuffer
 	if r.receiveBuffer <= 0 {
@@ -257,7 +257,7 @@ func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (ws.Message
 	}
 	if err == nil && ev == rfc6455.EventMessage {
 		op, data := t.decoder.Message()
-		t.setUnread(t.r < t.w)
+		t.setUnread(!t.parsed())
 		return ws.Message{Kind: ws.Kind(op), Data: data}, nil
 	}
 	t.decoder.Detach()
@@ -304,7 +304,7 @@ func (t *Transport) nextMessage(ctx context.Context, wait bool) (rfc6455.Event, 
 		case rfc6455.EventClose:
 			return ev, errCloseFrame
 		case rfc6455.EventPing:
-			t.setUnread(t.r < t.w)
+			t.setUnread(!t.parsed())
 			t.sendPong(t.decoder.Control())
 		case rfc6455.EventPong:
 			t.pongArrived(t.decoder.Control())
@@ -314,13 +314,17 @@ func (t *Transport) nextMessage(ctx context.Context, wait bool) (rfc6455.Event, 
 
 // parse takes one event from the input that was read.
 func (t *Transport) parse() (rfc6455.Event, error) {
-	if t.r == t.w {
+	if t.parsed() {
 		return rfc6455.EventNone, nil
 	}
-	n, ev, err := t.decoder.Decode(t.in[t.r:t.w])
-	t.r += n
+	in := t.input
+	n, ev, err := t.decoder.Decode(in.data[in.r:in.w])
+	in.r += n
 	return ev, err
 }
+
+// parsed reports whether all that was read was parsed.
+func (r *reader) parsed() bool { return r.input == nil || r.input.r == r.input.w }
 
 // fill reads more input once all was parsed. With wait false it only takes
 // what is there. A large payload is read to where it belongs, and may complete
@@ -346,7 +350,7 @@ func (t *Transport) fill(ctx context.Context, wait bool) (rfc6455.Event, error) 
 			if t.large = t.direct; t.large {
 				return t.decoder.Advance(n)
 			}
-			t.r, t.w = 0, n
+			t.input.r, t.input.w = 0, n
 			return rfc6455.EventNone, nil
 		case err == nil:
 			return rfc6455.EventNone, errNothingYet
@@ -387,26 +391,26 @@ func (t *Transport) room() []byte {
 	case t.direct:
 		return t.decoder.Direct()
 	case t.socket.usable():
-		if t.pooled == nil {
-			t.pooled = inputBuffers.Get().(*inputBuffer)
-			t.in = t.pooled[:]
+		if t.input == nil || t.input.buffer == nil {
+			t.input = &inputBuffers.Get().(*inputBuffer).input
 		}
 		if t.large {
 			// Another large message is likely: what is read here of it is copied.
-			return t.in[:afterLarge]
+			return t.input.data[:afterLarge]
 		}
-	case len(t.in) != tlsInputSize:
-		t.in = make([]byte, tlsInputSize)
+	case t.input == nil || len(t.input.data) != tlsInputSize:
+		t.input = &input{data: make([]byte, tlsInputSize)}
 	}
-	return t.in
+	return t.input.data
 }
 
 // noInput gives the input buffer back: there is nothing to put in it, or
 // nothing will be read any more.
 func (t *Transport) noInput() {
-	if t.pooled != nil {
-		inputBuffers.Put(t.pooled)
-		t.pooled, t.in, t.r, t.w = nil, nil, 0, 0
+	if in := t.input; in != nil && in.buffer != nil {
+		in.r, in.w = 0, 0
+		inputBuffers.Put(in.buffer)
+		t.input = nil
 	}
 }
 
@@ -463,7 +467,7 @@ func (t *Transport) fillClosing() (rfc6455.Event, error) {
 		n, err := t.read(true)
 		switch {
 		case n > 0:
-			t.r, t.w = 0, n
+			t.input.r, t.input.w = 0, n
 			return rfc6455.EventNone, nil
 		case err == nil:
 			return rfc6455.EventNone, io.ErrNoProgress
@@ -480,6 +484,6 @@ func (t *Transport) discard() {
 		if _, err := t.fillClosing(); err != nil {
 			return
 		}
-		t.r, t.w = 0, 0
+		t.input.r = t.input.w
 	}
 }
