@@ -85,7 +85,8 @@ func browses(name string, j chromium.Job) scenario {
 		defer server.Close()
 		j := j
 		j.URL = "ws://" + server.Address()
-		j.Warmup, j.Duration = max(m.warmup, 300*time.Millisecond), max(m.window, 500*time.Millisecond)
+		// What a browser compiles as it goes is still getting faster after a second.
+		j.Warmup, j.Duration = 15*m.warmup, max(m.window, 500*time.Millisecond)
 		rate, err := chromium.Run(browser, program, &j)
 		if err != nil && server.Err() != nil {
 			err = fmt.Errorf("%w; the server: %w", err, server.Err())
