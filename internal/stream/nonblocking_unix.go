@@ -6,8 +6,10 @@ import "syscall"
 
 func recv(fd int, p []byte) (int, error) { return syscall.Read(fd, p) }
 
-func send(fd int, p []byte) (int, error) { return syscall.Write(fd, p) }
-
-// sendMore is send of what more will follow at once. There is no telling the
-// kernel so here: a large message costs one packet more.
-func sendMore(fd int, p []byte) (int, error) { return syscall.Write(fd, p) }
+// send sends second behind first, which may be empty, or part of both.
+func send(fd int, first, second []byte) (int, error) {
+	if len(first) == 0 {
+		first = second
+	}
+	return syscall.Write(fd, first)
+}

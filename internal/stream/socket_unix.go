@@ -21,10 +21,10 @@ type socket struct {
 // socketWrite is a write to a socket. Unlike a read it does not wait, so there
 // are only ever a few, which come from a pool.
 type socketWrite struct {
-	onWritable func(fd uintptr) (done bool) // try
-	more, data []byte                       // what to write; more comes first
-	n          int
-	err        error
+	onWritable      func(fd uintptr) (done bool) // try
+	header, payload []byte                       // what is still to be written
+	n               int                          // how much was
+	err             error
 }
 
 var socketWrites = sync.Pool{New: func() any {
@@ -62,7 +62,10 @@ func (s *socket) read() (int, error) {
 
 func (t *Transport) tryRead(fd uintptr) (done bool) {
 	s := &t.socket
-	n, err := ignoringEINTR(recv, fd, t.room())
+	n, err := recv(int(fd), t.room())
+	for err == syscall.EINTR {
+		n, err = recv(int(fd), t.room())
+	}
 	switch {
 	case n > 0:
 		s.readN = n
@@ -81,48 +84,31 @@ func (t *Transport) tryRead(fd uintptr) (done bool) {
 // returns how much that was. header may be empty.
 func (s *socket) write(header, payload []byte) (int, error) {
 	w := socketWrites.Get().(*socketWrite)
-	w.more, w.data, w.n, w.err = header, payload, 0, nil
+	w.header, w.payload, w.n, w.err = header, payload, 0, nil
 	err := s.raw.Write(w.onWritable)
 	if err == nil {
 		err = w.err
 	}
 	n := w.n
-	w.more, w.data, w.err = nil, nil, nil
+	w.header, w.payload, w.err = nil, nil, nil
 	socketWrites.Put(w)
 	return n, err
 }
 
 func (w *socketWrite) try(fd uintptr) (done bool) {
-	if w.piece(sendMore, fd, w.more) {
-		w.piece(send, fd, w.data)
-	}
-	return true
-}
-
-// piece reports whether all of p was written.
-func (w *socketWrite) piece(write func(int, []byte) (int, error), fd uintptr, p []byte) bool {
-	for len(p) > 0 {
-		n, err := ignoringEINTR(write, fd, p)
+	for len(w.header)+len(w.payload) > 0 {
+		n, err := send(int(fd), w.header, w.payload)
 		if n > 0 {
 			w.n += n
-			p = p[n:]
+			ofHeader := min(n, len(w.header))
+			w.header, w.payload = w.header[ofHeader:], w.payload[n-ofHeader:]
 		}
-		if err == syscall.EAGAIN {
-			return false
-		}
-		if err != nil {
-			w.err = err
-			return false
+		if err != nil && err != syscall.EINTR {
+			if err != syscall.EAGAIN {
+				w.err = err
+			}
+			break
 		}
 	}
 	return true
-}
-
-func ignoringEINTR(call func(int, []byte) (int, error), fd uintptr, p []byte) (int, error) {
-	for {
-		n, err := call(int(fd), p)
-		if err != syscall.EINTR {
-			return n, err
-		}
-	}
 }
