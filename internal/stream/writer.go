@@ -15,7 +15,7 @@ const (
 	// leaveAtMost bounds the output that is left for the next write.
 	leaveAtMost = 64 << 10
 	// inPlace is the least payload that is written from where it lies; the copy
-	// of a smaller one costs less than a second system call.
+	// of a smaller one costs less than a system call with two pieces does.
 	inPlace = 16 << 10
 	// writeRounds is how often one sender writes what others have appended
 	// meanwhile, before a flusher relieves it.
