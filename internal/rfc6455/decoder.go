@@ -76,7 +76,8 @@ func (d *Decoder) Decode(p []byte) (n int, ev Event, err error) {
 	if d.err != nil {
 		return 0, EventNone, d.err
 	}
-	if n := d.small(p); n > 0 {
+	if op, data, n := d.Small(p, d.buf); n > 0 {
+		d.msg, d.doneOp, d.buf, d.compressed = data, op, nil, false
 		return n, EventMessage, nil
 	}
 	for {
@@ -127,40 +128,39 @@ func (d *Decoder) Decode(p []byte) (n int, ev Event, err error) {
 	}
 }
 
-// small takes a whole message that p begins with in one unfragmented frame of at most 125 bytes,
-// which most are, and returns the frame's size. That is nearly twice as fast as the general way, to
-// which it leaves everything else, and every error, by returning 0.
-func (d *Decoder) small(p []byte) int {
-	if d.phase != inHeader || d.headLen > 0 || d.msgOp != OpContinuation || len(p) < 2 {
-		return 0
+// Small takes a whole message that p begins with in one unfragmented frame of at most 125 bytes,
+// which most are, and returns it and the frame's size. The data is in buf[:0] if it fits, else in a
+// slice of its own. That is nearly twice as fast as Decode, to which it leaves everything else, and
+// every error, by returning a size of 0. Before it, SetBuffer need not be called.
+func (d *Decoder) Small(p, buf []byte) (op Opcode, data []byte, size int) {
+	if d.phase != inHeader || d.headLen > 0 || d.msgOp != OpContinuation || d.err != nil || len(p) < 2 {
+		return 0, nil, 0
 	}
-	op := Opcode(p[0] &^ bitFin)
+	op = Opcode(p[0] &^ bitFin)
 	if p[0] < bitFin || op != OpText && op != OpBinary {
-		return 0
+		return 0, nil, 0
 	}
 	body, length := 2, int(p[1])
 	if d.role == Server {
 		body, length = 6, length^bitMask
 	}
-	size := body + length
+	size = body + length
 	if length > maxControl || len(p) < size || int64(length) > d.max {
-		return 0
+		return 0, nil, 0
 	}
-	msg := d.buf
-	if msg == nil || cap(msg) < length {
-		msg = make([]byte, length)
+	if buf == nil || cap(buf) < length {
+		buf = make([]byte, length)
 	}
-	msg = msg[:length]
+	data = buf[:length]
 	if d.role == Server {
-		maskCopy(msg, p[body:size], binary.LittleEndian.Uint32(p[2:]))
+		maskCopy(data, p[body:size], binary.LittleEndian.Uint32(p[2:]))
 	} else {
-		copy(msg, p[body:size])
+		copy(data, p[body:size])
 	}
-	if op == OpText && !utf8.Valid(msg) {
-		return 0
+	if op == OpText && !utf8.Valid(data) {
+		return 0, nil, 0
 	}
-	d.msg, d.doneOp, d.buf, d.compressed = msg, op, nil, false
-	return size
+	return op, data, size
 }
 
 // header parses one frame header from what d.head holds and p continues. It returns how many bytes

@@ -390,7 +390,7 @@ func decodeRandomly(t testing.TB, d *Decoder, wire []byte, random *rand.Rand) (h
 		}
 	}
 	for len(wire) > 0 {
-		switch random.IntN(6) {
+		switch random.IntN(8) {
 		case 0:
 			d.Detach()
 			spoil()
@@ -400,6 +400,15 @@ func decodeRandomly(t testing.TB, d *Decoder, wire []byte, random *rand.Rand) (h
 			d.SetBuffer(buf)
 			for i := range old {
 				old[i] = 0xEE
+			}
+		case 2:
+			if op, data, n := d.Small(wire, make([]byte, random.IntN(64))); n > 0 {
+				if data == nil {
+					t.Fatal("the data of a small message are nil")
+				}
+				happened = append(happened, fmt.Sprintf("%v message %q", op, data))
+				wire = wire[n:]
+				continue
 			}
 		}
 		if room := d.Direct(); room != nil && random.IntN(3) > 0 {

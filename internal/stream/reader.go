@@ -245,6 +245,13 @@ func (t *Transport) receive(ctx context.Context, buf []byte, wait bool) (ws.Mess
 // connection if that comes first. Called with the turn.
 func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (ws.Message, error) {
 	t.reads++
+	if in := t.input; in != nil {
+		if op, data, n := t.decoder.Small(in.data[in.r:in.w], buf); n > 0 {
+			in.r += n
+			t.setUnread(in.r < in.w)
+			return ws.Message{Kind: ws.Kind(op), Data: data}, nil
+		}
+	}
 	t.decoder.SetBuffer(buf)
 	ev, err := t.nextMessage(ctx, wait)
 	// A context that does not come back is usually cancelled right behind this:
