@@ -4,6 +4,7 @@ package browsersocket
 
 import (
 	"context"
+	"strings"
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/jscall"
@@ -47,6 +48,11 @@ func Dial(ctx context.Context, url string, o Options) (*ws.Conn, error) {
 		return nil, failed
 	}
 	o.Config.Subprotocol, err = property(s.js, "protocol")
+	if err == nil && o.Config.Subprotocol == "" && len(o.Subprotocols) > 0 {
+		// Not every browser fails such a handshake, as WHATWG WebSockets, section
+		// 2.2, wants it.
+		err = &errors.ConnectionError{Err: errors.New("the server chose none of the subprotocols " + strings.Join(o.Subprotocols, ", "))}
+	}
 	if err != nil {
 		s.abandon()
 		return nil, err

@@ -140,6 +140,16 @@ func (f *fakeSocket) open() {
 	f.dispatch("Event", "open", map[string]any{})
 }
 
+// openLater opens the fake when Go lets JavaScript run.
+func (f *fakeSocket) openLater() {
+	f.t.Helper()
+	f.set("readyState", 1)
+	var js jscall.Builtins
+	dispatch := js.Call(js.Method(f.js, "dispatchEvent"), "bind", f.js, f.event("Event", "open", map[string]any{}))
+	js.Invoke(js.Get("setTimeout"), dispatch, 0)
+	jsOK(f.t, &js)
+}
+
 func (f *fakeSocket) end(code int, reason string, clean bool) {
 	f.t.Helper()
 	f.set("readyState", 3)

@@ -44,6 +44,39 @@ func manyMessages(n int) (all []ws.Message) {
 	return all
 }
 
+// Some browsers open a WebSocket for which the server chose no subprotocol.
+func TestDialWantsASubprotocol(t *testing.T) {
+	for _, test := range []struct {
+		offered []string
+		chosen  string
+		fails   bool
+	}{
+		{[]string{"a", "b"}, "b", false},
+		{[]string{"a", "b"}, "", true},
+		{nil, "", false},
+	} {
+		f := newFake(t)
+		f.set("protocol", test.chosen)
+		f.openLater()
+		conn, err := Dial(t.Context(), "ws://fake/", Options{Subprotocols: test.offered})
+		if !test.fails {
+			if err != nil || conn.Subprotocol() != test.chosen {
+				t.Fatalf("%q of %q: %v", test.chosen, test.offered, err)
+			}
+			f.end(1000, "", true)
+			_ = conn.Close(1000, "")
+			continue
+		}
+		var refused *errors.ConnectionError
+		if !errors.As(err, &refused) || !strings.HasSuffix(err.Error(), "the server chose none of the subprotocols a, b") {
+			t.Errorf("%q of %q: the error is %v", test.chosen, test.offered, err)
+		}
+		if f.closes != 1 {
+			t.Errorf("%q of %q: closed %d times", test.chosen, test.offered, f.closes)
+		}
+	}
+}
+
 func TestSocketReceivesInOrder(t *testing.T) {
 	for name, next := range map[string]func(*ws.Conn) (ws.Message, error){
 		"Receive": func(conn *ws.Conn) (ws.Message, error) { return conn.Receive(t.Context()) },
