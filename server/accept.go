@@ -39,9 +39,10 @@ func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Conn, error) {
 // acceptor is Options made ready.
 type acceptor struct {
 	Options
-	deflate *rfc6455.DeflateParams
-	policy  rfc6455.DeflatePolicy
-	err     error // what is wrong with Options
+	deflate  *rfc6455.DeflateParams
+	policy   rfc6455.DeflatePolicy
+	flushers *stream.Flushers // of an Endpoint's connections
+	err      error            // what is wrong with Options
 }
 
 func newAcceptor(o *Options) *acceptor {
@@ -130,6 +131,7 @@ func (a *acceptor) connect(u *upgrade, r *http.Request, ctx *connContext) *Conn 
 		PingInterval:  interval,
 		PingTimeout:   timeout,
 		Prefix:        u.prefix,
+		Flushers:      a.flushers,
 	}
 	if ctx != nil {
 		o.EndsWith = ctx

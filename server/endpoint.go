@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/stream"
 )
 
 // Endpoint is an [http.Handler] that accepts WebSocket connections and runs a
@@ -45,7 +46,9 @@ type Endpoint struct {
 // o may be nil. If something in it is invalid, every request is answered with
 // 500, and Options.Logger told.
 func Handler(serve func(ctx context.Context, conn *Conn) error, o *Options) *Endpoint {
-	return &Endpoint{serve: serve, acceptor: newAcceptor(o), conns: make(map[*Conn]struct{})}
+	a := newAcceptor(o)
+	a.flushers = new(stream.Flushers)
+	return &Endpoint{serve: serve, acceptor: a, conns: make(map[*Conn]struct{})}
 }
 
 // ServeHTTP performs the handshake and returns; the function that Handler was

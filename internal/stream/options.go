@@ -37,6 +37,9 @@ type Options struct {
 	// not before. Reads need not watch it, which saves each idle connection some
 	// 500 bytes. New does not look into it.
 	EndsWith context.Context
+	// Flushers write broadcasts; the connections of an endpoint share them. With
+	// nil there is a goroutine for each connection that a broadcast goes to.
+	Flushers *Flushers
 	// Prefix holds bytes of the peer's that were read already. New takes it over.
 	Prefix []byte
 }

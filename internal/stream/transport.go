@@ -19,7 +19,6 @@ import (
 type Transport struct {
 	rwc    io.ReadWriteCloser
 	socket socket // rwc, if it can do non-blocking I/O, else not usable
-	role   rfc6455.Role
 	ending ws.Ending
 
 	reader
@@ -53,7 +52,6 @@ func New(rwc io.ReadWriteCloser, o Options) *Transport {
 	config := o.Config.WithDefaults()
 	t := &Transport{
 		rwc:          rwc,
-		role:         o.Role,
 		closeTimeout: config.CloseTimeout,
 	}
 	t.closed.Add(1)

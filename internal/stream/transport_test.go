@@ -1067,14 +1067,20 @@ func TestNoAllocations(t *testing.T) {
 		}
 	}
 	shared := ws.Prepare(m)
-	check("SendPrepared", 0, func() {
-		if err := server.SendPrepared(ctx, shared); err != nil {
-			t.Fatal(err)
+	prepared := func(client, server *ws.Conn) func() {
+		return func() {
+			if err := server.SendPrepared(ctx, shared); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := client.ReceiveInto(ctx, buf); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if _, err := client.ReceiveInto(ctx, buf); err != nil {
-			t.Fatal(err)
-		}
-	})
+	}
+	check("SendPrepared", 0, prepared(client, server))
+	c, s = tcpPair(t)
+	check("SendPrepared with Flushers", 0, prepared(
+		connect(t, rfc6455.Client, c, Options{}), connect(t, rfc6455.Server, s, Options{Flushers: new(Flushers)})))
 	check("Send and ReceiveInto", 0, echo(func() (ws.Message, error) { return server.ReceiveInto(ctx, buf) }))
 	check("Send and Receive", 1, echo(func() (ws.Message, error) { return server.Receive(ctx) }))
 }

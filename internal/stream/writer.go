@@ -36,6 +36,7 @@ type writer struct {
 	lastSend  time.Duration // since start, of those that followed another
 	broken    error         // why nothing can be written any more
 	onLeft    func()        // flushLeft; made once, so that starting it allocates nothing
+	flushers  *Flushers     // for broadcasts; nil: none
 	progress  chan struct{} // made by whoever waits, closed when bytes have left
 	left      atomic.Bool   // out was left for a later write
 	followed  atomic.Bool   // something was sent since the reader last had to wait
@@ -44,11 +45,14 @@ type writer struct {
 	closeSent bool          // nothing may follow a close frame
 	lost      bool          // something that was sent did not go out
 	moved     bool          // bytes have left since tookNothing last looked
+	role      rfc6455.Role
 }
 
 func (w *writer) init(t *Transport, o Options, config ws.Config) {
 	w.encoder.Init(o.Role, o.Deflate, o.DeflatePolicy)
 	w.highWater = config.SendBuffer
+	w.flushers = o.Flushers
+	w.role = o.Role
 }
 
 // Send implements ws.Transport.
@@ -74,9 +78,10 @@ func (t *Transport) Send(ctx context.Context, m ws.Message) error {
 	return nil
 }
 
-// SendPrepared implements ws.PreparedSender. It always leaves the frame to a
-// goroutine: the writes of a broadcast then take all processors, and those of
-// broadcasts that follow each other closely become one for each connection.
+// SendPrepared implements ws.PreparedSender. It always leaves the frame to
+// another goroutine: the writes of a broadcast then take all processors, and
+// those of broadcasts that follow each other closely become one for each
+// connection.
 func (t *Transport) SendPrepared(ctx context.Context, p *ws.Prepared) error {
 	if t.role == rfc6455.Client {
 		return t.Send(ctx, p.Message())
@@ -93,7 +98,7 @@ func (t *Transport) SendPrepared(ctx context.Context, p *ws.Prepared) error {
 	}
 	out := t.output()
 	out.b = append(out.b, frame...)
-	t.leave()
+	t.leave(t.flushers)
 	return nil
 }
 
@@ -177,7 +182,7 @@ func (t *Transport) dispatch(mayLeave bool) {
 	case t.writing || t.out == nil:
 		t.mu.Unlock()
 	case mayLeave && len(t.out.b) < leaveAtMost && t.mayLeave():
-		t.leave()
+		t.leave(nil)
 	case t.socket.usable():
 		t.writing = true
 		t.writeNow()
@@ -188,20 +193,25 @@ func (t *Transport) dispatch(mayLeave bool) {
 	}
 }
 
-// leave leaves the output to the next write, and to a goroutine in case none
-// comes soon. Called with mu held, which it releases.
-func (t *Transport) leave() {
+// leave leaves the output to the next write, and in case none comes soon to
+// flushers, or if nil to a goroutine of its own. Called with mu held, which it
+// releases.
+func (t *Transport) leave(flushers *Flushers) {
 	start := !t.writing && !t.flushing
 	if !t.writing {
 		t.flushing = true
 		t.left.Store(true)
 	}
-	if t.onLeft == nil {
+	if flushers == nil && t.onLeft == nil {
 		t.onLeft = t.flushLeft
 	}
 	t.mu.Unlock()
-	if start {
+	switch {
+	case !start:
+	case flushers == nil:
 		go t.onLeft()
+	default:
+		flushers.add(t)
 	}
 }
 

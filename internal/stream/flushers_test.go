@@ -1,0 +1,106 @@
+package stream
+
+import (
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/isosocket/isosocket/internal/rfc6455"
+	"github.com/isosocket/isosocket/ws"
+)
+
+func TestBroadcasts(t *testing.T) {
+	const connections, broadcasts = 50, 200
+	flushers := new(Flushers)
+	o := Options{Flushers: flushers}
+	var servers []*ws.Conn
+	var receivers sync.WaitGroup
+	for i := range connections {
+		c, s := tcpPair(t)
+		client, server := connect(t, rfc6455.Client, c, o), connect(t, rfc6455.Server, s, o)
+		servers = append(servers, server)
+		ctx := within(t)
+		receivers.Go(func() {
+			for n := 0; n < broadcasts; n++ {
+				m, err := client.Receive(ctx)
+				if err == nil && m.String() == "alone" {
+					n--
+					continue
+				}
+				if err != nil || m.String() != strconv.Itoa(n) {
+					t.Errorf("connection %d, message %d: %.20q, %v", i, n, m, err)
+					return
+				}
+			}
+		})
+	}
+	ctx := within(t)
+	for n := range broadcasts {
+		p := ws.Prepare(ws.Text(strconv.Itoa(n)))
+		for i, server := range servers {
+			if err := server.SendPrepared(ctx, p); err != nil {
+				t.Fatalf("SendPrepared: %v", err)
+			}
+			if (i+n)%7 == 0 {
+				mustSend(t, server, ws.Text("alone"))
+			}
+		}
+		if n%50 == 0 {
+			time.Sleep(time.Millisecond) // the goroutines end, and others begin
+		}
+	}
+	receivers.Wait()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		flushers.mu.Lock()
+		left, working := len(flushers.queue), flushers.working
+		flushers.mu.Unlock()
+		if left == 0 && working == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d connections are left in the queue, %d goroutines work", left, working)
+		}
+	}
+}
+
+// One processor is left to whoever broadcasts, as long as they do.
+func TestFlushersLeaveAProcessor(t *testing.T) {
+	f := &Flushers{processors: 4, working: 3}
+	leave := func(n int) {
+		for range n {
+			f.queue = append(f.queue, new(Transport))
+		}
+		f.added = true
+	}
+	taken := make([]*Transport, flushAtOnce)
+	expect := func(n int, help bool, working int) {
+		t.Helper()
+		gotN, gotHelp := f.take(taken)
+		if gotN != n || gotHelp != help || f.working != working {
+			t.Fatalf("%d taken, help %v, %d working; want %d, %v, %d", gotN, gotHelp, f.working, n, help, working)
+		}
+		for i, one := range taken[:n] {
+			if one == nil {
+				t.Fatalf("connection %d of %d is nil", i, n)
+			}
+		}
+	}
+	leave(6 * flushAtOnce)
+	expect(flushAtOnce, false, 3) // something was added since the last look
+	leave(flushAtOnce)
+	expect(flushAtOnce, false, 3)
+	expect(flushAtOnce, true, 4)  // nothing was: all processors
+	expect(flushAtOnce, false, 4) // and no more
+	leave(1)
+	expect(flushAtOnce, false, 4)
+	expect(flushAtOnce, false, 4)
+	expect(flushAtOnce, false, 4)
+	expect(1, false, 4)
+	for working := 3; working >= 0; working-- {
+		expect(0, false, working)
+	}
+	if len(f.queue) != 0 {
+		t.Errorf("%d connections are left", len(f.queue))
+	}
+}
