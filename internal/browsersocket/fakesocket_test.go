@@ -145,8 +145,7 @@ func (f *fakeSocket) openLater() {
 	f.t.Helper()
 	f.set("readyState", 1)
 	var js jscall.Builtins
-	dispatch := js.Call(js.Method(f.js, "dispatchEvent"), "bind", f.js, f.event("Event", "open", map[string]any{}))
-	js.Invoke(js.Get("setTimeout"), dispatch, 0)
+	js.Invoke(js.Get("setTimeout"), js.Method(f.js, "dispatchEvent"), 0, f.event("Event", "open", map[string]any{}))
 	jsOK(f.t, &js)
 }
 
@@ -190,8 +189,7 @@ func (f *fakeSocket) deliverLater(messages []ws.Message) {
 	for _, m := range messages {
 		js.Call(events, "push", f.message(m))
 	}
-	all := js.Call(js.Property(events, "forEach"), "bind", events, js.Method(f.js, "dispatchEvent"))
-	js.Invoke(js.Get("setTimeout"), all, 0)
+	js.Invoke(js.Get("setTimeout"), js.Method(events, "forEach"), 0, js.Method(f.js, "dispatchEvent"))
 	jsOK(f.t, &js)
 }
 

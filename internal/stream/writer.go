@@ -45,7 +45,7 @@ type writer struct {
 	closeSent bool          // nothing may follow a close frame
 	lost      bool          // something that was sent did not go out
 	moved     bool          // bytes have left since tookNothing last looked
-	role      rfc6455.Role
+	role      rfc6455.Role  // the Transport's; here it takes no room of its own
 }
 
 func (w *writer) init(t *Transport, o Options, config ws.Config) {
