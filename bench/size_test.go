@@ -12,9 +12,8 @@ import (
 // written, with go1.26. A feature that needs more raises it.
 const clientBudget = 285
 
-// unlinked are functions that a client shall not contain. Which packages are
-// imported does not tell: safejs imports fmt, but the linker leaves out what
-// nobody calls.
+// unlinked are functions that a client must not contain, whatever its packages
+// import.
 var unlinked = []string{"fmt.(*pp).doPrint", "reflect.Value.", "os.OpenFile", "encoding/json.", "regexp.", "net/url.", "net/http."}
 
 // A browser client stays small. What makes it large is most often one call of

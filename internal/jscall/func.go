@@ -16,14 +16,14 @@ func FuncOf(f func(this Value, args []Value) any) (result Func, err error) {
 	return Func{js.FuncOf(func(this js.Value, args []js.Value) any {
 		values := make([]Value, len(args))
 		for i, a := range args {
-			values[i] = valueOf(a)
+			values[i] = Value{a}
 		}
-		return plain(f(valueOf(this), values))
+		return plain(f(Value{this}, values))
 	})}, nil
 }
 
 // Value returns the function as JavaScript has it.
-func (f Func) Value() Value { return valueOf(f.f.Value) }
+func (f Func) Value() Value { return Value{f.f.Value} }
 
 // Release lets go of f, which JavaScript may not call any more.
 func (f Func) Release() { f.f.Release() }

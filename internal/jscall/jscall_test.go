@@ -8,8 +8,6 @@ import (
 	"strings"
 	"syscall/js"
 	"testing"
-
-	"github.com/hack-pad/safejs"
 )
 
 // must fails t unless err is nil, and returns v.
@@ -163,7 +161,7 @@ func TestBuiltinsKeepTheFirstError(t *testing.T) {
 	if n := must[int](t)(list.Length()); n != 3 || b.Err != nil {
 		t.Fatalf("the list has %d elements, %v", n, b.Err)
 	}
-	if more := must[Value](t)(list.Get("more")); more.Type() != safejs.TypeNumber {
+	if more := must[Value](t)(list.Get("more")); more.Type() != TypeNumber {
 		t.Errorf("more is of type %v", more.Type())
 	}
 	b.Construct(b.Get("Array"), -1)

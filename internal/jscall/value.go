@@ -2,56 +2,48 @@
 
 package jscall
 
-import (
-	"syscall/js"
-
-	"github.com/hack-pad/safejs"
-)
+import "syscall/js"
 
 // Value is a JavaScript value. The zero Value is undefined.
-type Value struct{ safe safejs.Value }
+type Value struct{ js js.Value }
 
 // Type is the JavaScript type of a Value.
-type Type = safejs.Type
+type Type = js.Type
 
-// The types that are asked for.
+// The types that callers compare with.
 const (
-	TypeBoolean  = safejs.TypeBoolean
-	TypeFunction = safejs.TypeFunction
-	TypeString   = safejs.TypeString
+	TypeBoolean  = js.TypeBoolean
+	TypeFunction = js.TypeFunction
+	TypeNumber   = js.TypeNumber
+	TypeString   = js.TypeString
 )
 
 // Global returns the JavaScript global object: of a page its window.
-func Global() Value { return Value{safejs.Global()} }
+func Global() Value { return Value{js.Global()} }
 
 // Undefined returns the JavaScript value undefined.
 func Undefined() Value { return Value{} }
 
-func valueOf(v js.Value) Value { return Value{safejs.Safe(v)} }
-
-// js returns v without safety.
-func (v Value) js() js.Value { return safejs.Unsafe(v.safe) }
-
 // Type returns v's type, which of null is not that of an object.
-func (v Value) Type() Type { return v.safe.Type() }
+func (v Value) Type() Type { return v.js.Type() }
 
 // IsUndefined reports whether v is undefined.
-func (v Value) IsUndefined() bool { return v.safe.IsUndefined() }
+func (v Value) IsUndefined() bool { return v.js.IsUndefined() }
 
 // IsNull reports whether v is null.
-func (v Value) IsNull() bool { return v.safe.IsNull() }
+func (v Value) IsNull() bool { return v.js.IsNull() }
 
 // Get returns the property of v, which has to be an object.
 func (v Value) Get(property string) (result Value, err error) {
 	defer catch(&err)
-	return valueOf(v.js().Get(property)), nil
+	return Value{v.js.Get(property)}, nil
 }
 
 // Set sets the property of v, which has to be an object. x is what
 // [js.ValueOf] takes, a Value or a Func, as are the arguments below.
 func (v Value) Set(property string, x any) (err error) {
 	defer catch(&err)
-	v.js().Set(property, plain(x))
+	v.js.Set(property, plain(x))
 	return nil
 }
 
@@ -59,64 +51,64 @@ func (v Value) Set(property string, x any) (err error) {
 // string.
 func (v Value) Length() (n int, err error) {
 	defer catch(&err)
-	return v.js().Length(), nil
+	return v.js.Length(), nil
 }
 
 // Call calls a method of v. It may write to args.
 func (v Value) Call(method string, args ...any) (result Value, err error) {
 	defer catch(&err)
-	return valueOf(v.js().Call(method, plainAll(args)...)), nil
+	return Value{v.js.Call(method, plainAll(args)...)}, nil
 }
 
 // Invoke calls v, which has to be a function. It may write to args.
 func (v Value) Invoke(args ...any) (result Value, err error) {
 	defer catch(&err)
-	return valueOf(v.js().Invoke(plainAll(args)...)), nil
+	return Value{v.js.Invoke(plainAll(args)...)}, nil
 }
 
 // New returns a new object of v, which has to be a class. It may write to args.
 func (v Value) New(args ...any) (result Value, err error) {
 	defer catch(&err)
-	return valueOf(v.js().New(plainAll(args)...)), nil
+	return Value{v.js.New(plainAll(args)...)}, nil
 }
 
 // Bool returns v, which has to be a boolean.
 func (v Value) Bool() (b bool, err error) {
 	defer catch(&err)
-	return v.js().Bool(), nil
+	return v.js.Bool(), nil
 }
 
 // Int returns v, which has to be a number, without its fraction.
 func (v Value) Int() (n int, err error) {
 	defer catch(&err)
-	return v.js().Int(), nil
+	return v.js.Int(), nil
 }
 
 // String returns v if it is a string, and "<T>" or "<T: V>" if it is of
 // another type T.
 func (v Value) String() (s string, err error) {
 	defer catch(&err)
-	return v.js().String(), nil
+	return v.js.String(), nil
 }
 
 // Truthy reports whether JavaScript would take v for true.
 func (v Value) Truthy() (b bool, err error) {
 	defer catch(&err)
-	return v.js().Truthy(), nil
+	return v.js.Truthy(), nil
 }
 
 // CopyBytesToGo copies src, which has to be a Uint8Array, to dst and returns
 // how many bytes that were.
 func CopyBytesToGo(dst []byte, src Value) (n int, err error) {
 	defer catch(&err)
-	return js.CopyBytesToGo(dst, src.js()), nil
+	return js.CopyBytesToGo(dst, src.js), nil
 }
 
 // CopyBytesToJS copies src to dst, which has to be a Uint8Array, and returns
 // how many bytes that were.
 func CopyBytesToJS(dst Value, src []byte) (n int, err error) {
 	defer catch(&err)
-	return js.CopyBytesToJS(dst.js(), src), nil
+	return js.CopyBytesToJS(dst.js, src), nil
 }
 
 // plainAll replaces the elements of args by what syscall/js knows.
@@ -131,7 +123,7 @@ func plainAll(args []any) []any {
 func plain(x any) any {
 	switch x := x.(type) {
 	case Value:
-		return x.js()
+		return x.js
 	case Func:
 		return x.f
 	case map[string]any:
