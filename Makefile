@@ -1,7 +1,7 @@
 # isosocket: run make, or make help, for the list of targets.
 #
-# Needs Go, git, make and a C compiler (for the race detector). The tests need a Chromium too: scripts/chromium.sh
-# finds it, or installs it as root on Debian.
+# Needs Go, git, make and a C compiler (for the race detector). The tests need a Chromium and wabt's wat2wasm, too:
+# scripts/chromium.sh and scripts/wabt.sh find them, or install them as root on Debian.
 
 GO ?= go
 
@@ -17,7 +17,7 @@ DIST := cmd/isosocket/dist
 ADDR ?= 127.0.0.1:8080
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-unit test-wasm test-e2e parity bench lint fmt cover clean chromium FORCE
+.PHONY: help run build test test-unit test-wasm test-e2e parity bench lint fmt cover clean chromium wabt FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,7 +48,7 @@ $(DIST)/wasm_exec.js: FORCE
 
 test: test-unit test-wasm test-e2e ## all tests, natively with -race and in headless Chromium
 
-test-unit: ## the tests that need no browser, natively, with the race detector
+test-unit: wabt ## the tests that need no browser, natively, with the race detector
 	$(GO) test -race -timeout 30m $$($(GO) list ./... | grep -v '/e2e$$')
 	# What the race detector disturbs: counts of allocations, and a herd of a thousand clients.
 	$(GO) test -timeout 10m -run 'Alloc|TestHerd' . ./internal/rfc6455 ./internal/stream
@@ -97,5 +97,8 @@ clean: ## remove what was built, and the reports of tests
 
 chromium:
 	@sh scripts/chromium.sh >/dev/null
+
+wabt:
+	@sh scripts/wabt.sh >/dev/null
 
 FORCE:

@@ -20,10 +20,8 @@
 //
 // # How it is written
 //
-// module.go is its text, in constants that Go's compiler concatenates: an
-// instruction is a string, named for what it does, and so is a sequence of them.
-// assembly.go has the instructions. The module is put together when it is needed,
-// which takes less than a tenth of what it takes to connect.
+// relay.wat is the module's text, and wat2wasm of wabt assembles it to the
+// committed relay.wasm (go generate). A test checks that the two agree.
 //
-// But for this text the package is compiled for js only.
+// Everything but this comment and that test builds only for js.
 package relay

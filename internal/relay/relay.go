@@ -3,6 +3,7 @@
 package relay
 
 import (
+	_ "embed"
 	"sync/atomic"
 
 	"github.com/isosocket/isosocket/internal/jscall"
@@ -19,6 +20,13 @@ const (
 	// mostCounted is the most bytes that are counted of one message.
 	mostCounted = 1<<30 - 1
 )
+
+//go:generate wat2wasm relay.wat -o relay.wasm
+
+// module is what relay.wat gives.
+//
+//go:embed relay.wasm
+var module []byte
 
 // Mode is when a Relay wakes Go.
 type Mode int
@@ -70,48 +78,54 @@ func New(socket jscall.Value, wake jscall.Func, allowed int) (*Relay, error) {
 	decoder := js.New("TextDecoder", "utf-8", map[string]any{"ignoreBOM": true})
 	apart, full := js.List(), js.List()
 	r.full = js.Method(full, "shift")
-	// In the order of module.go's constants.
-	values := js.List(
-		js.Get("Reflect", "get"), // get
-		js.Get("Reflect", "get"), // number
-		js.Get("Object"),
-		js.Get("Array", "of"),
-		js.Get("Reflect", "construct"),
-		js.Method(encoder, "encodeInto"),
-		js.Method(encoder, "encode"),
-		js.Method(decoder, "decode"),
-		js.Method(socket, "send"),
-		js.Method(r.scratch, "set"),
-		js.Method(r.scratch, "subarray"),
-		js.Method(r.scratch, "slice"),
-		js.Method(buffer, "getUint32"),
-		js.Method(buffer, "setUint32"),
-		js.Method(apart, "push"),
-		js.Method(apart, "shift"),
-		js.Method(full, "push"),
-		js.Method(wake.Value(), "call"), // wakeGo
-		js.Get("Reflect", "apply"),      // warnGo
-		js.Get("Reflect", "apply"),      // postLate
+	// What relay.wat imports.
+	imports := map[string]any{
+		"get":        js.Get("Reflect", "get"),
+		"number":     js.Get("Reflect", "get"),
+		"object":     js.Get("Object"),
+		"list":       js.Get("Array", "of"),
+		"construct":  js.Get("Reflect", "construct"),
+		"encodeInto": js.Method(encoder, "encodeInto"),
+		"encode":     js.Method(encoder, "encode"),
+		"decode":     js.Method(decoder, "decode"),
+		"transmit":   js.Method(socket, "send"),
+		"put":        js.Method(r.scratch, "set"),
+		"view":       js.Method(r.scratch, "subarray"),
+		"copy":       js.Method(r.scratch, "slice"),
+		"header":     js.Method(buffer, "getUint32"),
+		"putHeader":  js.Method(buffer, "setUint32"),
+		"pushApart":  js.Method(apart, "push"),
+		"shiftApart": js.Method(apart, "shift"),
+		"pushFull":   js.Method(full, "push"),
+		"wake":       js.Method(wake.Value(), "call"),
+		"warn":       js.Get("Reflect", "apply"),
+		"post":       js.Get("Reflect", "apply"),
 
-		"data", "byteLength", "length", "written", "readyState", "bufferedAmount",
-		js.Get("Uint8Array"),
-		socket,
-		wake,
-		js.List("warning"),
-		js.List(),
-		InboundRoom,
-		largest,
-		mostCounted,
-		allowed,
-	)
-	code := module()
-	bytes := js.New("Uint8Array", len(code))
+		"data":           "data",
+		"byteLength":     "byteLength",
+		"length":         "length",
+		"written":        "written",
+		"readyState":     "readyState",
+		"bufferedAmount": "bufferedAmount",
+
+		"Uint8Array": js.Get("Uint8Array"),
+		"socket":     socket,
+		"go":         wake,
+		"warning":    js.List("warning"),
+		"nothing":    js.List(),
+
+		"room":      InboundRoom,
+		"largest":   largest,
+		"countable": mostCounted,
+		"allowed":   allowed,
+	}
+	bytes := js.New("Uint8Array", len(module))
 	if js.Err == nil {
-		_, js.Err = jscall.CopyBytesToJS(bytes, code)
+		_, js.Err = jscall.CopyBytesToJS(bytes, module)
 	}
 	wasm := js.Get("WebAssembly")
 	compiled := js.Construct(js.Property(wasm, "Module"), bytes)
-	r.exports = js.Property(js.Construct(js.Property(wasm, "Instance"), compiled, js.List(values)), "exports")
+	r.exports = js.Property(js.Construct(js.Property(wasm, "Instance"), compiled, map[string]any{"js": imports}), "exports")
 	for _, f := range [...]struct {
 		name  string
 		value *jscall.Value
@@ -208,7 +222,7 @@ func (r *Relay) AllowLate() error {
 	js.Call(port, "addEventListener", "message", r.late)
 	js.Call(port, "start")
 	other := js.Property(channel, "port2")
-	js.Set(js.Property(r.exports, "post"), "value", js.Call(js.Property(other, "postMessage"), "bind", other, nil))
+	js.Set(js.Property(r.exports, "postMessage"), "value", js.Call(js.Property(other, "postMessage"), "bind", other, nil))
 	if js.Err == nil {
 		r.port = port
 	}
