@@ -68,9 +68,12 @@ type DialOptions struct {
 	Compression *ws.Compression
 
 	// DisableStatusProbe keeps Dial in a browser from asking once more, with
-	// fetch, why a handshake failed. A browser does not tell; without the probe,
-	// ConnectionError.StatusCode is 0 there. Without effect on native targets,
-	// which see the status.
+	// fetch, why a handshake failed. A browser hides that; without the probe,
+	// ConnectionError.StatusCode is 0 there. A server of this library answers the
+	// probe as it would answer the handshake; any other server's answer is a
+	// guess (ConnectionError.StatusGuessed). The probe takes 3 seconds at most and
+	// never brings up a login dialog. Without effect on native targets, which see
+	// the status.
 	DisableStatusProbe bool
 
 	// Native holds the options whose types only native targets have. Its fields
@@ -87,7 +90,10 @@ type DialOptions struct {
 // [errors.ErrInvalidSubprotocol] if that is what is wrong, before any I/O;
 // [errors.ErrUnsupported] for an option that this target cannot honour; it
 // carries the HTTP status in StatusCode if the server refused, and ctx.Err()
-// if ctx ended first. Redirects are refused, as in a browser.
+// if ctx ended first. A redirect is refused, as in a browser, and is
+// [errors.ErrRedirected]. What a browser forbids is [errors.ErrForbidden]. A
+// browser cannot send a user and password that stand in the URL: there they are
+// [errors.ErrUnsupported].
 func Dial(ctx context.Context, url string, opts *DialOptions) (*ws.Conn, error) {
 	var o DialOptions
 	if opts != nil {

@@ -372,6 +372,9 @@ func TestDialRedirect(t *testing.T) {
 		requests.Store(0)
 		_, err := isosocket.Dial(bounded(t), s.URL, &isosocket.DialOptions{Native: &isosocket.NativeOptions{HTTPClient: client}})
 		failed := assertRefused(t, err, 307, "redirects are not followed")
+		if !errors.Is(err, errors.ErrRedirected) || failed.StatusGuessed {
+			t.Errorf("Dial returned %#v, want ErrRedirected and no guess", failed)
+		}
 		if got := http.Header(failed.Header).Get("Location"); got != "/elsewhere" || requests.Load() != 1 {
 			t.Errorf("%d requests, Location %q", requests.Load(), got)
 		}

@@ -46,7 +46,8 @@
 //
 // A connection that could not be opened is a [*errors.ConnectionError]. Its
 // StatusCode is the HTTP status with which the server refused, on every
-// target:
+// target. In a browser it is a guess (StatusGuessed) if the server is not one of
+// this library:
 //
 //	if failed, ok := errors.AsType[*errors.ConnectionError](err); ok && failed.StatusCode == 401 {
 //		return signIn()

@@ -7,10 +7,6 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// statusIsProbed is true: a status comes from asking once more, so 426 is what
-// a healthy server answers.
-const statusIsProbed = true
-
 // newPresence listens to what tells that another attempt may fare better: the
 // machine is online again, the page became visible, the page came back from the
 // back/forward cache. Where there is no page or no events (a worker, Node), it

@@ -4,9 +4,6 @@ package isosocket
 
 import "github.com/isosocket/isosocket/ws"
 
-// statusIsProbed is false: a status comes from the refusal itself.
-const statusIsProbed = false
-
 // newPresence returns a presence that never changes: no portable system tells
 // when a machine comes online.
 func newPresence() presence { return alwaysPresent{} }

@@ -169,9 +169,13 @@ func TestREADMESaysWhatIsTriedAgain(t *testing.T) {
 	for event, errs := range map[string][]error{
 		"the network, the name, TLS or the time failed `Dial`": append(status(0),
 			&errors.ConnectionError{Err: context.DeadlineExceeded}),
-		"the server refused with 401, 403 or 404":                       status(401, 403, 404),
-		"the server refused with 429 or 503":                            status(429, 503),
-		"the server redirects":                                          status(301, 302, 307),
+		"the server refused with 401, 403 or 404": status(401, 403, 404),
+		"the server refused with 429 or 503":      status(429, 503),
+		"another server refused with any status, in a browser": {
+			&errors.ConnectionError{StatusCode: 401, StatusGuessed: true}, &errors.ConnectionError{StatusCode: 404, StatusGuessed: true}},
+		"the browser forbids the connection: mixed content, Content-Security-Policy, a blocked port": {
+			&errors.ConnectionError{Err: errors.ErrForbidden}},
+		"the server redirects":                                          append(status(301, 302, 307), &errors.ConnectionError{Err: errors.ErrRedirected}),
 		"a URL that cannot be dialed":                                   {&errors.ConnectionError{Err: errors.ErrInvalidURL}},
 		"a subprotocol that is no token, or doubled":                    {&errors.ConnectionError{Err: errors.ErrInvalidSubprotocol}},
 		"an option that this target cannot honour":                      {&errors.ConnectionError{Err: errors.ErrUnsupported}},

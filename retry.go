@@ -16,8 +16,9 @@ import (
 //     because it answered no pings ([ws.PingTimeoutMessage]). An application's
 //     own reasons, 3000-4999, are not: only the application knows.
 //   - An attempt that failed: if there was no HTTP status, or it is 408, 425,
-//     429 or 5xx. In a browser also 426, which is what a healthy server answers
-//     when it is asked for the status of an attempt that failed.
+//     429 or 5xx. A status that is only a guess
+//     ([errors.ConnectionError.StatusGuessed]) counts as none.
+//   - A redirect, and a connection that the browser forbids: no.
 //   - A URL, a subprotocol or an option that cannot be used: no.
 //   - Any other error: no.
 //
@@ -29,14 +30,18 @@ import (
 //
 // It may be called from many goroutines at the same time.
 func DefaultRetry(err error) bool {
-	if errors.Is(err, errors.ErrInvalidURL) || errors.Is(err, errors.ErrInvalidSubprotocol) || errors.Is(err, errors.ErrUnsupported) {
-		return false
+	for _, hopeless := range [...]error{
+		errors.ErrInvalidURL, errors.ErrInvalidSubprotocol, errors.ErrUnsupported, errors.ErrRedirected, errors.ErrForbidden,
+	} {
+		if errors.Is(err, hopeless) {
+			return false
+		}
 	}
 	if closed, ok := errors.AsType[*errors.ConnectionClosed](err); ok {
 		return closed.Reason.Retryable() || closed.Reason == errors.PolicyViolation && closed.Message == ws.PingTimeoutMessage
 	}
 	if failed, ok := errors.AsType[*errors.ConnectionError](err); ok {
-		return retryableStatus(failed.StatusCode)
+		return failed.StatusGuessed || retryableStatus(failed.StatusCode)
 	}
 	return false
 }
@@ -45,8 +50,6 @@ func retryableStatus(code int) bool {
 	switch code {
 	case 0, 408, 425, 429:
 		return true
-	case 426:
-		return statusIsProbed
 	}
 	return code >= 500 && code <= 599
 }
@@ -56,10 +59,11 @@ func retryableStatus(code int) bool {
 const maxRetryAfter = time.Hour
 
 // retryAfter returns how long the server asked to be left alone, 0 if it did
-// not, from the Retry-After field of a refusal (RFC 9110, section 10.2.3).
+// not, from the Retry-After field of a refusal (RFC 9110, section 10.2.3). What a
+// guess came with does not count: it answered another request.
 func retryAfter(err error) time.Duration {
 	failed, ok := errors.AsType[*errors.ConnectionError](err)
-	if !ok {
+	if !ok || failed.StatusGuessed {
 		return 0
 	}
 	var wait time.Duration

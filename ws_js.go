@@ -2,6 +2,7 @@ package isosocket
 
 import (
 	"context"
+	"strings"
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/browsersocket"
@@ -13,11 +14,15 @@ import (
 func dial(ctx context.Context, url string, o *DialOptions) (*ws.Conn, error) {
 	switch {
 	case len(o.Header) > 0:
-		return nil, &unsupportedError{"Header"}
+		return nil, &unsupportedError{"DialOptions.Header"}
 	case o.PingInterval != 0:
-		return nil, &unsupportedError{"PingInterval"}
+		return nil, &unsupportedError{"DialOptions.PingInterval"}
 	case o.PingTimeout != 0:
-		return nil, &unsupportedError{"PingTimeout"}
+		return nil, &unsupportedError{"DialOptions.PingTimeout"}
+	}
+	_, rest, _ := strings.Cut(url, "//")
+	if strings.IndexByte(authority(rest), 64) >= 0 {
+		return nil, &unsupportedError{"a user and password in the URL; use a cookie, a subprotocol or a token in the query"}
 	}
 	return browsersocket.Dial(ctx, url, browsersocket.Options{
 		Subprotocols:       o.Subprotocols,
@@ -26,11 +31,11 @@ func dial(ctx context.Context, url string, o *DialOptions) (*ws.Conn, error) {
 	})
 }
 
-// unsupportedError names an option that a browser cannot honour.
-type unsupportedError struct{ field string }
+// unsupportedError names what a browser cannot honour.
+type unsupportedError struct{ what string }
 
 func (e *unsupportedError) Error() string {
-	return "websocket: a browser cannot honour DialOptions." + e.field
+	return "websocket: a browser cannot honour " + e.what
 }
 
 func (e *unsupportedError) Unwrap() error { return errors.ErrUnsupported }

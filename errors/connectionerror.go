@@ -7,6 +7,14 @@ type ConnectionError struct {
 	// StatusCode is the HTTP status with which the server refused the
 	// handshake, 0 if there was no answer, or none that may be read.
 	StatusCode int
+	// StatusGuessed reports that StatusCode is not the handshake's own. A browser
+	// hides why a handshake failed; Dial then asks once more with a plain GET. A
+	// server of this library answers that as it would answer the handshake, and
+	// says so. What any other server answers is a guess: a healthy WebSocket
+	// server often refuses a plain GET, with 400, 404 or 426. A guess is for a
+	// person to read and decides nothing about trying again. Always false on native
+	// targets.
+	StatusGuessed bool
 	// URL is the address that was dialed, with any password left out.
 	URL string
 	// Header holds the header of the refusal, with canonical names. In a browser
@@ -27,6 +35,9 @@ func (e *ConnectionError) Error() string {
 	}
 	if e.StatusCode != 0 {
 		s += ": HTTP status " + strconv.Itoa(e.StatusCode)
+		if e.StatusGuessed {
+			s += " (of a plain GET; the handshake's is unknown)"
+		}
 	}
 	if e.Err != nil {
 		s += ": " + e.Err.Error()

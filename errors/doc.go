@@ -10,6 +10,8 @@
 //
 // [ConnectionError] is a connection that could not be opened. Its StatusCode
 // is the HTTP status that refused the handshake, or 0 when there was none.
+// [ErrRedirected] and [ErrForbidden] are causes for which another attempt makes
+// no sense.
 //
 // Mistakes of the caller have sentinels: [ErrInvalidCloseReason],
 // [ErrInvalidURL], [ErrInvalidSubprotocol], [ErrInvalidUTF8],

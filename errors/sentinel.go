@@ -22,6 +22,22 @@ var (
 	ErrConcurrentReceive error = sentinel("websocket: a Receive is already under way")
 )
 
+// The reasons that an attempt to connect can have for which another attempt makes
+// no sense.
+var (
+	// ErrRedirected: the server answered the handshake with a redirect, which is
+	// never followed. Natively StatusCode is its 3xx status. A browser hides a
+	// redirect, and StatusCode is 0 there; a redirect is recognised where the
+	// server shares the page's origin, or its answer has CORS fields that let the
+	// page read it, and is otherwise a failure without a status.
+	ErrRedirected error = sentinel("websocket: the server redirects the handshake")
+	// ErrForbidden: the browser forbids a connection to this URL, whatever the server
+	// says: ws from a page that came over https (mixed content), an address that
+	// the page's Content-Security-Policy does not allow, or a port that browsers
+	// block. Browser builds only.
+	ErrForbidden error = sentinel("websocket: the browser forbids the connection")
+)
+
 // What becomes of messages that a client holds or sent across reconnects.
 var (
 	// ErrOutboxFull: the outbox has no room for the message, or had to make some.

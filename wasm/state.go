@@ -138,6 +138,9 @@ func ended(err error) status {
 		s.detail = "the server cannot be reached"
 		if refused.StatusCode != 0 {
 			s.detail = "the server answered with the HTTP status " + strconv.Itoa(refused.StatusCode)
+			if refused.StatusGuessed {
+				s.detail = "the server answered a plain request with the HTTP status " + strconv.Itoa(refused.StatusCode)
+			}
 		}
 		if refused.Err != nil {
 			s.detail += ": " + chat.Printable(refused.Err.Error())

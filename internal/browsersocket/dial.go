@@ -26,26 +26,27 @@ type Options struct {
 }
 
 // Dial opens the browser's own WebSocket. url has the scheme ws or wss; ctx
-// bounds the handshake, and the status probe behind one that failed.
+// bounds the handshake, and the status probe after one that failed.
 //
 // A handshake that failed is an [*errors.ConnectionError], with the status that
 // the probe found and without URL, or ctx.Err() inside if ctx ended first. What
 // the constructor throws is returned as it is, and is [errors.ErrInvalidURL] if
-// the URL is to blame.
+// the URL is to blame, or [errors.ErrForbidden].
 func Dial(ctx context.Context, url string, o Options) (*ws.Conn, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	s, err := open(ctx, url, o)
+	if err == errHandshake {
+		failed := &errors.ConnectionError{Err: err}
+		if o.DisableStatusProbe || !newProbe(url, o.Subprotocols).explain(ctx, failed) {
+			return nil, failed
+		}
+		// That a GET is redirected is no proof. If the handshake fails again, it is.
+		if s, err = open(ctx, url, o); err == errHandshake {
+			failed.Err = errors.ErrRedirected
+			return nil, failed
+		}
 	}
-	s, err := newSocket(url, o)
 	if err != nil {
 		return nil, err
-	}
-	if err := s.awaitOpen(ctx); err != nil {
-		failed := &errors.ConnectionError{Err: err}
-		if ctx.Err() == nil && !o.DisableStatusProbe {
-			probeStatus(ctx, url, failed)
-		}
-		return nil, failed
 	}
 	o.Config.Subprotocol, err = property(s.js, "protocol")
 	if err == nil && o.Config.Subprotocol == "" && len(o.Subprotocols) > 0 {
@@ -58,6 +59,28 @@ func Dial(ctx context.Context, url string, o Options) (*ws.Conn, error) {
 		return nil, err
 	}
 	return ws.NewConn(s, &o.Config), nil
+}
+
+// errHandshake is a handshake that failed for a reason that the browser hides.
+var errHandshake = errors.New("the WebSocket handshake failed; a browser hides why")
+
+// open makes a WebSocket and waits for its handshake.
+func open(ctx context.Context, url string, o Options) (*socket, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	p := watchPolicy()
+	defer p.stop()
+	s, err := newSocket(url, o)
+	if err != nil {
+		return nil, err
+	}
+	if err = s.awaitOpen(ctx); err == errHandshake {
+		if forbidden := p.forbidden(s.js); forbidden != nil {
+			err = forbidden
+		}
+	}
+	return s, err
 }
 
 // constructorError is what new WebSocket threw.

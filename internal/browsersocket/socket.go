@@ -67,6 +67,9 @@ func newSocket(url string, o Options) (*socket, error) {
 	}
 	js, err := constructor.New(url, protocols)
 	if err != nil {
+		if jscall.ErrorName(err) == "SecurityError" {
+			return nil, &forbiddenError{err.Error()}
+		}
 		return nil, &constructorError{url: url, err: err}
 	}
 	s := &socket{
@@ -142,7 +145,7 @@ func (s *socket) awaitOpen(ctx context.Context) error {
 		return ctx.Err()
 	}
 	s.abandon()
-	return errors.New("the WebSocket handshake failed; a browser does not tell why")
+	return errHandshake
 }
 
 // closeEvent is the end that the browser reports (WHATWG WebSockets, section

@@ -5,85 +5,143 @@ package browsersocket
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/jscall"
 )
 
-// probeStatus asks with fetch why a handshake failed, since a browser does not
-// tell. It puts the HTTP status of a plain GET of the same address into failed,
-// unless there is none that may be read or it was a success, and with it the
-// Retry-After field.
-func probeStatus(ctx context.Context, url string, failed *errors.ConnectionError) {
-	var js jscall.Builtins
-	controller := js.New("AbortController")
-	signal := js.Property(controller, "signal")
-	if js.Err != nil {
-		return
-	}
-	// Ends a body that is still coming, too.
-	defer func() { _, _ = controller.Call("abort") }()
-	promise, err := jscall.Global().Call("fetch", "http"+strings.TrimPrefix(url, "ws"), map[string]any{
-		"method":      "GET",
-		"redirect":    "manual",
-		"credentials": "include",
-		"cache":       "no-store",
-		"signal":      signal,
-	})
-	if err != nil {
-		return
-	}
-	answer := make(chan refusal, 1)
-	var resolved, rejected jscall.Func
-	settle := func(r refusal) any {
-		resolved.Release()
-		rejected.Release()
-		answer <- r
-		return nil
-	}
-	if resolved, err = jscall.FuncOf(func(_ jscall.Value, args []jscall.Value) any {
-		return settle(refusalOf(args[0]))
-	}); err != nil {
-		return
-	}
-	if rejected, err = jscall.FuncOf(func(jscall.Value, []jscall.Value) any { return settle(refusal{}) }); err != nil {
-		resolved.Release()
-		return
-	}
-	if _, err = promise.Call("then", resolved, rejected); err != nil {
-		settle(refusal{})
-	}
-	select {
-	case r := <-answer:
-		failed.StatusCode = r.status
-		if r.retryAfter != "" {
-			failed.Header = map[string][]string{"Retry-After": {r.retryAfter}}
-		}
-	case <-ctx.Done():
-		// The abort that follows settles the promise, which releases the callbacks.
-	}
+const (
+	// handshakeType in Accept asks a server of this library to answer a GET as it
+	// would answer a handshake, and as Content-Type marks such an answer.
+	handshakeType = "application/vnd.isosocket.handshake"
+
+	// maxAccept is the longest Accept field that needs no preflight (WHATWG Fetch,
+	// CORS-safelisted request-header).
+	maxAccept = 128
+
+	// probeLimit bounds the probe beside the context of Dial.
+	probeLimit = 3 * time.Second
+)
+
+// probe asks with fetch why a handshake failed, since a browser hides that.
+//
+// A server of this library answers as it would answer the handshake, and marks
+// the answer. The status that any other server gives a plain GET is a guess.
+type probe struct {
+	url    string
+	accept string
+	exact  bool // accept names all subprotocols that the handshake offered
 }
 
-// refusal is what a page may know of an answer that says no.
-type refusal struct {
-	status     int
+func newProbe(url string, subprotocols []string) *probe {
+	p := &probe{url: "http" + strings.TrimPrefix(url, "ws"), accept: handshakeType, exact: true}
+	for _, name := range subprotocols {
+		p.accept += ";p=" + name
+	}
+	if len(p.accept) > maxAccept {
+		p.accept, p.exact = handshakeType, false
+	}
+	return p
+}
+
+// explain puts what the probe found into failed, and reports whether the server
+// redirects the request.
+//
+// The first request goes out without credentials. With them, a 401 that asks for
+// a password brings up the browser's login dialog, and the answer does not come
+// before the user has closed it. Only a server that has marked its answer, which never
+// asks for a password, or redirects, which may depend on a cookie, is asked
+// once more with credentials, as the handshake had them.
+func (p *probe) explain(ctx context.Context, failed *errors.ConnectionError) (redirected bool) {
+	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+	defer cancel()
+	a := p.ask(ctx, "omit")
+	if a.marked || a.redirects() {
+		a = p.ask(ctx, "include")
+	}
+	if a.status >= 200 && a.status < 300 {
+		return false // nothing speaks against a handshake
+	}
+	failed.StatusCode = a.status
+	failed.StatusGuessed = a.status != 0 && !(a.marked && p.exact)
+	if a.retryAfter != "" {
+		failed.Header = map[string][]string{"Retry-After": {a.retryAfter}}
+	}
+	return a.redirects()
+}
+
+// ask makes one request. Without an answer that may be read it returns the zero
+// answer.
+func (p *probe) ask(ctx context.Context, credentials string) (a answer) {
+	answers := make(chan answer, 1)
+	var settled jscall.Func
+	settled, err := jscall.FuncOf(func(_ jscall.Value, args []jscall.Value) any {
+		settled.Release()
+		answers <- answerOf(args[0])
+		return nil
+	})
+	if err != nil {
+		return a
+	}
+	var js jscall.Builtins
+	controller := js.New("AbortController")
+	// Ends a body that is still coming, too.
+	defer func() { _, _ = controller.Call("abort") }()
+	promise := js.Invoke(js.Get("fetch"), p.url, map[string]any{
+		"headers":     map[string]any{"Accept": p.accept},
+		"redirect":    "manual",
+		"credentials": credentials,
+		"cache":       "no-store",
+		"signal":      js.Property(controller, "signal"),
+	})
+	js.Call(promise, "then", settled, settled)
+	if js.Err != nil {
+		settled.Release()
+		return a
+	}
+	select {
+	case a = <-answers:
+	case <-ctx.Done():
+		// The abort that follows settles the promise, which releases the callback.
+	}
+	return a
+}
+
+// answer is what a page may know of the answer to a GET.
+type answer struct {
+	status     int // 0 if it may not be read
+	marked     bool
+	opaque     bool // a redirect that may not be read
 	retryAfter string
 }
 
-// refusalOf reads a fetch Response. The refusal of a success is empty.
-func refusalOf(response jscall.Value) (r refusal) {
-	v, err := response.Get("status")
-	if err != nil {
-		return r
-	}
-	status, err := v.Int()
-	if err != nil || status >= 200 && status < 300 {
-		return r
-	}
-	r.status = status
+// redirects reports whether the answer names another address. Not every
+// environment hides its status.
+func (a *answer) redirects() bool {
+	return a.opaque || a.status >= 300 && a.status < 400 && a.status != 304
+}
+
+// answerOf reads a fetch Response, and finds nothing in anything else.
+func answerOf(response jscall.Value) (a answer) {
 	var js jscall.Builtins
-	if value := js.Call(js.Property(response, "headers"), "get", "Retry-After"); js.Err == nil && value.Type() == jscall.TypeString {
-		r.retryAfter, _ = value.String()
+	status, kind, headers := js.Property(response, "status"), js.Property(response, "type"), js.Property(response, "headers")
+	contentType, retryAfter := js.Call(headers, "get", "Content-Type"), js.Call(headers, "get", "Retry-After")
+	if js.Err != nil {
+		return a
 	}
-	return r
+	a.status, _ = status.Int()
+	a.opaque = text(kind) == "opaqueredirect"
+	a.marked = strings.HasPrefix(text(contentType), handshakeType)
+	a.retryAfter = text(retryAfter)
+	return a
+}
+
+// text returns v if it is a string, else "".
+func text(v jscall.Value) string {
+	if v.Type() != jscall.TypeString {
+		return ""
+	}
+	s, _ := v.String()
+	return s
 }

@@ -6,12 +6,21 @@ import (
 	"net/http"
 	"strings"
 	"unicode"
+
+	"github.com/isosocket/isosocket/errors"
 )
 
 // refusal says in words why a server answered with something other than 101.
 type refusal string
 
 func (r refusal) Error() string { return string(r) }
+
+// redirected is the refusal that names another address.
+type redirected string
+
+func (r redirected) Error() string { return string(r) }
+
+func (r redirected) Is(target error) bool { return target == errors.ErrRedirected }
 
 // maxRefusalText is how much of a server's sentence goes into an error.
 const maxRefusalText = 200
@@ -22,7 +31,7 @@ func newRefusal(response *http.Response, body []byte) error {
 		s = "refused"
 	}
 	if location := response.Header.Get("Location"); location != "" && response.StatusCode/100 == 3 {
-		return refusal(s + ": redirects are not followed, as in a browser")
+		return redirected(s + ": redirects are not followed, as in a browser")
 	}
 	// A page of HTML says nothing in an error; a sentence does.
 	if kind, _, _ := strings.Cut(response.Header.Get("Content-Type"), ";"); strings.TrimSpace(kind) != "text/plain" {

@@ -36,3 +36,18 @@ func (e *exception) Error() string {
 }
 
 func (e *exception) Unwrap() error { return e.cause }
+
+// ErrorName returns the name of the Error or DOMException that JavaScript threw,
+// such as "SecurityError", and "" of any other error.
+func ErrorName(err error) string {
+	e, ok := errors.AsType[*exception](err)
+	if !ok {
+		return ""
+	}
+	name, err := Value{e.cause.Value}.Get("name")
+	if err != nil || name.Type() != TypeString {
+		return ""
+	}
+	s, _ := name.String()
+	return s
+}

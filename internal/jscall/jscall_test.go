@@ -74,6 +74,22 @@ func TestExceptionUnwraps(t *testing.T) {
 	}
 }
 
+func TestErrorName(t *testing.T) {
+	_, err := global(t, "Array").New(-1)
+	if name := ErrorName(err); name != "RangeError" {
+		t.Errorf("the name of %v is %q", err, name)
+	}
+	for _, thrown := range []any{"RangeError", nil, map[string]any{"name": 1}} {
+		_, err := throws(t, thrown).Call("throwIfAborted")
+		if name := ErrorName(err); err == nil || name != "" {
+			t.Errorf("the name of %v is %q, want none", err, name)
+		}
+	}
+	if name := ErrorName(errors.New("RangeError")); name != "" {
+		t.Errorf("the name of Go's error is %q", name)
+	}
+}
+
 func TestValues(t *testing.T) {
 	array := must[Value](t)(global(t, "Array").Call("of", "a", 1.5, true, nil, global(t, "Math")))
 	if n := must[int](t)(array.Length()); n != 5 {

@@ -61,6 +61,12 @@ func Start() (*Server, error) {
 		// A page may only read the status of an answer that says so.
 		w.Header().Set("Access-Control-Allow-Origin", r.Header.Get("Origin"))
 		w.Header().Set("Access-Control-Allow-Credentials", "true")
+		if kind := "application/vnd.isosocket.handshake"; strings.HasPrefix(r.Header.Get("Accept"), kind) {
+			// This is how the endpoint itself would answer a browser's question.
+			w.Header().Set("Content-Type", kind)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
 		http.Error(w, "The token has expired.", http.StatusUnauthorized)
 	})
 	s.http.Handler = mux

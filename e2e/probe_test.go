@@ -1,0 +1,127 @@
+//go:build !js
+
+package e2e
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/isosocket/isosocket/internal/browser"
+	"github.com/isosocket/isosocket/server"
+)
+
+// handshakeType is what the browser's probe asks for, and what marks the answer of this library's server.
+const handshakeType = "application/vnd.isosocket.handshake"
+
+// probed serves what the root package's TestProbe wants: it loses handshakes, and answers plain requests as a foreign
+// server does or as this library's does.
+type probed struct {
+	mu   sync.Mutex
+	lost map[string]int // handshakes, by id
+}
+
+// lose resets the connection of a handshake, and reports false if enough of them were lost.
+func (p *probed) lose(w http.ResponseWriter, r *http.Request) bool {
+	if most, err := strconv.Atoi(r.FormValue("lose")); err == nil {
+		p.mu.Lock()
+		n := p.lost[r.FormValue("id")]
+		p.lost[r.FormValue("id")]++
+		p.mu.Unlock()
+		if n >= most {
+			return false
+		}
+	}
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err == nil {
+		_ = conn.(*net.TCPConn).SetLinger(0)
+		_ = conn.Close()
+	}
+	return true
+}
+
+func (p *probed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/redirect" && r.FormValue("ws") == "" {
+		redirect(w, r)
+		return
+	}
+	if r.Header.Get("Upgrade") != "" {
+		if !p.lose(w, r) {
+			server.Handler(func(ctx context.Context, conn *server.Conn) error {
+				_, err := conn.Receive(ctx)
+				return err
+			}, &server.Options{OriginPatterns: []string{"*"}}).ServeHTTP(w, r)
+		}
+		return
+	}
+	status, _ := strconv.Atoi(r.FormValue("status"))
+	switch r.URL.Path {
+	case "/redirect":
+		redirect(w, r)
+		return
+	case "/hang":
+		<-r.Context().Done()
+		return
+	case "/marked":
+		kind, parameters, _ := strings.Cut(r.Header.Get("Accept"), ";")
+		if kind != handshakeType {
+			status = http.StatusTeapot
+			break
+		}
+		w.Header().Set("Content-Type", handshakeType)
+		if with, err := strconv.Atoi(r.FormValue("cookie")); err == nil && r.Header.Get("Cookie") != "" {
+			status = with
+		}
+		if protocol := r.FormValue("protocol"); protocol != "" {
+			status = http.StatusBadRequest
+			for _, offered := range strings.Split(parameters, ";") {
+				if offered == "p="+protocol {
+					status = http.StatusOK
+				}
+			}
+		}
+	case "/foreign":
+		if scheme := r.FormValue("scheme"); scheme != "" {
+			w.Header().Set("WWW-Authenticate", scheme+` realm="x", nonce="y"`)
+		}
+	}
+	allow(w, r)
+	w.WriteHeader(status)
+}
+
+func redirect(w http.ResponseWriter, r *http.Request) {
+	allow(w, r)
+	http.Redirect(w, r, "/elsewhere", http.StatusFound)
+}
+
+// allow lets the page read the answer.
+func allow(w http.ResponseWriter, r *http.Request) {
+	if r.FormValue("cors") != "no" {
+		w.Header().Set("Access-Control-Allow-Origin", r.Header.Get("Origin"))
+		w.Header().Set("Access-Control-Allow-Credentials", "true")
+	}
+}
+
+// TestProbe runs the root package's tests of what Dial finds out about a handshake that failed.
+func TestProbe(t *testing.T) {
+	s := httptest.NewServer(&probed{lost: map[string]int{}})
+	t.Cleanup(s.Close)
+	b := browser.Start(t)
+	test := browser.CompileWasmTest(t, "..")
+	test.Args = []string{"-test.run=^(TestProbe|TestDialUserinfo|TestDialForbidden)"}
+	test.Env = map[string]string{"ISOSOCKET_PROBE_URL": "ws" + strings.TrimPrefix(s.URL, "http")}
+	for name, where := range map[string]browser.Where{"page": browser.InPage, "worker": browser.InWorker} {
+		t.Run(name, func(t *testing.T) {
+			test := test
+			test.Where = where
+			ctx, cancel := context.WithTimeout(t.Context(), wasmTimeout)
+			defer cancel()
+			browser.RunWasmTest(ctx, t, b, test)
+		})
+	}
+}
