@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/presence"
 	"github.com/isosocket/isosocket/ws"
 )
 
@@ -119,7 +120,8 @@ type Down struct {
 // and MaxDelay say, and at least as long as the server asked for in a
 // Retry-After field that can be read, up to an hour. In a browser the rest of
 // the wait is skipped when the machine comes online, or the page becomes
-// visible or returns from the back/forward cache; and no attempt is made while
+// visible or returns from the back/forward cache, also if it did so up to 5
+// seconds before the wait began; and no attempt is made while
 // the machine is offline and the page hidden.
 //
 // Everything happens on the goroutine of the loop, the functions of opts
@@ -134,12 +136,12 @@ type redialer struct {
 	ReconnectOptions
 	url      string
 	dial     func(context.Context, string, *DialOptions) (*ws.Conn, error)
-	presence func() presence
+	presence func() watcher
 	random   func() float64
 }
 
 func newRedialer(url string, opts *ReconnectOptions) *redialer {
-	r := &redialer{url: url, dial: Dial, presence: newPresence}
+	r := &redialer{url: url, dial: Dial, presence: func() watcher { return presence.Watch() }}
 	if opts != nil {
 		r.ReconnectOptions = *opts
 	}
@@ -189,7 +191,9 @@ func (r *redialer) connections(ctx context.Context) iter.Seq2[*ws.Conn, error] {
 		// most one, because the next attempt waits.
 		var closing sync.WaitGroup
 		defer closing.Wait()
-		if !r.wait(ctx, 0, 0) {
+		p := r.presence()
+		defer p.Stop()
+		if !r.wait(ctx, p, 0, 0) {
 			return
 		}
 		waits := 0 // since the last stable connection
@@ -221,7 +225,7 @@ func (r *redialer) connections(ctx context.Context) iter.Seq2[*ws.Conn, error] {
 			if o.OnDown != nil {
 				o.OnDown(Down{Err: err, Attempts: attempts, Wait: asked + wait})
 			}
-			if !r.wait(ctx, asked, wait) {
+			if !r.wait(ctx, p, asked, wait) {
 				return
 			}
 		}
@@ -290,10 +294,16 @@ func lend(ctx context.Context, conn *ws.Conn, yield func(*ws.Conn, error) bool, 
 
 // wait waits until the next attempt may be made, and reports false when ctx
 // ended first. What the server asked for is waited out; the wait after it is
-// cut short by a user who comes back.
-func (r *redialer) wait(ctx context.Context, asked, wait time.Duration) bool {
-	p := r.presence()
-	defer p.stop()
+// cut short by a user who comes back, or has come back just before: Chromium
+// delivers the close event of a connection only after the page has returned from
+// the back/forward cache. Each return cuts one wait.
+func (r *redialer) wait(ctx context.Context, p watcher, asked, wait time.Duration) bool {
+	returned := false
+	select {
+	case at := <-p.Returned():
+		returned = time.Since(at) <= returnWindow
+	default:
+	}
 	timer := time.NewTimer(asked)
 	defer timer.Stop()
 	select {
@@ -301,31 +311,38 @@ func (r *redialer) wait(ctx context.Context, asked, wait time.Duration) bool {
 		return false
 	case <-timer.C:
 	}
-	timer.Reset(wait)
-	select {
-	case <-ctx.Done():
-		return false
-	case <-p.wake():
-	case <-timer.C:
-	}
-	for p.away() {
+	if !returned {
+		timer.Reset(wait)
 		select {
 		case <-ctx.Done():
 			return false
-		case <-p.wake():
+		case <-p.Returned():
+		case <-timer.C:
+		}
+	}
+	for p.Away() {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-p.Returned():
 		}
 	}
 	return ctx.Err() == nil
 }
 
-// presence tells whether an attempt makes sense now, as far as a browser knows.
-type presence interface {
-	// wake delivers a value when the machine came online or the user came back.
-	wake() <-chan struct{}
-	// away reports whether the machine is offline and the page hidden.
-	away() bool
-	// stop releases everything.
-	stop()
+// returnWindow is how long before a wait the user may have come back to cut it.
+const returnWindow = 5 * time.Second
+
+// watcher tells whether an attempt makes sense now, as far as a browser knows. It
+// is a [presence.Watcher], or a test's.
+type watcher interface {
+	// Returned delivers the time when the machine came online or the user came back,
+	// and holds the last one.
+	Returned() <-chan time.Time
+	// Away reports whether the machine is offline and the page hidden.
+	Away() bool
+	// Stop releases everything.
+	Stop()
 }
 
 type attemptsError struct {

@@ -618,21 +618,21 @@ func TestConnectionsMayBeUsedAgain(t *testing.T) {
 
 // visitor is a presence that the test controls.
 type visitor struct {
-	woken   chan struct{}
+	woken   chan time.Time
 	isAway  atomic.Bool
 	started atomic.Int32
 	stopped atomic.Int32
 }
 
-func newVisitor() *visitor { return &visitor{woken: make(chan struct{}, 1)} }
+func newVisitor() *visitor { return &visitor{woken: make(chan time.Time, 1)} }
 
-func (v *visitor) wake() <-chan struct{} { return v.woken }
+func (v *visitor) Returned() <-chan time.Time { return v.woken }
 
-func (v *visitor) away() bool { return v.isAway.Load() }
+func (v *visitor) Away() bool { return v.isAway.Load() }
 
-func (v *visitor) stop() { v.stopped.Add(1) }
+func (v *visitor) Stop() { v.stopped.Add(1) }
 
-func (v *visitor) watch() presence {
+func (v *visitor) watch() watcher {
 	v.started.Add(1)
 	return v
 }
@@ -647,7 +647,7 @@ func TestConnectionsFollowsPresence(t *testing.T) {
 				}
 				return refused(503)
 			}
-			time.AfterFunc(time.Second, func() { v.woken <- struct{}{} })
+			time.AfterFunc(time.Second, func() { v.woken <- time.Now() })
 			r := n.redialer(nil)
 			r.presence = v.watch
 			run(t.Context(), r)
@@ -655,6 +655,42 @@ func TestConnectionsFollowsPresence(t *testing.T) {
 			if v.started.Load() != v.stopped.Load() || v.started.Load() == 0 {
 				t.Errorf("listened %d times, stopped %d times", v.started.Load(), v.stopped.Load())
 			}
+		})
+	})
+	t.Run("a user who has just come back cuts the wait that begins then, once", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			n, v := newNetwork(t), newVisitor()
+			n.answer = func(i int) error {
+				switch i {
+				case 1: // the page returns, and the connection is found lost after that
+					v.woken <- time.Now()
+					time.Sleep(returnWindow)
+				case 3:
+					return refused(404)
+				}
+				return refused(503)
+			}
+			r := n.redialer(nil)
+			r.presence = v.watch
+			run(t.Context(), r)
+			checkDials(t, n, 0, returnWindow.Seconds(), returnWindow.Seconds()+6)
+		})
+	})
+	t.Run("a user who came back long before does not", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			n, v := newNetwork(t), newVisitor()
+			n.answer = func(i int) error {
+				if i == 2 {
+					return refused(404)
+				}
+				v.woken <- time.Now()
+				time.Sleep(returnWindow + time.Second)
+				return refused(503)
+			}
+			r := n.redialer(nil)
+			r.presence = v.watch
+			run(t.Context(), r)
+			checkDials(t, n, 0, 9)
 		})
 	})
 	t.Run("but not what the server asked for", func(t *testing.T) {
@@ -666,7 +702,7 @@ func TestConnectionsFollowsPresence(t *testing.T) {
 				}
 				return &errors.ConnectionError{StatusCode: 429, Header: map[string][]string{"Retry-After": {"60"}}}
 			}
-			time.AfterFunc(time.Second, func() { v.woken <- struct{}{} })
+			time.AfterFunc(time.Second, func() { v.woken <- time.Now() })
 			r := n.redialer(nil)
 			r.presence = v.watch
 			run(t.Context(), r)
@@ -686,10 +722,10 @@ func TestConnectionsFollowsPresence(t *testing.T) {
 			v.isAway.Store(true)
 			back := func() {
 				v.isAway.Store(false)
-				v.woken <- struct{}{}
+				v.woken <- time.Now()
 			}
 			time.AfterFunc(time.Minute, back)
-			time.AfterFunc(70*time.Second, func() { v.woken <- struct{}{} }) // online, but still hidden: not back
+			time.AfterFunc(70*time.Second, func() { v.woken <- time.Now() }) // online, but still hidden: not back
 			time.AfterFunc(time.Hour, back)
 			r := n.redialer(nil)
 			r.presence = v.watch

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/presence"
 	"github.com/isosocket/isosocket/ws"
 )
 
@@ -134,6 +135,26 @@ func Dial(ctx context.Context, url string, opts *DialOptions) (*ws.Conn, error) 
 }
 
 const defaultHandshakeTimeout = 30 * time.Second
+
+// probeOnReturn makes conn's heartbeat check at once when the user comes back:
+// timers that were held may have kept it from finding that the link is gone.
+func probeOnReturn(conn *ws.Conn) {
+	w := presence.Watch()
+	if w.Returned() == nil {
+		return
+	}
+	go func() {
+		defer w.Stop()
+		for {
+			select {
+			case <-w.Returned():
+				conn.Probe()
+			case <-conn.Done():
+				return
+			}
+		}
+	}()
+}
 
 // timeoutError is the cause of a context that HandshakeTimeout ended.
 type timeoutError time.Duration

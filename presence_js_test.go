@@ -142,6 +142,31 @@ func TestPresence(t *testing.T) {
 			settled(t, "listeners", count, 0)
 		})
 	}
+	t.Run("page came from the back/forward cache just before the connection ended", func(t *testing.T) {
+		attempts := make(chan struct{}, 3)
+		client := isosocket.NewClient(t.Context(), direct+"/leave", &isosocket.ClientOptions{
+			Reconnect: &isosocket.ReconnectOptions{
+				BaseDelay: 1000 * time.Hour,
+				MaxDelay:  1000 * time.Hour,
+				OnAttempt: func(isosocket.Attempt) { attempts <- struct{}{} },
+			},
+		})
+		<-attempts
+		for client.State().Phase != isosocket.Connected {
+			time.Sleep(time.Millisecond)
+		}
+		dispatch(t, window, "PageTransitionEvent", "pageshow", map[string]any{"persisted": true})
+		if err := client.Send(t.Context(), ws.Text("leave")); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-attempts:
+		case <-time.After(10 * time.Second):
+			t.Error("no attempt was made")
+		}
+		client.Close(errors.NormalClosure, "")
+		<-client.Done()
+	})
 	t.Run("no attempts while offline and hidden", func(t *testing.T) {
 		count := countListeners(t)
 		navigator := must[safejs.Value](t)(safejs.Global().Get("navigator"))

@@ -20,6 +20,7 @@ var wasmPackages = []struct {
 	{"ws/wstest", "../ws/wstest"}, // but for TestConformance, which TestParity runs against its server
 	{"internal/jscall", "../internal/jscall"},
 	{"internal/relay", "../internal/relay"},
+	{"internal/presence", "../internal/presence"},
 	{"internal/leak", "../internal/leak"},
 	{"internal/chat", "../internal/chat"},
 	{"wasm", "../wasm"},

@@ -1,0 +1,9 @@
+package presence
+
+import (
+	"testing"
+
+	"github.com/isosocket/isosocket/internal/leak"
+)
+
+func TestMain(m *testing.M) { leak.Main(m) }
