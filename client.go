@@ -140,6 +140,9 @@ func newClient(ctx context.Context, r *redialer, o ClientOptions) *Client {
 // [*errors.ConnectionClosed] and the Client is not Closed, the connection
 // broke meanwhile and the peer may have it all the same. When ctx ends first the
 // error is ctx.Err(). With an Outbox that is full it is [errors.ErrOutboxFull].
+// In a browser, a call of Send, Receive, Flush or Close inside a JavaScript
+// callback that had to wait returns an [errors.ErrWouldBlock] instead; Close has
+// ended the Client all the same.
 // Messages that could never be sent are refused as by [ws.Message.Check].
 func (c *Client) Send(ctx context.Context, m ws.Message) error {
 	if err := m.Check(c.config.MaxMessageSize); err != nil {
@@ -168,6 +171,9 @@ func (c *Client) Send(ctx context.Context, m ws.Message) error {
 		}
 		changed := c.changed
 		c.mu.Unlock()
+		if err := mayWait("Send", "there is no connection, or no room; set an Outbox, or call Send on another goroutine"); err != nil {
+			return err
+		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
@@ -203,7 +209,13 @@ func clone(m ws.Message) ws.Message {
 // ahead, 256 KiB unless that is set, and does not reconnect before all that the
 // last connection brought was received.
 func (c *Client) Receive(ctx context.Context) (ws.Message, error) {
-	m, err := c.inbox.Receive(ctx)
+	m, ok, err := c.inbox.Pull()
+	if !ok && err == nil {
+		if err := mayWait("Receive", "call it on another goroutine"); err != nil {
+			return ws.Message{}, err
+		}
+		m, err = c.inbox.Receive(ctx)
+	}
 	switch {
 	case err == nil:
 		wish(c.room)
@@ -245,7 +257,7 @@ func (c *Client) Flush(ctx context.Context) error {
 			return nil
 		case !l.tracked:
 			c.mu.Unlock()
-			if err := l.conn.Flush(ctx); ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			if err := l.conn.Flush(ctx); errors.Is(err, errors.ErrWouldBlock) || ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 				return err
 			}
 			return nil
@@ -257,6 +269,9 @@ func (c *Client) Flush(ctx context.Context) error {
 			wish(l.urgent)
 		}
 		c.mu.Unlock()
+		if err := mayWait("Flush", "call it on another goroutine"); err != nil {
+			return err
+		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
@@ -286,6 +301,13 @@ func (c *Client) Close(reason errors.CloseReason, message string) error {
 	c.mu.Unlock()
 	var err error
 	if conn != nil {
+		if err = mayWait("Close", "the close frame is on its way; wait for Done on another goroutine"); err != nil {
+			go func() {
+				conn.Close(reason, message)
+				c.cancel()
+			}()
+			return err
+		}
 		err = conn.Close(reason, message)
 	}
 	c.cancel()

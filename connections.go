@@ -186,6 +186,10 @@ func (r *redialer) connections(ctx context.Context) iter.Seq2[*ws.Conn, error] {
 			yield(nil, err)
 			return
 		}
+		if err := mayWait("Connections", "run the loop on another goroutine"); err != nil {
+			yield(nil, err)
+			return
+		}
 		backoff := backoff{base: o.BaseDelay, limit: o.MaxDelay, random: r.random}
 		// Connections that have ended, but of which something may be left: at
 		// most one, because the next attempt waits.

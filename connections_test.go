@@ -208,6 +208,7 @@ func TestConnectionsDecides(t *testing.T) {
 		{"404, guessed", &errors.ConnectionError{StatusCode: 404, StatusGuessed: true}, true},
 		{"302, guessed", &errors.ConnectionError{StatusCode: 302, StatusGuessed: true}, true},
 		{"redirected", &errors.ConnectionError{Err: errors.ErrRedirected}, false},
+		{"in a JavaScript callback", &errors.ConnectionError{Err: errors.ErrWouldBlock}, false},
 		{"forbidden by the browser", &errors.ConnectionError{Err: errors.ErrForbidden}, false},
 		{"429", refused(429), true},
 		{"302", refused(302), false},

@@ -94,7 +94,8 @@ type DialOptions struct {
 // if ctx ended first. A redirect is refused, as in a browser, and is
 // [errors.ErrRedirected]. What a browser forbids is [errors.ErrForbidden]. A
 // browser cannot send a user and password that stand in the URL: there they are
-// [errors.ErrUnsupported].
+// [errors.ErrUnsupported]. A Dial inside a JavaScript callback, which cannot wait,
+// is [errors.ErrWouldBlock].
 func Dial(ctx context.Context, url string, opts *DialOptions) (*ws.Conn, error) {
 	var o DialOptions
 	if opts != nil {

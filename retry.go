@@ -31,7 +31,7 @@ import (
 // It may be called from many goroutines at the same time.
 func DefaultRetry(err error) bool {
 	for _, hopeless := range [...]error{
-		errors.ErrInvalidURL, errors.ErrInvalidSubprotocol, errors.ErrUnsupported, errors.ErrRedirected, errors.ErrForbidden,
+		errors.ErrInvalidURL, errors.ErrInvalidSubprotocol, errors.ErrUnsupported, errors.ErrRedirected, errors.ErrForbidden, errors.ErrWouldBlock,
 	} {
 		if errors.Is(err, hopeless) {
 			return false

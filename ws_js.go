@@ -31,6 +31,10 @@ func dial(ctx context.Context, url string, o *DialOptions) (*ws.Conn, error) {
 	})
 }
 
+// mayWait returns an error that is [errors.ErrWouldBlock], and says what to do
+// instead, if the calling goroutine must not wait.
+func mayWait(call, instead string) error { return browsersocket.MayWait(call, instead) }
+
 // unsupportedError names what a browser cannot honour.
 type unsupportedError struct{ what string }
 

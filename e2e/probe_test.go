@@ -53,8 +53,15 @@ func (p *probed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Upgrade") != "" {
 		if !p.lose(w, r) {
 			server.Handler(func(ctx context.Context, conn *server.Conn) error {
-				_, err := conn.Receive(ctx)
-				return err
+				for {
+					m, err := conn.Receive(ctx)
+					if err != nil {
+						return err
+					}
+					if err := conn.Send(ctx, m); err != nil {
+						return err
+					}
+				}
 			}, &server.Options{OriginPatterns: []string{"*"}}).ServeHTTP(w, r)
 		}
 		return
@@ -107,13 +114,14 @@ func allow(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// TestProbe runs the root package's tests of what Dial finds out about a handshake that failed.
+// TestProbe runs the root package's tests of what Dial finds out about a handshake that failed, and those of calls
+// inside JavaScript callbacks.
 func TestProbe(t *testing.T) {
 	s := httptest.NewServer(&probed{lost: map[string]int{}})
 	t.Cleanup(s.Close)
 	b := browser.Start(t)
 	test := browser.CompileWasmTest(t, "..")
-	test.Args = []string{"-test.run=^(TestProbe|TestDialUserinfo|TestDialForbidden)"}
+	test.Args = []string{"-test.run=^(TestProbe|TestDialUserinfo|TestDialForbidden|TestCallback)"}
 	test.Env = map[string]string{"ISOSOCKET_PROBE_URL": "ws" + strings.TrimPrefix(s.URL, "http")}
 	for name, where := range map[string]browser.Where{"page": browser.InPage, "worker": browser.InWorker} {
 		t.Run(name, func(t *testing.T) {

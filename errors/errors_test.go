@@ -80,7 +80,7 @@ func TestEveryErrorAnswersToErrWebSocket(t *testing.T) {
 	for _, err := range []error{
 		errors.ErrWebSocket, errors.ErrInvalidCloseReason, errors.ErrInvalidURL, errors.ErrInvalidSubprotocol,
 		errors.ErrInvalidUTF8, errors.ErrMessageTooBig, errors.ErrConcurrentReceive, errors.GoingAway,
-		errors.ErrRedirected, errors.ErrForbidden,
+		errors.ErrRedirected, errors.ErrForbidden, errors.ErrWouldBlock,
 		&errors.ConnectionClosed{}, &errors.ConnectionError{},
 	} {
 		wrapped := fmt.Errorf("outer: %w", err)

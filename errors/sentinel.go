@@ -18,6 +18,10 @@ var (
 	ErrInvalidUTF8 error = sentinel("websocket: invalid UTF-8 in a text message")
 	// ErrMessageTooBig: a message over this side's own MaxMessageSize.
 	ErrMessageTooBig error = sentinel("websocket: message too big")
+	// ErrWouldBlock: a call that never waits had to, or one that waits was made where
+	// it must not: in a browser inside a JavaScript callback, during which nothing
+	// can arrive. The connection stays as it was.
+	ErrWouldBlock error = sentinel("websocket: the call would block")
 	// ErrConcurrentReceive: a Receive while another goroutine is in one.
 	ErrConcurrentReceive error = sentinel("websocket: a Receive is already under way")
 )

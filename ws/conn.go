@@ -40,7 +40,8 @@ type Conn struct {
 	receiving atomic.Bool
 	closed    atomic.Bool // by the local Close
 	closing   sync.Once
-	closeErr  *errors.ConnectionClosed
+	closeErr  error
+	closeDone atomic.Bool // closing has been done
 }
 
 // NewConn returns a Conn over t, which it takes over. A nil config has every
@@ -82,6 +83,10 @@ func failDropped(f Failer) {
 // Above the high-water mark (SendBuffer) Send waits for room. When ctx ends
 // first, nothing of the message goes out, the connection stays open, and the
 // error is ctx.Err().
+//
+// In a browser, a call of Send, Receive, Flush or Confirm inside a JavaScript
+// callback that had to wait returns an [errors.ErrWouldBlock] instead: nothing
+// arrives before the callback returns. The connection stays open.
 //
 // Text that is not UTF-8 is [errors.ErrInvalidUTF8], data over MaxMessageSize
 // [errors.ErrMessageTooBig]: nothing is sent and the connection stays open.
@@ -215,6 +220,9 @@ func (c *Conn) Messages(ctx context.Context) iter.Seq2[Message, error] {
 // does not answer in time, or the connection breaks, the error is a
 // [*errors.ConnectionClosed] with [errors.AbnormalClosure].
 //
+// In a browser, a Close inside a JavaScript callback cannot wait for the peer: it
+// sends the close frame and returns an [errors.ErrWouldBlock].
+//
 // A message has at most 123 bytes (RFC 6455, section 5.5); a longer one is cut
 // behind its last whole rune within them. Bytes that are not UTF-8 become U+FFFD.
 func (c *Conn) Close(reason errors.CloseReason, message string) error {
@@ -234,13 +242,23 @@ func (c *Conn) abort(reason errors.CloseReason, message string) {
 }
 
 func (c *Conn) close(reason errors.CloseReason, message string, timeout time.Duration) error {
+	if c.closed.Load() && !c.closeDone.Load() {
+		if err := c.mayWait("Close", "another Close is under way; wait for Done on another goroutine"); err != nil {
+			return err
+		}
+	}
 	c.closing.Do(func() {
+		defer c.closeDone.Store(true)
 		message = closeMessage(message)
 		first := c.ending.Set(&errors.ConnectionClosed{Reason: reason, Message: message})
 		c.closed.Store(true)
 		ctx, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
 		err := c.transport.Close(ctx, reason, message)
+		if errors.Is(err, errors.ErrWouldBlock) {
+			c.closeErr = err
+			return
+		}
 		if err == nil || !first {
 			return
 		}
@@ -250,8 +268,13 @@ func (c *Conn) close(reason errors.CloseReason, message string, timeout time.Dur
 		}
 		c.closeErr = closed
 	})
-	if c.closeErr != nil {
-		return c.closeErr
+	return c.closeErr
+}
+
+// mayWait returns an ErrWouldBlock if the calling goroutine must not wait.
+func (c *Conn) mayWait(call, instead string) error {
+	if w, ok := c.transport.(WaitChecker); ok {
+		return w.MayWait(call, instead)
 	}
 	return nil
 }
@@ -322,6 +345,9 @@ func (c *Conn) Subprotocol() string { return c.subprotocol }
 func (c *Conn) explain(ctx context.Context, op string, err error) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return &waitError{op: op, err: ctx.Err(), cause: context.Cause(ctx)}
+	}
+	if errors.Is(err, errors.ErrWouldBlock) {
+		return err
 	}
 	// A transport that failed without saying why has lost the connection.
 	c.ending.Set(&errors.ConnectionClosed{Reason: errors.AbnormalClosure, Err: err})

@@ -310,6 +310,9 @@ func (c *Conn) Confirm(ctx context.Context) error {
 		if done {
 			return nil
 		}
+		if err := c.mayWait("Confirm", "call it on another goroutine"); err != nil {
+			return err
+		}
 		select {
 		case <-news:
 		case <-c.Done():

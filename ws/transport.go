@@ -87,6 +87,16 @@ type LatencyMeter interface {
 	Latency() time.Duration
 }
 
+// WaitChecker may be implemented by a [Transport] that has goroutines which must not
+// wait: in a browser that of a JavaScript callback, which would wait forever. Such a
+// transport's own methods return an [errors.ErrWouldBlock] there in place of
+// waiting, and leave the connection open; its Close has sent the close frame.
+type WaitChecker interface {
+	// MayWait returns nil if the calling goroutine may wait, else an
+	// [errors.ErrWouldBlock] that says why call may not, and what to do instead.
+	MayWait(call, instead string) error
+}
+
 // Failer may be implemented by a [Transport]. Without it, Close ends a
 // connection whose peer is gone, and drops what was not received.
 type Failer interface {

@@ -69,6 +69,9 @@ func open(ctx context.Context, url string, o Options) (*socket, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if err := MayWait("Dial", "call it on another goroutine"); err != nil {
+		return nil, err
+	}
 	p := watchPolicy()
 	defer p.stop()
 	s, err := newSocket(url, o)

@@ -237,6 +237,10 @@ func (s *socket) Receive(ctx context.Context, buf []byte) (ws.Message, error) {
 			return m, err
 		}
 		s.out.newTurn()
+		if err := MayWait("Receive", "call TryReceive, or call Receive on another goroutine"); err != nil {
+			s.in.look()
+			return ws.Message{}, err
+		}
 		if err := s.in.await(ctx); err != nil {
 			return ws.Message{}, err
 		}

@@ -183,6 +183,11 @@ func (s *scratch) trim() {
 // Send hands m to the browser, which queues it.
 func (s *socket) Send(ctx context.Context, m ws.Message) error {
 	excess, err := s.out.queue(m, s.config.SendBuffer)
+	if excess > 0 || err == errClosing {
+		if err := MayWait("Send", "call TrySend, or call Send on another goroutine"); err != nil {
+			return err
+		}
+	}
 	for wait := pollMin; excess > 0; {
 		if err := s.pause(ctx, wait); err != nil {
 			return err
@@ -204,6 +209,11 @@ func (s *socket) Send(ctx context.Context, m ws.Message) error {
 // Flush waits until nothing is queued.
 func (s *socket) Flush(ctx context.Context) error {
 	left := s.Buffered()
+	if left > 0 {
+		if err := MayWait("Flush", "call it on another goroutine"); err != nil {
+			return err
+		}
+	}
 	for wait := pollMin; left > 0; {
 		if err := s.pause(ctx, wait); err != nil {
 			return err
@@ -216,6 +226,9 @@ func (s *socket) Flush(ctx context.Context) error {
 	lost := s.out.lost
 	s.out.mu.Unlock()
 	if lost {
+		if err := MayWait("Flush", "call it on another goroutine"); err != nil {
+			return err
+		}
 		return s.awaitEnd(ctx)
 	}
 	return nil

@@ -226,6 +226,12 @@ func (s *socket) Fail(cause *errors.ConnectionClosed) {
 	s.in.end()
 	s.ended.open()
 	_, _ = s.js.Call("close", int(cause.Reason.BrowserAlias()), cause.Message)
+	s.releaseLater()
+}
+
+// releaseLater releases a socket that is closing even if its close event never
+// comes.
+func (s *socket) releaseLater() {
 	timer := time.AfterFunc(s.config.CloseTimeout, s.release)
 	s.lastCall.Store(timer)
 	if s.released.Load() {
@@ -245,10 +251,15 @@ func (s *socket) Close(ctx context.Context, reason errors.CloseReason, message s
 	if s.released.Load() {
 		return nil
 	}
-	defer s.release()
 	if _, err := s.js.Call("close", int(reason.BrowserAlias()), message); err != nil {
+		s.release()
 		return err
 	}
+	if err := MayWait("Close", "the close frame is on its way; wait for Done on another goroutine"); err != nil {
+		s.releaseLater()
+		return err
+	}
+	defer s.release()
 	select {
 	case <-s.closed.c:
 		if !s.clean {

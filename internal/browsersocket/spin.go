@@ -2,7 +2,11 @@
 
 package browsersocket
 
-import "time"
+import (
+	"time"
+
+	"github.com/isosocket/isosocket/internal/jscall"
+)
 
 const (
 	spinCalls = 128
@@ -24,7 +28,7 @@ func (s *spin) call() {
 	}
 	// A program that tries once a frame, from a callback that may not wait, is
 	// much slower than that.
-	if time.Since(s.since) < spinTime {
+	if time.Since(s.since) < spinTime && !jscall.InCallback() {
 		time.Sleep(time.Millisecond)
 	}
 	s.calls, s.since = 0, time.Now()

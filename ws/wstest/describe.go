@@ -60,6 +60,7 @@ func causeOf(err error) string {
 		{errors.ErrInvalidUTF8, "ErrInvalidUTF8"},
 		{errors.ErrMessageTooBig, "ErrMessageTooBig"},
 		{errors.ErrConcurrentReceive, "ErrConcurrentReceive"},
+		{errors.ErrWouldBlock, "ErrWouldBlock"},
 		{errors.ErrUnsupported, "ErrUnsupported"},
 	} {
 		if errors.Is(err, known.target) {

@@ -1,0 +1,33 @@
+//go:build js
+
+package browsersocket
+
+import (
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/jscall"
+	"github.com/isosocket/isosocket/ws"
+)
+
+var _ ws.WaitChecker = (*socket)(nil)
+
+// MayWait returns nil unless the calling goroutine is in a JavaScript callback.
+// There a wait for anything that a browser does would never end, and the page
+// would stand still.
+func MayWait(call, instead string) error {
+	if jscall.InCallback() {
+		return &callbackError{call, instead}
+	}
+	return nil
+}
+
+// MayWait is the function of the same name.
+func (*socket) MayWait(call, instead string) error { return MayWait(call, instead) }
+
+// callbackError is a wait inside a JavaScript callback.
+type callbackError struct{ call, instead string }
+
+func (e *callbackError) Error() string {
+	return errors.ErrWouldBlock.Error() + ": " + e.call + " cannot wait inside a JavaScript callback, during which nothing arrives; " + e.instead
+}
+
+func (e *callbackError) Unwrap() error { return errors.ErrWouldBlock }
