@@ -50,6 +50,12 @@ func Differences() []Difference {
 			Native:  "`PingInterval` and `PingTimeout`: a peer that does not answer is `ConnectionClosed` with 1008, \"Ping/Pong timeout\", local",
 			Browser: "cannot be sent: setting them makes `Dial` fail with an error that is `errors.ErrUnsupported` and names the field",
 		},
+		{
+			ID:      "D6",
+			Subject: "Frames after the peer's close frame",
+			Native:  "ignored: `ConnectionClosed` with the peer's reason, remote",
+			Browser: "the same, or `ConnectionClosed` with 1006, local (Chromium)",
+		},
 	}
 }
 
@@ -135,6 +141,14 @@ func differenceCases() []Case {
 			},
 			run: runClientPings,
 		},
+		{
+			ID:      "D04",
+			Event:   "the peer sends frames after its close frame",
+			Outcome: "native: CC(4000, bye, remote); browser: the same, or CC(1006, …, local); what came before arrives",
+			Why:     "RFC 6455, section 5.5.1, forbids the sender any, and leaves open what the receiver does; Chromium takes a violation for the cause",
+			Want:    wantAfterClose(),
+			run:     runAfterClose,
+		},
 	}
 }
 
@@ -156,6 +170,40 @@ func runViolations(r *row) {
 	})
 	for i, v := range violations {
 		r.see(v.what, got[i])
+	}
+}
+
+var afterClose = []string{"a text", "a fragment", "a ping", "a close frame", "bytes that are no frame"}
+
+const (
+	peersReason     = "text \"before\", then CC(4000, \"bye\", remote)"
+	peersReasonOr06 = peersReason + " or CC(1006, …, local)"
+)
+
+func wantAfterClose() []Expectation {
+	var want []Expectation
+	for _, what := range afterClose {
+		want = append(want, differs("D6", what, peersReason, peersReasonOr06))
+	}
+	return want
+}
+
+func runAfterClose(r *row) {
+	got := each(len(afterClose), func(i int) string {
+		conn, err := r.dialURL(r.url("/after", "code", 4000, "what", afterClose[i]), nil)
+		if err != nil {
+			return Describe(err)
+		}
+		first := r.receive(conn)
+		err = r.receiveError(conn)
+		got := first + ", then " + Describe(err)
+		if r.target.Class == Browser && (got == peersReason || first+", then "+describeReason(err) == "text \"before\", then CC(1006, …, local)") {
+			return peersReasonOr06
+		}
+		return got
+	})
+	for i, what := range afterClose {
+		r.see(what, got[i])
 	}
 }
 

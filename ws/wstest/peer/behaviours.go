@@ -34,6 +34,7 @@ var behaviours = map[string]func(*link) error{
 	"/mute":      (*link).mute,
 	"/flood":     (*link).flood,
 	"/violate":   (*link).violate,
+	"/after":     (*link).after,
 	"/request":   (*link).describeRequest,
 }
 
@@ -412,6 +413,30 @@ func (l *link) violate() error {
 		out = frame(fin|opClose, closePayload(1000, "caf\xe9"))
 	default:
 		return fmt.Errorf("what=%q is no violation", what)
+	}
+	if err := l.write(out); err != nil {
+		return err
+	}
+	return l.awaitClose()
+}
+
+// after sends a text, a close frame, and in the same write a frame after it, which
+// RFC 6455, section 5.5.1, forbids.
+func (l *link) after() error {
+	out := append(frame(fin|opText, []byte("before")), frame(fin|opClose, closePayload(l.number("code"), "bye"))...)
+	switch what := l.query.Get("what"); what {
+	case "a text":
+		out = append(out, frame(fin|opText, []byte("after"))...)
+	case "a fragment":
+		out = append(out, frame(opText, []byte("after"))...)
+	case "a ping":
+		out = append(out, frame(fin|opPing, []byte("after"))...)
+	case "a close frame":
+		out = append(out, frame(fin|opClose, closePayload(1011, "second"))...)
+	case "bytes that are no frame":
+		out = append(out, 0xff, 0xff, 0xff)
+	default:
+		return fmt.Errorf("what=%q is no frame that can follow", what)
 	}
 	if err := l.write(out); err != nil {
 		return err
