@@ -196,11 +196,26 @@ func (s *socket) Send(ctx context.Context, m ws.Message) error {
 		excess, err = s.out.queue(m, s.config.SendBuffer)
 		wait = nextPoll(wait, before-excess, excess)
 	}
-	switch err {
-	case nil:
-	case errClosing:
+	if err == errClosing {
 		return s.awaitEnd(ctx)
-	default:
+	}
+	return s.checkSent(err)
+}
+
+// TrySend hands m to the browser, or returns ErrWouldBlock if the high-water mark
+// is reached. A WebSocket that is closing takes nothing either, and its cause is
+// not known before the close event.
+func (s *socket) TrySend(m ws.Message) error {
+	excess, err := s.out.queue(m, s.config.SendBuffer)
+	if excess > 0 || err == errClosing {
+		return errors.ErrWouldBlock
+	}
+	return s.checkSent(err)
+}
+
+// checkSent ends a connection on which nothing can be sent any more.
+func (s *socket) checkSent(err error) error {
+	if err != nil {
 		s.Fail(&errors.ConnectionClosed{Reason: errors.InternalError, Message: "cannot send a message", Err: err})
 	}
 	return err

@@ -470,6 +470,43 @@ func TestSocketHighWaterMark(t *testing.T) {
 	}
 }
 
+// TrySend never waits: it takes a message, or refuses it whole.
+func TestSocketTrySend(t *testing.T) {
+	f := newFake(t)
+	s, conn := f.dial(&ws.Config{SendBuffer: 1000})
+	try := func(want error) {
+		t.Helper()
+		start := time.Now()
+		if err := s.TrySend(ws.Binary(make([]byte, 600))); !errors.Is(err, want) || err != nil && want == nil {
+			t.Errorf("TrySend returned %v, want %v", err, want)
+		}
+		if d := time.Since(start); d > 500*time.Millisecond {
+			t.Errorf("TrySend took %v", d)
+		}
+	}
+	try(nil)
+	f.set("bufferedAmount", 999)
+	try(nil)
+	f.set("bufferedAmount", 1000)
+	try(nil) // it was not measured before
+	for range 2 {
+		try(errors.ErrWouldBlock)
+	}
+	inCallback(t, func() { try(errors.ErrWouldBlock) })
+	f.set("bufferedAmount", 0)
+	inCallback(t, func() { try(nil) })
+	if len(f.sent) != 4 || conn.Err() != nil {
+		t.Errorf("%d messages were sent, and the connection has %v", len(f.sent), conn.Err())
+	}
+	f.set("readyState", 2)
+	s.out.newTurn() // else it is gathered with those that follow
+	try(errors.ErrWouldBlock)
+	f.end(4000, "bye", true)
+	if err := conn.Err(); !errors.Is(err, errors.CloseReason(4000)) {
+		t.Errorf("the connection ended with %v", err)
+	}
+}
+
 func TestSocketReceiveBuffer(t *testing.T) {
 	f := newFake(t)
 	_, conn := f.dial(&ws.Config{ReceiveBuffer: 10_000})
