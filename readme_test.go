@@ -150,6 +150,18 @@ func TestREADMEProgramsRun(t *testing.T) {
 	}
 }
 
+// TestCallbackProgramsCompile: the programs of docs/callbacks.md are whole.
+func TestCallbackProgramsCompile(t *testing.T) {
+	t.Parallel()
+	programs := regexp.MustCompile("(?s)\n```go\n(.*?)```\n").FindAllStringSubmatch(readPage(t, "docs/callbacks.md"), -1)
+	if len(programs) < 2 {
+		t.Errorf("the page has %d programs", len(programs))
+	}
+	for _, p := range programs {
+		buildProgram(t, p[1], "GOOS=js", "GOARCH=wasm")
+	}
+}
+
 // TestREADMESaysWhatIsTriedAgain holds the column "again?" of the README's
 // error table against DefaultRetry.
 func TestREADMESaysWhatIsTriedAgain(t *testing.T) {
