@@ -110,7 +110,11 @@ func Dial(ctx context.Context, url string, opts *DialOptions) (*ws.Conn, error) 
 		err = o.Heartbeat.Check(config.MaxMessageSize)
 	}
 	if err != nil {
-		return nil, &errors.ConnectionError{URL: redact(url), Err: err}
+		failed := &errors.ConnectionError{Err: err}
+		if target != nil {
+			failed.URL = target.String()
+		}
+		return nil, failed
 	}
 	switch {
 	case o.HandshakeTimeout == 0:
@@ -124,10 +128,10 @@ func Dial(ctx context.Context, url string, opts *DialOptions) (*ws.Conn, error) 
 	conn, err := dial(ctx, target, &o)
 	if err != nil {
 		if failed, ok := errors.AsType[*errors.ConnectionError](err); ok {
-			failed.URL = redact(url)
+			failed.URL, failed.Err = target.String(), target.scrub(failed.Err)
 			return nil, failed
 		}
-		return nil, &errors.ConnectionError{URL: redact(url), Err: err}
+		return nil, &errors.ConnectionError{URL: target.String(), Err: target.scrub(err)}
 	}
 	if o.Heartbeat != nil {
 		probeOnReturn(conn)

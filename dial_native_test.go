@@ -325,7 +325,7 @@ func TestDialRefused(t *testing.T) {
 			if http.Header(failed.Header).Get("X-Why") != "because" || string(failed.Body) != body || strings.Contains(err.Error(), "at all") {
 				t.Errorf("Dial = %v\nHeader %v\nBody %q", err, failed.Header, failed.Body)
 			}
-			if failed.URL != s.URL {
+			if failed.URL != "ws"+strings.TrimPrefix(s.URL, "http")+"/" {
 				t.Errorf("URL = %q", failed.URL)
 			}
 		})

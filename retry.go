@@ -19,6 +19,10 @@ import (
 //     429 or 5xx. A status that is only a guess
 //     ([errors.ConnectionError.StatusGuessed]) counts as none.
 //   - A redirect, and a connection that the browser forbids: no.
+//   - A server whose certificate is not trusted, that chose no offered subprotocol
+//     ([errors.ErrSubprotocolMismatch]) or does no WebSocket handshake
+//     ([errors.ErrBadHandshake]): no. A browser hides all three, and they count
+//     there as an attempt without a status.
 //   - A URL, a subprotocol or an option that cannot be used: no.
 //   - Any other error: no.
 //
@@ -32,10 +36,14 @@ import (
 func DefaultRetry(err error) bool {
 	for _, hopeless := range [...]error{
 		errors.ErrInvalidURL, errors.ErrInvalidSubprotocol, errors.ErrUnsupported, errors.ErrRedirected, errors.ErrForbidden, errors.ErrWouldBlock,
+		errors.ErrSubprotocolMismatch, errors.ErrBadHandshake,
 	} {
 		if errors.Is(err, hopeless) {
 			return false
 		}
+	}
+	if isUntrusted(err) {
+		return false
 	}
 	if closed, ok := errors.AsType[*errors.ConnectionClosed](err); ok {
 		return closed.Reason.Retryable() || closed.Reason == errors.PolicyViolation && closed.Message == ws.PingTimeoutMessage

@@ -7,87 +7,266 @@ import (
 	"github.com/isosocket/isosocket/errors"
 )
 
-// parseURL checks a WebSocket URL before any I/O and returns it with the
-// scheme ws or wss (WHATWG WebSockets, section 3.1). net/url would do, but a
-// browser build shall not carry it.
-func parseURL(url string) (string, error) {
-	if url == "" {
-		return "", &urlError{"it is empty; a ws, wss, http or https URL is needed"}
+// address is a WebSocket URL in the form in which the WHATWG URL Standard
+// serialises it: ASCII only, without dot segments, percent-encoded. No URL
+// parser changes it any more, so that every target asks for the same.
+type address struct {
+	scheme   string // "ws" or "wss"
+	userinfo string // percent-encoded, without the @; "" if there is none
+	host     string // with the port, unless it is the scheme's own
+	path     string // begins with a slash
+	query    string // begins with a question mark, unless it is empty
+}
+
+// url returns the whole URL, secrets included.
+func (a *address) url() string {
+	user := a.userinfo
+	if user != "" {
+		user += "@"
 	}
-	for i := range len(url) {
-		if c := url[i]; c <= ' ' || c == 0x7f {
-			return "", &urlError{"it has a space or control character at byte " + strconv.Itoa(i)}
-		}
+	return a.scheme + "://" + user + a.host + a.path + a.query
+}
+
+// String returns the URL for an error or a log. It leaves out what may be a
+// secret: the user and the password, the query, and a path with an @ in it,
+// which is most likely the rest of a password that has a slash.
+func (a *address) String() string {
+	user, path, query := a.userinfo, a.path, a.query
+	if user != "" {
+		user = hidden + "@"
+	}
+	if strings.IndexByte(path, '@') >= 0 {
+		path = "/" + hidden
+	}
+	if len(query) > 1 {
+		query = "?" + hidden
+	}
+	return a.scheme + "://" + user + a.host + path + query
+}
+
+// redact returns url as it may stand in an error, "" if it is not valid: nobody
+// knows what a text holds that cannot be read.
+func redact(url string) string {
+	a, err := parseURL(url)
+	if err != nil {
+		return ""
+	}
+	return a.String()
+}
+
+// hidden stands where a secret may have been.
+const hidden = "xxxxx"
+
+// parseURL reads a WebSocket URL before any I/O, by the rules of the WHATWG URL
+// Standard and its WebSocket constructor, on every target. It is stricter where
+// those rules guess (slashes that are missing or too many), or accept what
+// nobody can dial (port 0, hosts that no DNS name has).
+//
+// No error repeats any part of url that could be a secret. net/url would make a
+// browser build too large, and follows other rules.
+func parseURL(url string) (*address, error) {
+	url = trimURL(url)
+	if url == "" {
+		return nil, &urlError{"it is empty; a ws, wss, http or https URL is needed"}
 	}
 	scheme, rest, ok := strings.Cut(url, ":")
-	if !ok || !strings.HasPrefix(rest, "//") {
-		return "", &urlError{"it is not absolute; it must begin with ws://, wss://, http:// or https://"}
+	if !ok || len(rest) < 2 || !isSlash(rest[0]) || !isSlash(rest[1]) {
+		return nil, &urlError{"it is not absolute; it must begin with ws://, wss://, http:// or https://"}
 	}
+	a := &address{}
 	switch lowerASCII(scheme) {
 	case "ws", "http":
-		scheme = "ws"
+		a.scheme = "ws"
 	case "wss", "https":
-		scheme = "wss"
+		a.scheme = "wss"
 	default:
-		return "", &urlError{"the scheme " + strconv.Quote(scheme) + " is not ws, wss, http or https"}
+		if !isScheme(scheme) {
+			return nil, &urlError{"it does not begin with ws://, wss://, http:// or https://"}
+		}
+		return nil, &urlError{"the scheme " + strconv.Quote(scheme) + " is not ws, wss, http or https"}
 	}
 	if strings.IndexByte(rest, '#') >= 0 {
-		return "", &urlError{"it has a fragment; WebSocket URLs have none"}
+		return nil, &urlError{"it has a fragment, which WebSocket URLs do not have; a # that belongs to a password, path or query is written %23"}
 	}
-	host := authority(rest[2:])
-	if err := checkHost(host[strings.LastIndexByte(host, '@')+1:]); err != nil {
-		return "", err
+	rest = rest[2:]
+	end := 0
+	for end < len(rest) && !isSlash(rest[end]) && rest[end] != '?' {
+		end++
 	}
-	for i := 0; i < len(rest); i++ {
-		if rest[i] == '%' && (i+2 >= len(rest) || !isHex(rest[i+1]) || !isHex(rest[i+2])) {
-			return "", &urlError{"a % is not followed by two hexadecimal digits"}
-		}
+	host, rest := rest[:end], rest[end:]
+	if at := strings.LastIndexByte(host, '@'); at >= 0 {
+		a.userinfo, host = encodeUserinfo(host[:at]), host[at+1:]
 	}
-	return scheme + "://" + host + escape(rest[2+len(host):]), nil
+	if err := a.setHost(host); err != nil {
+		return nil, err
+	}
+	path, query, hasQuery := strings.Cut(rest, "?")
+	a.path = encodePath(path)
+	if hasQuery {
+		a.query = string(percentEncode([]byte{'?'}, query, inQuery))
+	}
+	return a, nil
 }
 
-// escape percent-encodes in a path and query what no URL may contain, as
-// browsers do (WHATWG URL, section 1.3).
-func escape(s string) string {
-	const digits = "0123456789ABCDEF"
-	var b strings.Builder
+// trimURL removes the white space that URL parsers ignore: control characters
+// and spaces around the URL, tabs and line breaks within.
+func trimURL(url string) string {
+	for url != "" && url[0] <= ' ' {
+		url = url[1:]
+	}
+	for url != "" && url[len(url)-1] <= ' ' {
+		url = url[:len(url)-1]
+	}
+	for i := range len(url) {
+		if !isTabOrNewline(url[i]) {
+			continue
+		}
+		kept := []byte(url[:i])
+		for ; i < len(url); i++ {
+			if !isTabOrNewline(url[i]) {
+				kept = append(kept, url[i])
+			}
+		}
+		return string(kept)
+	}
+	return url
+}
+
+func isTabOrNewline(c byte) bool { return c == '\t' || c == '\n' || c == '\r' }
+
+func isSlash(c byte) bool { return c == '/' || c == '\\' }
+
+// isScheme reports whether s may be repeated in an error: it has the form of a
+// scheme, and is short.
+func isScheme(s string) bool {
 	for i := range len(s) {
-		if c := s[i]; c >= 0x80 || c == '"' || c == '<' || c == '>' {
-			b.WriteByte('%')
-			b.WriteByte(digits[c>>4])
-			b.WriteByte(digits[c&15])
-		} else {
-			b.WriteByte(c)
+		if c := s[i] | 0x20; c < 'a' || c > 'z' {
+			return false
 		}
 	}
-	return b.String()
+	return s != "" && len(s) <= 8
 }
 
-func checkHost(host string) error {
-	name, port := host, ""
-	if strings.HasPrefix(host, "[") {
-		end := strings.IndexByte(host, ']')
-		if end < 0 {
-			return &urlError{"the IPv6 address of the host has no closing ]"}
+// The percent-encode sets of the URL Standard, as bits.
+const (
+	inQuery = 1 << iota
+	inPath
+	inUserinfo
+)
+
+// mustEncode reports whether the percent-encode set has c.
+func mustEncode(c byte, set int) bool {
+	if c <= ' ' || c > '~' {
+		return true
+	}
+	switch c {
+	case '"', '#', '<', '>':
+		return true
+	case '\'':
+		return set == inQuery
+	case '?', '^', '`', '{', '}':
+		return set != inQuery
+	case '/', ':', ';', '=', '@', '[', '\\', ']', '|':
+		return set == inUserinfo
+	}
+	return false
+}
+
+// percentEncode appends s to b. A byte that is not UTF-8 becomes U+FFFD, as it
+// does wherever a string goes to JavaScript.
+func percentEncode(b []byte, s string, set int) []byte {
+	const digits = "0123456789ABCDEF"
+	for _, r := range s {
+		for _, c := range []byte(string(r)) {
+			if mustEncode(c, set) {
+				b = append(b, '%', digits[c>>4], digits[c&15])
+			} else {
+				b = append(b, c)
+			}
 		}
-		name, port = host[:end+1], host[end+1:]
-		if port != "" && port[0] != ':' {
-			return &urlError{"something other than a port follows the host's ]"}
+	}
+	return b
+}
+
+func encodeUserinfo(s string) string {
+	user, password, _ := strings.Cut(s, ":")
+	b := percentEncode(nil, user, inUserinfo)
+	if password != "" {
+		b = percentEncode(append(b, ':'), password, inUserinfo)
+	}
+	return string(b)
+}
+
+// encodePath resolves dot segments and percent-encodes the rest (URL Standard,
+// path state).
+func encodePath(s string) string {
+	var b []byte // each segment with its slash in front
+	for s != "" {
+		end := 1 // behind a slash
+		for end < len(s) && !isSlash(s[end]) {
+			end++
 		}
-		port = strings.TrimPrefix(port, ":")
-	} else if i := strings.IndexByte(host, ':'); i >= 0 {
-		name, port = host[:i], host[i+1:]
+		segment := s[1:end]
+		s = s[end:]
+		dots := dotsOf(segment)
+		if dots == 2 {
+			for len(b) > 0 {
+				last := b[len(b)-1]
+				b = b[:len(b)-1]
+				if last == '/' {
+					break
+				}
+			}
+		}
+		if dots == 0 {
+			b = percentEncode(append(b, '/'), segment, inPath)
+		} else if s == "" {
+			b = append(b, '/')
+		}
 	}
-	if name == "" || name == "[]" {
-		return &urlError{"it has no host"}
+	if len(b) == 0 {
+		return "/"
 	}
-	if port == "" {
-		return nil
+	if len(b) > 1 && b[1] == '/' {
+		b = escapeStray(b)
 	}
-	if !isPort(port) {
-		return &urlError{"the port " + strconv.Quote(port) + " is not a number from 1 to 65535"}
+	return string(b)
+}
+
+// escapeStray percent-encodes in a path that begins with // what the URL Standard
+// leaves alone, but net/http cannot send there: a | and a % of its own.
+func escapeStray(path []byte) (b []byte) {
+	for i, c := range path {
+		switch {
+		case c == '|':
+			b = append(b, "%7C"...)
+		case c == '%' && (i+2 >= len(path) || digit(path[i+1]) == 16 || digit(path[i+2]) == 16):
+			b = append(b, "%25"...)
+		default:
+			b = append(b, c)
+		}
 	}
-	return nil
+	return b
+}
+
+// dotsOf returns how many dots a segment consists of, plain or percent-encoded,
+// if those are one or two, else 0.
+func dotsOf(segment string) int {
+	n := 0
+	for ; segment != ""; n++ {
+		switch {
+		case segment[0] == '.':
+			segment = segment[1:]
+		case len(segment) >= 3 && segment[0] == '%' && segment[1] == '2' && segment[2]|0x20 == 'e':
+			segment = segment[3:]
+		default:
+			return 0
+		}
+	}
+	if n > 2 {
+		return 0
+	}
+	return n
 }
 
 // lowerASCII is strings.ToLower without the Unicode tables, which would be in
@@ -102,48 +281,54 @@ func lowerASCII(s string) string {
 	return string(lower)
 }
 
-// authority returns the user and host at the begin of rest, which is what
-// follows the scheme and //. It and isPort do by hand what strings.IndexAny and
-// strconv.ParseUint would: those two make a browser build 5 KB larger.
-func authority(rest string) string {
-	for i := range len(rest) {
-		if c := rest[i]; c == '/' || c == '?' || c == '#' {
-			return rest[:i]
+// scrub keeps secrets of a out of err's text, should a server, a transport or a
+// browser have repeated them there. What err is stays visible.
+func (a *address) scrub(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	clean := text
+	hide := func(secret string) {
+		// A shorter text is no secret, and would be found everywhere.
+		if len(secret) >= 4 {
+			clean = strings.ReplaceAll(clean, secret, hidden)
 		}
 	}
-	return rest
-}
-
-// isPort reports whether s is a decimal number from 1 to 65535.
-func isPort(s string) bool {
-	n := 0
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-		if n = 10*n + int(s[i]-'0'); n > 65535 {
-			return false
+	each := func(list, separator string) {
+		hide(list)
+		for list != "" {
+			var part string
+			part, list, _ = strings.Cut(list, separator)
+			if _, value, ok := strings.Cut(part, "="); ok && separator == "&" {
+				part = value
+			}
+			hide(part)
+			hide(percentDecode(part))
 		}
 	}
-	return n > 0
+	each(a.userinfo, ":")
+	if a.query != "" {
+		each(a.query[1:], "&")
+	}
+	if strings.IndexByte(a.path, '@') >= 0 {
+		hide(a.path)
+	}
+	if clean == text {
+		return err
+	}
+	return &scrubbed{clean, err}
 }
 
-func isHex(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f' }
-
-// redact leaves the password out of a URL that goes into an error.
-func redact(url string) string {
-	before, rest, ok := strings.Cut(url, "//")
-	if !ok {
-		return url
-	}
-	host := authority(rest)
-	user, _, _ := strings.Cut(host, "@")
-	name, _, hasPassword := strings.Cut(user, ":")
-	if user == host || !hasPassword {
-		return url
-	}
-	return before + "//" + name + ":xxxxx" + rest[len(user):]
+// scrubbed is an error whose text had a secret in it.
+type scrubbed struct {
+	text string
+	err  error
 }
+
+func (e *scrubbed) Error() string { return e.text }
+
+func (e *scrubbed) Unwrap() error { return e.err }
 
 type urlError struct{ why string }
 

@@ -2,7 +2,6 @@ package isosocket
 
 import (
 	"context"
-	"strings"
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/browsersocket"
@@ -11,7 +10,7 @@ import (
 
 // dial opens the browser's own WebSocket, which performs the handshake. Options
 // that it cannot honour are refused before anything is tried.
-func dial(ctx context.Context, url string, o *DialOptions) (*ws.Conn, error) {
+func dial(ctx context.Context, target *address, o *DialOptions) (*ws.Conn, error) {
 	switch {
 	case len(o.Header) > 0:
 		return nil, &unsupportedError{"DialOptions.Header"}
@@ -19,12 +18,10 @@ func dial(ctx context.Context, url string, o *DialOptions) (*ws.Conn, error) {
 		return nil, &unsupportedError{"DialOptions.PingInterval"}
 	case o.PingTimeout != 0:
 		return nil, &unsupportedError{"DialOptions.PingTimeout"}
-	}
-	_, rest, _ := strings.Cut(url, "//")
-	if strings.IndexByte(authority(rest), 64) >= 0 {
+	case target.userinfo != "":
 		return nil, &unsupportedError{"a user and password in the URL; use a cookie, a subprotocol or a token in the query"}
 	}
-	return browsersocket.Dial(ctx, url, browsersocket.Options{
+	return browsersocket.Dial(ctx, target.url(), browsersocket.Options{
 		Subprotocols:       o.Subprotocols,
 		Config:             *o.config(""),
 		DisableStatusProbe: o.DisableStatusProbe,

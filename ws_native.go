@@ -4,10 +4,12 @@ package isosocket
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 
 	"github.com/isosocket/isosocket/errors"
@@ -19,10 +21,13 @@ import (
 
 // dial performs the handshake over net/http and puts the native engine on what
 // is left of it: a byte stream.
-func dial(ctx context.Context, target string, o *DialOptions) (*ws.Conn, error) {
+func dial(ctx context.Context, target *address, o *DialOptions) (*ws.Conn, error) {
 	header, host, err := handshake.RequestHeader(o.Header)
 	if err != nil {
 		return nil, err
+	}
+	if target.userinfo != "" && header["Authorization"] == nil {
+		header["Authorization"] = []string{target.basic()}
 	}
 	deflate, policy, err := handshake.Deflate(o.Compression)
 	if err != nil {
@@ -34,7 +39,9 @@ func dial(ctx context.Context, target string, o *DialOptions) (*ws.Conn, error) 
 		return nil, err
 	}
 	response, err := handshake.Dial(ctx, handshake.Request{
-		URL:          target,
+		Secure:       target.scheme == "wss",
+		Authority:    target.host,
+		Target:       target.path + target.query,
 		Header:       header,
 		Host:         host,
 		Subprotocols: o.Subprotocols,
@@ -55,6 +62,13 @@ func dial(ctx context.Context, target string, o *DialOptions) (*ws.Conn, error) 
 		PingTimeout:   o.PingTimeout,
 		Prefix:        response.Prefix,
 	}), config), nil
+}
+
+// basic returns the user and password as the value of an Authorization field (RFC
+// 7617). They are not left in the URL, which net/http repeats in its errors.
+func (a *address) basic() string {
+	user, password, _ := strings.Cut(a.userinfo, ":")
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(percentDecode(user)+":"+percentDecode(password)))
 }
 
 // client returns what carries the handshake request. Unless the user brought a
@@ -143,10 +157,20 @@ func (a *attempt) chooseProxy(r *http.Request) (*url.URL, error) {
 		return nil, nil
 	}
 	proxy, err := a.proxy(r)
-	if proxy != nil && (proxy.Scheme == "http" || proxy.Scheme == "https") {
-		a.tunnel, proxy = proxy, nil
+	switch {
+	case err != nil:
+		return nil, handshake.ProxyError(err)
+	case proxy == nil:
+		return nil, nil
 	}
-	return proxy, err
+	switch proxy.Scheme {
+	case "http", "https":
+		a.tunnel = proxy
+		return nil, nil
+	case "socks5", "socks5h":
+		return proxy, nil
+	}
+	return nil, fmt.Errorf("websocket: the URL of the proxy has the scheme %q; allowed are http, https, socks5 and socks5h", proxy.Scheme)
 }
 
 func (a *attempt) connect(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -155,12 +179,12 @@ func (a *attempt) connect(ctx context.Context, network, addr string) (net.Conn, 
 	}
 	conn, err := a.open(ctx, network, handshake.ProxyAddr(a.tunnel))
 	if err != nil {
-		return nil, fmt.Errorf("proxy %s: %w", a.tunnel.Redacted(), err)
+		return nil, fmt.Errorf("proxy %s://%s: %w", a.tunnel.Scheme, a.tunnel.Host, err)
 	}
 	through, err := handshake.Tunnel(ctx, conn, a.tunnel, addr)
 	if err != nil {
 		conn.Close()
-		return nil, fmt.Errorf("proxy %s: %w", a.tunnel.Redacted(), err)
+		return nil, fmt.Errorf("proxy %s://%s: %w", a.tunnel.Scheme, a.tunnel.Host, err)
 	}
 	return through, nil
 }

@@ -1,6 +1,6 @@
 module github.com/isosocket/isosocket/bench
 
-go 1.26
+go 1.26.0
 
 replace github.com/isosocket/isosocket => ../
 
@@ -16,5 +16,6 @@ require (
 require (
 	github.com/dolthub/maphash v0.1.0 // indirect
 	github.com/gobwas/httphead v0.1.0 // indirect
-	github.com/hack-pad/safejs v0.1.0 // indirect
+	golang.org/x/net v0.62.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
 )

@@ -15,7 +15,8 @@ type ConnectionError struct {
 	// person to read and decides nothing about trying again. Always false on native
 	// targets.
 	StatusGuessed bool
-	// URL is the address that was dialed, with any password left out.
+	// URL is the address that was dialed, without its secrets: user and password, and
+	// the query, are replaced by xxxxx. "" if the address is not a valid URL.
 	URL string
 	// Header holds the header of the refusal, with canonical names. In a browser
 	// that is no more than Retry-After, where it can be read.

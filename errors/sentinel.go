@@ -10,7 +10,9 @@ var (
 	// ErrInvalidCloseReason: a reason that may not be passed to Close; see
 	// [CloseReason.Sendable].
 	ErrInvalidCloseReason error = sentinel("websocket: invalid close reason")
-	// ErrInvalidURL: not an absolute ws, wss, http or https URL without a fragment.
+	// ErrInvalidURL: not an absolute ws, wss, http or https URL with a valid host and
+	// without a fragment. The error says what is wrong, and repeats nothing of the URL
+	// that may be a secret.
 	ErrInvalidURL error = sentinel("websocket: invalid URL")
 	// ErrInvalidSubprotocol: not a token of RFC 9110, or given twice.
 	ErrInvalidSubprotocol error = sentinel("websocket: invalid subprotocol")
@@ -35,6 +37,15 @@ var (
 	// server shares the page's origin, or its answer has CORS fields that let the
 	// page read it, and is otherwise a failure without a status.
 	ErrRedirected error = sentinel("websocket: the server redirects the handshake")
+	// ErrSubprotocolMismatch: the server chose none of the subprotocols that were
+	// offered, or another one. A browser hides that where it fails such a handshake
+	// itself, as most do; the error then has no status.
+	ErrSubprotocolMismatch error = sentinel("websocket: subprotocol mismatch")
+	// ErrBadHandshake: what answered does not do a WebSocket handshake by RFC 6455:
+	// it speaks no HTTP/1.1, or no TLS to a wss URL, or its 101 lacks a field, has a
+	// wrong Sec-WebSocket-Accept or an extension that was not offered. Native
+	// targets only: a browser hides it.
+	ErrBadHandshake error = sentinel("websocket: bad handshake")
 	// ErrForbidden: the browser forbids a connection to this URL, whatever the server
 	// says: ws from a page that came over https (mixed content), an address that
 	// the page's Content-Security-Policy does not allow, or a port that browsers

@@ -41,7 +41,7 @@ func (f *refusal) answer(w http.ResponseWriter, r *http.Request, allowedOrigin s
 			header.Set("Connection", "Upgrade")
 			header.Set("Upgrade", "websocket")
 		}
-		header.Set("Sec-WebSocket-Version", "13")
+		header["Sec-WebSocket-Version"] = []string{"13"} // Set would spell it in another way
 	case http.StatusMethodNotAllowed:
 		header.Set("Allow", http.MethodGet)
 	}

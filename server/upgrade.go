@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/handshake"
 	"github.com/isosocket/isosocket/internal/rfc6455"
 )
 
@@ -78,7 +79,7 @@ func (u *upgrade) respond() error {
 	var b bytes.Buffer
 	b.Grow(256)
 	b.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
-	header.WriteSubset(&b, bodyFields)
+	handshake.Spelled(header).WriteSubset(&b, bodyFields)
 	b.WriteString("\r\n")
 	u.conn.SetDeadline(time.Now().Add(responseTimeout))
 	if _, err := u.conn.Write(b.Bytes()); err != nil {

@@ -52,7 +52,7 @@ func Dial(ctx context.Context, url string, o Options) (*ws.Conn, error) {
 	if err == nil && o.Config.Subprotocol == "" && len(o.Subprotocols) > 0 {
 		// Not every browser fails such a handshake, as WHATWG WebSockets, section
 		// 2.2, wants it.
-		err = &errors.ConnectionError{Err: errors.New("the server chose none of the subprotocols " + strings.Join(o.Subprotocols, ", "))}
+		err = &noSubprotocol{o.Subprotocols}
 	}
 	if err != nil {
 		s.abandon()
@@ -60,6 +60,15 @@ func Dial(ctx context.Context, url string, o Options) (*ws.Conn, error) {
 	}
 	return ws.NewConn(s, &o.Config), nil
 }
+
+// noSubprotocol is a handshake in which the server chose none of those offered.
+type noSubprotocol struct{ offered []string }
+
+func (e *noSubprotocol) Error() string {
+	return "the server chose none of the subprotocols " + strings.Join(e.offered, ", ")
+}
+
+func (e *noSubprotocol) Unwrap() error { return errors.ErrSubprotocolMismatch }
 
 // errHandshake is a handshake that failed for a reason that the browser hides.
 var errHandshake = errors.New("the WebSocket handshake failed; a browser hides why")

@@ -7,12 +7,10 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/http/httptrace"
+	"net/url"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/coder/websocket"
 
@@ -22,8 +20,12 @@ import (
 
 // Request is what a client asks for.
 type Request struct {
-	// URL has the scheme ws or wss.
-	URL string
+	// Secure asks for TLS.
+	Secure bool
+	// Authority is the server's host, with the port unless it is the scheme's own.
+	Authority string
+	// Target is the path and query of the request line, which is sent as it is.
+	Target string
 	// Header holds further fields, as [RequestHeader] returns them. Dial takes
 	// it over.
 	Header http.Header
@@ -40,8 +42,8 @@ type Request struct {
 // Response is what the server agreed to, and the stream that is now a
 // WebSocket connection.
 type Response struct {
-	// Stream is the [net.Conn] below if net/http told which one it is, else the
-	// response's body. It belongs to the caller.
+	// Stream is the [net.Conn] below if the response's body is net/http's own, else
+	// that body. It belongs to the caller.
 	Stream io.ReadWriteCloser
 	// Prefix holds the bytes that were read from Stream already.
 	Prefix []byte
@@ -56,7 +58,7 @@ type Response struct {
 // the header and the body's first KiB. If ctx has ended, the error wraps
 // ctx.Err() and its cause.
 func Dial(ctx context.Context, r Request) (*Response, error) {
-	x := &exchange{base: r.Client.Transport}
+	x := &exchange{base: r.Client.Transport, target: r.Target}
 	if r.Deflate != nil {
 		r.Header.Set("Sec-WebSocket-Extensions", rfc6455.Offer(*r.Deflate))
 	}
@@ -64,8 +66,7 @@ func Dial(ctx context.Context, r Request) (*Response, error) {
 	client.Transport = x
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-	trace := &httptrace.ClientTrace{GotConn: x.gotConn}
-	conn, response, err := websocket.Dial(httptrace.WithClientTrace(ctx, trace), r.URL, &websocket.DialOptions{
+	conn, response, err := websocket.Dial(ctx, r.url(), &websocket.DialOptions{
 		HTTPClient:      &client,
 		HTTPHeader:      r.Header,
 		Host:            r.Host,
@@ -77,7 +78,7 @@ func Dial(ctx context.Context, r Request) (*Response, error) {
 		return nil, x.explain(ctx, response, err)
 	}
 	conn.CloseNow() // it only ever had an Inert stream
-	agreed, err := x.agree(r, response.Header)
+	agreed, err := x.agree(r)
 	if err != nil {
 		x.close()
 		return nil, err
@@ -85,30 +86,39 @@ func Dial(ctx context.Context, r Request) (*Response, error) {
 	return agreed, nil
 }
 
+// url returns a URL that net/url can read.
+func (r *Request) url() string {
+	scheme := "ws://"
+	if r.Secure {
+		scheme = "wss://"
+	}
+	path, query, hasQuery := strings.Cut(r.Target, "?")
+	if hasQuery {
+		query = "?" + query
+	}
+	var b strings.Builder
+	for i := range len(path) {
+		b.WriteByte(path[i])
+		if _, err := url.PathUnescape(path[i:min(i+3, len(path))]); path[i] == '%' && err != nil {
+			b.WriteString("25")
+		}
+	}
+	return scheme + r.Authority + b.String() + query
+}
+
 // exchange is the RoundTripper that keeps the byte stream of the one exchange
 // it is used for.
 type exchange struct {
 	base       http.RoundTripper
+	target     string             // of the request line
 	err        error              // what base failed with
 	stream     io.ReadWriteCloser // the body of a 101, as base returned it
 	extensions []string           // the response's Sec-WebSocket-Extensions
-
-	mu   sync.Mutex
-	conn net.Conn // what base sent the request on, if it told
-}
-
-// gotConn may be called by goroutines of base.
-func (x *exchange) gotConn(info httptrace.GotConnInfo) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.conn = info.Conn
-	if first, ok := info.Conn.(*ClientFirst); ok {
-		x.conn = first.Conn // its time is over
-	}
+	protocols  []string           // the response's Sec-WebSocket-Protocol
 }
 
 func (x *exchange) RoundTrip(request *http.Request) (*http.Response, error) {
-	response, err := x.base.RoundTrip(request)
+	response, err := x.base.RoundTrip(x.exact(request))
 	if err != nil {
 		x.err = err
 		return nil, err
@@ -124,35 +134,50 @@ func (x *exchange) RoundTrip(request *http.Request) (*http.Response, error) {
 	stream, ok := response.Body.(io.ReadWriteCloser)
 	if !ok {
 		response.Body.Close()
-		x.err = fmt.Errorf("websocket: the HTTP client's transport %T gives a body that is no io.ReadWriteCloser with the status 101", x.base)
+		x.err = &permanent{errors.ErrUnsupported, fmt.Errorf("websocket: the HTTP client's transport %T gives a body that is no io.ReadWriteCloser with the status 101", x.base)}
 		return nil, x.err
 	}
 	x.stream = stream
-	// coder/websocket knows too few parameters to judge an extension.
+	// coder/websocket knows too few parameters to judge an extension, and compares
+	// subprotocols without regard to case.
 	x.extensions = response.Header.Values("Sec-WebSocket-Extensions")
+	x.protocols = response.Header.Values("Sec-WebSocket-Protocol")
 	stub := *response
 	stub.Header = response.Header.Clone()
 	stub.Header.Del("Sec-WebSocket-Extensions")
+	stub.Header.Del("Sec-WebSocket-Protocol")
 	stub.Body = Inert{}
 	return &stub, nil
 }
 
+// exact returns a copy of request with the field names in the RFC's spelling, and
+// with the target unchanged where net/url would encode it in another way.
+func (x *exchange) exact(request *http.Request) *http.Request {
+	r := *request
+	r.Header = Spelled(r.Header)
+	if r.URL.RequestURI() != x.target {
+		u := *r.URL
+		u.Opaque, _, _ = strings.Cut(x.target, "?")
+		r.URL = &u
+	}
+	return &r
+}
+
 // agree holds what the server chose against what was offered.
-func (x *exchange) agree(r Request, header http.Header) (*Response, error) {
-	subprotocol, err := chosenSubprotocol(header.Values("Sec-WebSocket-Protocol"), r.Subprotocols)
+func (x *exchange) agree(r Request) (*Response, error) {
+	subprotocol, err := chosenSubprotocol(x.protocols, r.Subprotocols)
 	if err != nil {
-		return nil, err
+		return nil, &permanent{errors.ErrSubprotocolMismatch, err}
 	}
 	deflate, err := rfc6455.AcceptResponse(x.extensions, r.Deflate)
 	if err != nil {
-		return nil, fmt.Errorf("websocket: %w", err)
+		return nil, &permanent{errors.ErrBadHandshake, fmt.Errorf("websocket: %w", err)}
 	}
 	agreed := &Response{Stream: x.stream, Subprotocol: subprotocol, Deflate: deflate}
-	if x.conn == nil {
-		return agreed, nil
-	}
-	if prefix, ok := readAhead(x.stream, x.conn); ok {
-		agreed.Stream, agreed.Prefix = x.conn, prefix
+	if conn := connOf(x.stream); conn != nil {
+		if prefix, ok := readAhead(x.stream, conn); ok {
+			agreed.Stream, agreed.Prefix = conn, prefix
+		}
 	}
 	return agreed, nil
 }
@@ -184,9 +209,12 @@ func (x *exchange) close() {
 func (x *exchange) explain(ctx context.Context, response *http.Response, err error) error {
 	if x.err != nil {
 		err = x.err // without what http.Client and coder/websocket wrap around it
+	} else if failed, ok := errors.AsType[*url.Error](err); ok {
+		err = failed.Err // without the URL
 	} else if inner := errors.Unwrap(err); inner != nil {
 		err = inner
 	}
+	err = withoutURL(err)
 	switch {
 	case response != nil && response.StatusCode != http.StatusSwitchingProtocols:
 		body, _ := io.ReadAll(response.Body) // coder/websocket has cut it at 1 KiB
@@ -198,12 +226,24 @@ func (x *exchange) explain(ctx context.Context, response *http.Response, err err
 		}
 	case ctx.Err() != nil:
 		return &interrupted{err: ctx.Err(), cause: context.Cause(ctx), below: err}
+	case response != nil:
+		return &permanent{errors.ErrBadHandshake, err}
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
-		return fmt.Errorf("the server does not answer with TLS: %w", err)
+		return &permanent{errors.ErrBadHandshake, fmt.Errorf("the server does not answer with TLS: %w", err)}
+	}
+	if strings.Contains(err.Error(), "malformed HTTP ") { // net/http has no name for it
+		return &permanent{errors.ErrBadHandshake, fmt.Errorf("the server does not answer with HTTP/1.1: %w", err)}
 	}
 	if err == io.EOF {
 		return fmt.Errorf("the server closed the connection in place of an answer: %w", err)
 	}
 	return err
 }
+
+// permanent is an error that is also a sentinel, which is not in its text.
+type permanent struct{ sentinel, err error }
+
+func (e *permanent) Error() string { return e.err.Error() }
+
+func (e *permanent) Unwrap() []error { return []error{e.sentinel, e.err} }
