@@ -147,15 +147,16 @@ func isScheme(s string) bool {
 	return s != "" && len(s) <= 8
 }
 
-// The percent-encode sets of the URL Standard, as bits.
+// The parts of a URL with percent-encode sets of their own.
 const (
-	inQuery = 1 << iota
+	inQuery = iota
 	inPath
 	inUserinfo
 )
 
-// mustEncode reports whether the percent-encode set has c.
-func mustEncode(c byte, set int) bool {
+// mustEncode reports whether c is in a part's percent-encode set. A bar in a path
+// is not in the Standard's, but Chromium encodes it.
+func mustEncode(c byte, part int) bool {
 	if c <= ' ' || c > '~' {
 		return true
 	}
@@ -163,22 +164,22 @@ func mustEncode(c byte, set int) bool {
 	case '"', '#', '<', '>':
 		return true
 	case '\'':
-		return set == inQuery
-	case '?', '^', '`', '{', '}':
-		return set != inQuery
-	case '/', ':', ';', '=', '@', '[', '\\', ']', '|':
-		return set == inUserinfo
+		return part == inQuery
+	case '?', '^', '`', '{', '|', '}':
+		return part != inQuery
+	case '/', ':', ';', '=', '@', '[', '\\', ']':
+		return part == inUserinfo
 	}
 	return false
 }
 
 // percentEncode appends s to b. A byte that is not UTF-8 becomes U+FFFD, as it
 // does wherever a string goes to JavaScript.
-func percentEncode(b []byte, s string, set int) []byte {
+func percentEncode(b []byte, s string, part int) []byte {
 	const digits = "0123456789ABCDEF"
 	for _, r := range s {
 		for _, c := range []byte(string(r)) {
-			if mustEncode(c, set) {
+			if mustEncode(c, part) {
 				b = append(b, '%', digits[c>>4], digits[c&15])
 			} else {
 				b = append(b, c)
@@ -228,22 +229,18 @@ func encodePath(s string) string {
 		return "/"
 	}
 	if len(b) > 1 && b[1] == '/' {
-		b = escapeStray(b)
+		b = encodeStray(b)
 	}
 	return string(b)
 }
 
-// escapeStray percent-encodes in a path that begins with // what the URL Standard
-// leaves alone, but net/http cannot send there: a | and a % of its own.
-func escapeStray(path []byte) (b []byte) {
+// encodeStray percent-encodes each % that begins no percent-encoding. net/http
+// cannot send one in a path that begins with //.
+func encodeStray(path []byte) (b []byte) {
 	for i, c := range path {
-		switch {
-		case c == '|':
-			b = append(b, "%7C"...)
-		case c == '%' && (i+2 >= len(path) || digit(path[i+1]) == 16 || digit(path[i+2]) == 16):
-			b = append(b, "%25"...)
-		default:
-			b = append(b, c)
+		b = append(b, c)
+		if c == '%' && (i+2 >= len(path) || digit(path[i+1]) == 16 || digit(path[i+2]) == 16) {
+			b = append(b, "25"...)
 		}
 	}
 	return b
@@ -289,30 +286,33 @@ func (a *address) scrub(err error) error {
 	}
 	text := err.Error()
 	clean := text
-	hide := func(secret string) {
-		// A shorter text is no secret, and would be found everywhere.
-		if len(secret) >= 4 {
+	hide := func(secret string, least int) {
+		if len(secret) >= least {
 			clean = strings.ReplaceAll(clean, secret, hidden)
 		}
 	}
 	each := func(list, separator string) {
-		hide(list)
 		for list != "" {
 			var part string
 			part, list, _ = strings.Cut(list, separator)
 			if _, value, ok := strings.Cut(part, "="); ok && separator == "&" {
 				part = value
 			}
-			hide(part)
-			hide(percentDecode(part))
+			// What is shorter is in every other word.
+			hide(part, 6)
+			hide(percentDecode(part), 6)
 		}
 	}
-	each(a.userinfo, ":")
-	if a.query != "" {
+	if a.userinfo != "" {
+		clean = strings.ReplaceAll(clean, a.userinfo+"@", hidden+"@")
+		each(a.userinfo, ":")
+	}
+	if len(a.query) > 1 {
+		clean = strings.ReplaceAll(clean, a.query, "?"+hidden)
 		each(a.query[1:], "&")
 	}
 	if strings.IndexByte(a.path, '@') >= 0 {
-		hide(a.path)
+		hide(a.path, 2)
 	}
 	if clean == text {
 		return err

@@ -58,7 +58,7 @@ var validURLs = []struct{ name, url, want string }{
 	{"an empty segment and a dot segment", "ws://example.com/a//../b", "ws://example.com/a/b"},
 	{"backslashes", `ws:\\example.com\a\..\b?\`, `ws://example.com/b?\`},
 	{"quotes", `ws://example.com/'"?'"`, `ws://example.com/'%22?%27%22`},
-	{"unwise characters", "ws://example.com/ |^`{}<>?|^`{}<>", "ws://example.com/%20|%5E%60%7B%7D%3C%3E?|^`{}%3C%3E"},
+	{"unwise characters", "ws://example.com/ |^`{}<>?|^`{}<>", "ws://example.com/%20%7C%5E%60%7B%7D%3C%3E?|^`{}%3C%3E"},
 	{"brackets", "ws://example.com/[a]?[a]", "ws://example.com/[a]?[a]"},
 	{"reserved characters", "ws://example.com/a;b=c,d:e@f!$&()*+?x=/?:@-._~", "ws://example.com/a;b=c,d:e@f!$&()*+?x=/?:@-._~"},
 	{"not ASCII", "ws://example.com/é€😀?é", "ws://example.com/%C3%A9%E2%82%AC%F0%9F%98%80?%C3%A9"},
@@ -131,7 +131,7 @@ var invalidURLs = []struct{ name, url, want string }{
 	{"a % in a host", "ws://ex%zz/", `the character "%"`},
 	{"a host that is not UTF-8", "ws://ex%ff/", "not valid UTF-8"},
 	{"a host of nothing", "ws://\u00ad/", "internationalised"},
-	{"punycode that is none", "ws://xn--a/", "internationalised"},
+	{"a host that is not allowed", "ws://\u2488.example/", "internationalised"},
 }
 
 func TestParseURL(t *testing.T) {
@@ -175,13 +175,13 @@ func TestRedact(t *testing.T) {
 
 func TestScrub(t *testing.T) {
 	t.Parallel()
-	a, err := parseURL("ws://ann:pass%20word@example.com/?token=t%C3%A9ken&v=1&bare-secret")
+	a, err := parseURL("ws://ann:pass%20word@example.com/?token=t%C3%A9kens&v=1&bare-secret")
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := errors.New("ann said 'pass word' (pass%20word), téken, t%C3%A9ken, v=1 and bare-secret of " + a.query)
+	base := errors.New("ann said 'pass word' (pass%20word), tékens, t%C3%A9kens, v=1 and bare-secret of " + a.url())
 	got := a.scrub(base)
-	if want := "ann said 'xxxxx' (xxxxx), xxxxx, xxxxx, v=1 and xxxxx of ?xxxxx"; got.Error() != want || !errors.Is(got, base) {
+	if want := "ann said 'xxxxx' (xxxxx), xxxxx, xxxxx, v=1 and xxxxx of ws://xxxxx@example.com/?xxxxx"; got.Error() != want || !errors.Is(got, base) {
 		t.Errorf("scrub = %v, want %s", got, want)
 	}
 	if err := errors.New("nothing of it"); a.scrub(err) != err {
@@ -242,7 +242,7 @@ func FuzzRedact(f *testing.F) {
 			if err != nil {
 				texts += err.Error()
 			} else {
-				texts += a.scrub(errors.New("said of " + a.url() + ": " + a.userinfo + a.query)).Error()
+				texts += a.scrub(errors.New("said of " + a.url() + ": " + a.query)).Error()
 				if strings.Contains(a.host, lowerASCII(secret)) || strings.Contains(a.path, secret) && !strings.Contains(a.path, "@") {
 					continue // not where a secret is, by any reading
 				}

@@ -66,7 +66,7 @@ func hostName(s string) (string, error) {
 	if err := checkHostName(s); err != nil {
 		return "", err
 	}
-	if !isPlain(s) {
+	if !isASCII(s) {
 		for _, r := range s {
 			if r == 0xFFFD { // also what is not UTF-8
 				return "", &urlError{"the host is not valid UTF-8"}
@@ -108,11 +108,9 @@ func checkHostName(s string) error {
 
 const allowedInHost = "; allowed are letters, digits, -, _ and ., or an IPv6 address in [ ]"
 
-// isPlain reports whether s needs no conversion: it is ASCII, and no label of it
-// is encoded.
-func isPlain(s string) bool {
+func isASCII(s string) bool {
 	for i := range len(s) {
-		if s[i] >= 0x80 || strings.HasPrefix(s[i:], "xn--") && (i == 0 || s[i-1] == '.') {
+		if s[i] >= 0x80 {
 			return false
 		}
 	}

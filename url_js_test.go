@@ -1,0 +1,52 @@
+package isosocket
+
+import (
+	"strings"
+	"syscall/js"
+	"testing"
+)
+
+// hrefOf returns what the browser's own parser makes of url, "" if that is not valid.
+func hrefOf(url string) string {
+	parsed := js.Global().Get("URL").Call("parse", url)
+	if parsed.IsNull() {
+		return ""
+	}
+	return parsed.Get("href").String()
+}
+
+// parseURL agrees with the browser's parser, and the browser leaves its result as
+// it is.
+func TestParseURLAsTheBrowser(t *testing.T) {
+	if js.Global().Get("URL").Get("parse").IsUndefined() {
+		t.Skip("URL.parse is not there")
+	}
+	for _, test := range validURLs {
+		if got := hrefOf(test.want); got != test.want {
+			t.Errorf("%s: the browser makes %s of %s", test.name, got, test.want)
+		}
+		got := hrefOf(test.url)
+		for _, scheme := range []string{"http", "https"} {
+			if rest, ok := strings.CutPrefix(got, scheme+":"); ok {
+				got = strings.Replace(scheme, "http", "ws", 1) + ":" + rest
+			}
+		}
+		// Browsers differ in paths.
+		if test.name != "unwise characters" && got != test.want {
+			t.Errorf("%s: the browser makes %s of %q, parseURL %s", test.name, got, test.url, test.want)
+		}
+	}
+	lenient := map[string]bool{ // in Chromium, against the Standard
+		"IPv6, IPv4 with a zero in front": true,
+		"a space in a host":               true,
+		"a space in a host, encoded":      true,
+	}
+	for _, test := range invalidURLs {
+		if lenient[test.name] {
+			continue
+		}
+		if got := hrefOf(test.url); got != "" {
+			t.Errorf("%s: the browser makes %s of %q", test.name, got, test.url)
+		}
+	}
+}
