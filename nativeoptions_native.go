@@ -18,9 +18,12 @@ type NativeOptions struct {
 	// its Timeout bounds the handshake too; its CheckRedirect is never asked,
 	// because redirects are refused. If its Transport is set, it dials, and
 	// TLSConfig, Proxy and DialContext must be nil; it may be any RoundTripper
-	// that answers a 101 with a body that can be written to, as an
-	// [http.Transport] does. Such a Transport may finish a dial that ctx has
-	// interrupted, and keep the connection for later.
+	// that answers a 101 with a body that is an [io.ReadWriteCloser], as an
+	// [http.Transport] does. A body of its own is what the connection reads, writes
+	// and closes; it costs a goroutine more, because a read of it cannot be
+	// interrupted. The request has its handshake fields in the spelling of RFC 6455
+	// ("Sec-WebSocket-Key"), which [http.Header.Get] does not find. A Transport may
+	// finish a dial that ctx has interrupted, and keep the connection for later.
 	//
 	// nil means a client of this Dial's own, of which nothing is left after a
 	// Dial that failed.

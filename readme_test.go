@@ -5,6 +5,8 @@ package isosocket_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"go/format"
 	"io/fs"
@@ -179,7 +181,7 @@ func TestREADMESaysWhatIsTriedAgain(t *testing.T) {
 		return all
 	}
 	for event, errs := range map[string][]error{
-		"the network, the name, TLS or the time failed `Dial`": append(status(0),
+		"the network, the name or the time failed `Dial`": append(status(0),
 			&errors.ConnectionError{Err: context.DeadlineExceeded}),
 		"the server refused with 401, 403 or 404": status(401, 403, 404),
 		"the server refused with 429 or 503":      status(429, 503),
@@ -187,7 +189,12 @@ func TestREADMESaysWhatIsTriedAgain(t *testing.T) {
 			&errors.ConnectionError{StatusCode: 401, StatusGuessed: true}, &errors.ConnectionError{StatusCode: 404, StatusGuessed: true}},
 		"the browser forbids the connection: mixed content, Content-Security-Policy, a blocked port": {
 			&errors.ConnectionError{Err: errors.ErrForbidden}},
-		"the server redirects":                                          append(status(301, 302, 307), &errors.ConnectionError{Err: errors.ErrRedirected}),
+		"the server redirects": append(status(301, 302, 307), &errors.ConnectionError{Err: errors.ErrRedirected}),
+		"the server's certificate is not trusted": {
+			&errors.ConnectionError{Err: &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}},
+			&errors.ConnectionError{Err: x509.HostnameError{Certificate: &x509.Certificate{}}}},
+		"the server chose none of the offered subprotocols":             {&errors.ConnectionError{Err: errors.ErrSubprotocolMismatch}},
+		"what answered does no WebSocket handshake":                     {&errors.ConnectionError{Err: errors.ErrBadHandshake}},
 		"a URL that cannot be dialed":                                   {&errors.ConnectionError{Err: errors.ErrInvalidURL}},
 		"a subprotocol that is no token, or doubled":                    {&errors.ConnectionError{Err: errors.ErrInvalidSubprotocol}},
 		"an option that this target cannot honour":                      {&errors.ConnectionError{Err: errors.ErrUnsupported}},
@@ -210,6 +217,42 @@ func TestREADMESaysWhatIsTriedAgain(t *testing.T) {
 				t.Errorf("%s: the README says %s; DefaultRetry of %v says %s", event, row[1], err, want)
 			}
 		}
+	}
+}
+
+// TestReconnectPageSaysWhatIsTriedAgain holds the table of docs/reconnect.md
+// against DefaultRetry: each row is a decision, and each decision a row.
+func TestReconnectPageSaysWhatIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	_, table, _ := strings.Cut(readPage(t, "docs/reconnect.md"), "| what happened | again? |\n| --- | --- |\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	decisions := map[string]retryDecision{}
+	for _, d := range retryDecisions() {
+		decisions[d.event] = d
+	}
+	decisions["a certificate that is not trusted, natively"] = retryDecision{errs: []error{
+		&errors.ConnectionError{Err: &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}},
+		&errors.ConnectionError{Err: x509.UnknownAuthorityError{}},
+		&errors.ConnectionError{Err: x509.CertificateInvalidError{Reason: x509.Expired}},
+	}}
+	for _, line := range strings.Split(strings.TrimSpace(table), "\n") {
+		cells := strings.Split(strings.Trim(line, "|"), " | ")
+		event, again := strings.TrimSpace(cells[0]), strings.TrimSpace(cells[len(cells)-1])
+		d, ok := decisions[event]
+		if !ok {
+			t.Errorf("no decision is tested for the row %q", event)
+			continue
+		}
+		delete(decisions, event)
+		word, _, _ := strings.Cut(strings.NewReplacer(":", " ", ",", " ", ";", " ").Replace(again)+" ", " ")
+		for _, err := range d.errs {
+			if isosocket.DefaultRetry(err) != d.again || (word == "yes") != d.again {
+				t.Errorf("%s: the page says %q; DefaultRetry of %v says %v", event, again, err, isosocket.DefaultRetry(err))
+			}
+		}
+	}
+	for event := range decisions {
+		t.Errorf("the page has no row for %q", event)
 	}
 }
 
