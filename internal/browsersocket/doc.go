@@ -44,7 +44,18 @@
 //
 // The close event stands behind the messages that came before it, and so does
 // its cause in Receive. Every callback is released on every path, or JavaScript
-// would keep the connection alive forever. Why a handshake failed a browser
-// does not tell: a fetch of the same address may, and is asked unless
-// DisableStatusProbe is set.
+// would keep the connection alive forever.
+//
+// # A handshake that failed
+//
+// A browser hides why. A fetch of the same address may find out (statusprobe.go),
+// unless DisableStatusProbe is set: a server of this library answers it as it
+// would have answered the handshake, and marks the answer. What the browser itself
+// forbids is found by what the constructor throws, by the events of the page's
+// Content-Security-Policy, and by the list of blocked ports (forbidden.go).
+//
+// # JavaScript callbacks
+//
+// A goroutine that JavaScript waits for must not wait for JavaScript. What is about
+// to wait asks MayWait first, which looks for such a goroutine's mark on its stack.
 package browsersocket
