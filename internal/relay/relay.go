@@ -60,6 +60,57 @@ type Relay struct {
 	port    jscall.Value // undefined until AllowLate
 }
 
+// What relay.wat imports, beside the values that New knows.
+var (
+	// functions are JavaScript's own, by where they are from the global object on.
+	functions = [...]struct {
+		name string
+		path []string
+	}{
+		{"get", []string{"Reflect", "get"}},
+		{"number", []string{"Reflect", "get"}},
+		{"object", []string{"Object"}},
+		{"list", []string{"Array", "of"}},
+		{"construct", []string{"Reflect", "construct"}},
+		{"warn", []string{"Reflect", "apply"}},
+		{"post", []string{"Reflect", "apply"}},
+	}
+	// methods are those of objects, each bound to its own.
+	methods = [...]struct {
+		name   string
+		object int
+		method string
+	}{
+		{"put", ofScratch, "set"},
+		{"view", ofScratch, "subarray"},
+		{"copy", ofScratch, "slice"},
+		{"header", ofNumbers, "getUint32"},
+		{"putHeader", ofNumbers, "setUint32"},
+		{"encodeInto", ofEncoder, "encodeInto"},
+		{"encode", ofEncoder, "encode"},
+		{"decode", ofDecoder, "decode"},
+		{"pushApart", ofApart, "push"},
+		{"shiftApart", ofApart, "shift"},
+		{"pushFull", ofFull, "push"},
+		{"transmit", ofSocket, "send"},
+		{"wake", ofWake, "call"},
+	}
+	// properties are the names of what is read of an object.
+	properties = [...]string{"data", "byteLength", "length", "written", "readyState", "bufferedAmount"}
+)
+
+// The objects whose methods are imported.
+const (
+	ofScratch = iota
+	ofNumbers // the numbers in scratch
+	ofEncoder
+	ofDecoder
+	ofApart // the queue of messages kept apart
+	ofFull  // the queue of copies of a full scratch
+	ofSocket
+	ofWake
+)
+
 // New makes a Relay that listens to socket until its Release.
 //
 // wake is called with a number as this. Without arguments, it says what there is
@@ -73,51 +124,37 @@ func New(socket jscall.Value, wake jscall.Func, allowed int) (*Relay, error) {
 	r := &Relay{socket: socket}
 	r.scratch = js.New("Uint8Array", InboundRoom+OutboundRoom)
 	r.out = js.Call(r.scratch, "subarray", InboundRoom)
-	buffer := js.New("DataView", js.Property(r.scratch, "buffer"))
-	encoder := js.New("TextEncoder")
-	decoder := js.New("TextDecoder", "utf-8", map[string]any{"ignoreBOM": true})
-	apart, full := js.List(), js.List()
+	full := js.List()
 	r.full = js.Method(full, "shift")
-	// What relay.wat imports.
+	objects := [...]jscall.Value{
+		ofScratch: r.scratch,
+		ofNumbers: js.New("DataView", js.Property(r.scratch, "buffer")),
+		ofEncoder: js.New("TextEncoder"),
+		ofDecoder: js.New("TextDecoder", "utf-8", map[string]any{"ignoreBOM": true}),
+		ofApart:   js.List(),
+		ofFull:    full,
+		ofSocket:  socket,
+		ofWake:    wake.Value(),
+	}
 	imports := map[string]any{
-		"get":        js.Get("Reflect", "get"),
-		"number":     js.Get("Reflect", "get"),
-		"object":     js.Get("Object"),
-		"list":       js.Get("Array", "of"),
-		"construct":  js.Get("Reflect", "construct"),
-		"encodeInto": js.Method(encoder, "encodeInto"),
-		"encode":     js.Method(encoder, "encode"),
-		"decode":     js.Method(decoder, "decode"),
-		"transmit":   js.Method(socket, "send"),
-		"put":        js.Method(r.scratch, "set"),
-		"view":       js.Method(r.scratch, "subarray"),
-		"copy":       js.Method(r.scratch, "slice"),
-		"header":     js.Method(buffer, "getUint32"),
-		"putHeader":  js.Method(buffer, "setUint32"),
-		"pushApart":  js.Method(apart, "push"),
-		"shiftApart": js.Method(apart, "shift"),
-		"pushFull":   js.Method(full, "push"),
-		"wake":       js.Method(wake.Value(), "call"),
-		"warn":       js.Get("Reflect", "apply"),
-		"post":       js.Get("Reflect", "apply"),
-
-		"data":           "data",
-		"byteLength":     "byteLength",
-		"length":         "length",
-		"written":        "written",
-		"readyState":     "readyState",
-		"bufferedAmount": "bufferedAmount",
-
 		"Uint8Array": js.Get("Uint8Array"),
 		"socket":     socket,
 		"go":         wake,
 		"warning":    js.List("warning"),
 		"nothing":    js.List(),
-
-		"room":      InboundRoom,
-		"largest":   largest,
-		"countable": mostCounted,
-		"allowed":   allowed,
+		"room":       InboundRoom,
+		"largest":    largest,
+		"countable":  mostCounted,
+		"allowed":    allowed,
+	}
+	for _, f := range functions {
+		imports[f.name] = js.Get(f.path...)
+	}
+	for _, m := range methods {
+		imports[m.name] = js.Method(objects[m.object], m.method)
+	}
+	for _, name := range properties {
+		imports[name] = name
 	}
 	bytes := js.New("Uint8Array", len(module))
 	if js.Err == nil {
