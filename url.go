@@ -285,35 +285,7 @@ func (a *address) scrub(err error) error {
 		return nil
 	}
 	text := err.Error()
-	clean := text
-	hide := func(secret string, least int) {
-		if len(secret) >= least {
-			clean = strings.ReplaceAll(clean, secret, hidden)
-		}
-	}
-	each := func(list, separator string) {
-		for list != "" {
-			var part string
-			part, list, _ = strings.Cut(list, separator)
-			if _, value, ok := strings.Cut(part, "="); ok && separator == "&" {
-				part = value
-			}
-			// What is shorter is in every other word.
-			hide(part, 6)
-			hide(percentDecode(part), 6)
-		}
-	}
-	if a.userinfo != "" {
-		clean = strings.ReplaceAll(clean, a.userinfo+"@", hidden+"@")
-		each(a.userinfo, ":")
-	}
-	if len(a.query) > 1 {
-		clean = strings.ReplaceAll(clean, a.query, "?"+hidden)
-		each(a.query[1:], "&")
-	}
-	if strings.IndexByte(a.path, '@') >= 0 {
-		hide(a.path, 2)
-	}
+	clean := a.scrubText(text)
 	if clean == text {
 		return err
 	}
