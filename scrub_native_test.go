@@ -30,3 +30,11 @@ func TestScrub(t *testing.T) {
 		t.Error("scrub wraps an error without a secret")
 	}
 }
+
+// Chromium accepts this one.
+func TestIPv6WithIPv4AndZeroInFront(t *testing.T) {
+	t.Parallel()
+	if a, err := parseURL("ws://[::192.0.2.01]/"); !errors.Is(err, errors.ErrInvalidURL) {
+		t.Errorf("parseURL = %v, %v", a, err)
+	}
+}

@@ -2,14 +2,16 @@ package isosocket
 
 import "github.com/isosocket/isosocket/internal/jscall"
 
-// asciiHost returns the ASCII form of an internationalised domain name. The
-// tables for it are large, and the browser's URL class has them.
-func asciiHost(host string) (ascii string, ok bool) {
+// canonicalHost returns the form in which the URL Standard serialises a host: a
+// name, in lower case and with characters that a name may have, or an IPv6 address
+// in brackets. The browser's URL class has what that takes: parsers of addresses,
+// and the large tables of internationalised names.
+func canonicalHost(host string) (canonical string, ok bool) {
 	var js jscall.Builtins
 	name := js.Property(js.New("URL", "ws://"+host), "hostname")
 	if js.Err != nil {
 		return "", false
 	}
-	ascii, err := name.String()
-	return ascii, err == nil
+	canonical, err := name.String()
+	return canonical, err == nil
 }
