@@ -80,7 +80,7 @@ func TestSocketInCallback(t *testing.T) {
 	if len(f.sent) != 3 || f.sent[2].String() != "later" {
 		t.Errorf("%d messages were sent", len(f.sent))
 	}
-	go f.deliver(ws.Text("two"))
+	f.deliverLater([]ws.Message{ws.Text("two")})
 	if m, err := conn.Receive(t.Context()); m.String() != "two" || err != nil {
 		t.Errorf("Receive returned %q, %v", m.Data, err)
 	}
