@@ -67,8 +67,7 @@ func TestDialWantsASubprotocol(t *testing.T) {
 			_ = conn.Close(1000, "")
 			continue
 		}
-		var refused *errors.ConnectionError
-		if !errors.As(err, &refused) || !strings.HasSuffix(err.Error(), "the server chose none of the subprotocols a, b") {
+		if !errors.Is(err, errors.ErrSubprotocolMismatch) || !strings.HasSuffix(err.Error(), "the server chose none of the subprotocols a, b") {
 			t.Errorf("%q of %q: the error is %v", test.chosen, test.offered, err)
 		}
 		if f.closes != 1 {
