@@ -15,7 +15,7 @@ import (
 // processor for long.
 type Flushers struct {
 	mu         sync.Mutex
-	queue      []*Transport // queue[head:] have output to write, each once
+	queue      []*writer // queue[head:] have output to write, each once
 	head       int
 	added      bool   // since something was last taken
 	working    int    // goroutines
@@ -26,10 +26,10 @@ type Flushers struct {
 // flushAtOnce is how many connections a goroutine takes at a time.
 const flushAtOnce = 16
 
-// add has t.flushLeft called soon.
-func (f *Flushers) add(t *Transport) {
+// add has w.flushLeft called soon.
+func (f *Flushers) add(w *writer) {
 	f.mu.Lock()
-	f.queue = append(f.queue, t)
+	f.queue = append(f.queue, w)
 	f.added = true
 	if f.working == 0 {
 		f.processors = runtime.GOMAXPROCS(0)
@@ -48,7 +48,7 @@ func (f *Flushers) add(t *Transport) {
 }
 
 func (f *Flushers) work() {
-	var taken [flushAtOnce]*Transport
+	var taken [flushAtOnce]*writer
 	for {
 		n, help := f.take(taken[:])
 		if n == 0 {
@@ -57,15 +57,15 @@ func (f *Flushers) work() {
 		if help {
 			go f.run()
 		}
-		for _, t := range taken[:n] {
-			t.flushLeft()
+		for _, w := range taken[:n] {
+			w.flushLeft()
 		}
 	}
 }
 
 // take moves connections from the queue to to, and reports whether one more
 // goroutine is to work. With none left, the one that asks has to go.
-func (f *Flushers) take(to []*Transport) (n int, help bool) {
+func (f *Flushers) take(to []*writer) (n int, help bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	n = copy(to, f.queue[f.head:])

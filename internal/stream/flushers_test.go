@@ -69,11 +69,11 @@ func TestFlushersLeaveAProcessor(t *testing.T) {
 	f := &Flushers{processors: 4, working: 3}
 	leave := func(n int) {
 		for range n {
-			f.queue = append(f.queue, new(Transport))
+			f.queue = append(f.queue, new(writer))
 		}
 		f.added = true
 	}
-	taken := make([]*Transport, flushAtOnce)
+	taken := make([]*writer, flushAtOnce)
 	expect := func(n int, help bool, working int) {
 		t.Helper()
 		gotN, gotHelp := f.take(taken)

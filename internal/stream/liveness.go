@@ -32,10 +32,10 @@ type liveness struct {
 
 	pingInterval time.Duration // 0: no pings
 	pingTimeout  time.Duration
-	start        time.Time   // a beat of the clock, before the connection began
-	heardOf      atomic.Bool // something was read since checkPing last looked
-	counting     bool        // a heartbeat asks for Arrivals
-	stopped      bool        // the timers; guarded by timers
+	start        time.Duration // on clock: a beat before the connection began
+	heardOf      atomic.Bool   // something was read since checkPing last looked
+	counting     bool          // a heartbeat asks for Arrivals
+	stopped      bool          // the timers; guarded by timers
 	latency      atomic.Int64
 
 	timers   sync.Mutex    // guards what is below
@@ -57,7 +57,7 @@ func (l *liveness) init(t *Transport, o Options) {
 	}
 	began := time.Now()
 	now := time.Duration(began.UnixNano()) % beat
-	l.start = began.Add(-now)
+	l.start = clock() - now
 	l.counting = o.Config.Heartbeat != nil
 	l.armed.Store(t.interruptible())
 	l.absentAt = onBeat(now + absence)
@@ -104,7 +104,7 @@ func (t *Transport) tick() {
 		t.timers.Unlock()
 		return
 	}
-	now := time.Since(t.start)
+	now := clock() - t.start
 	absent := t.armed.Load() && now >= t.absentAt
 	if absent {
 		// Before the look: a reader that leaves after it will arm the timer again.
@@ -141,7 +141,7 @@ func (t *Transport) noticeAbsence() {
 	t.timers.Lock()
 	defer t.timers.Unlock()
 	if !t.armed.Load() {
-		now := time.Since(t.start)
+		now := clock() - t.start
 		t.armed.Store(true)
 		t.absentAt = onBeat(now + absence)
 		t.schedule(now)
@@ -264,7 +264,7 @@ func (t *Transport) pongArrived(payload []byte) {
 	t.timers.Lock()
 	defer t.timers.Unlock()
 	if t.pinged > 0 && binary.BigEndian.Uint64(payload) == t.pings {
-		t.latency.Store(int64(time.Since(t.start) - t.pinged))
+		t.latency.Store(int64(clock() - t.start - t.pinged))
 	}
 }
 
@@ -303,3 +303,8 @@ func (t *Transport) stopTimers() {
 		t.giveUp.Stop()
 	}
 }
+
+var epoch = time.Now()
+
+// clock returns the time since the process began.
+func clock() time.Duration { return time.Since(epoch) }

@@ -177,3 +177,20 @@ func (t *Transport) interruptible() bool { return t.pulled == nil }
 func (t *Transport) setReadDeadline(at time.Time) { t.rwc.(net.Conn).SetReadDeadline(at) }
 
 func isTimeout(err error) bool { return stderrors.Is(err, os.ErrDeadlineExceeded) }
+
+// connOutlet is a Transport as its writer knows it.
+type connOutlet Transport
+
+func (o *connOutlet) usable() bool { return o.socket.usable() }
+
+func (o *connOutlet) tryWrite(header, payload []byte) (int, error) {
+	return o.socket.write(header, payload)
+}
+
+func (o *connOutlet) Write(p []byte) (int, error) { return o.rwc.Write(p) }
+
+func (o *connOutlet) moreToAnswer() bool { return o.unread.Load() }
+
+func (o *connOutlet) hasEnded() bool { return o.ending.Cause() != nil }
+
+func (o *connOutlet) broke(err error) { (*Transport)(o).expectEnd(err) }

@@ -1004,7 +1004,7 @@ func TestConnectionsAreDueAtBeats(t *testing.T) {
 			began := time.Now()
 			for range 2 { // at first, and when a reader has left
 				transport.timers.Lock()
-				due := transport.start.Add(transport.absentAt)
+				due := epoch.Add(transport.start + transport.absentAt)
 				transport.timers.Unlock()
 				if rest := due.UnixNano() % int64(beat); rest != 0 {
 					t.Errorf("due %v behind a beat", time.Duration(rest))

@@ -26,8 +26,25 @@ const (
 	flushChunk = 64 << 10
 )
 
-// writer is the sending half of a Transport.
+// outlet is where the bytes of a writer go, and all that it knows of the
+// connection.
+type outlet interface {
+	// usable reports whether tryWrite may be called.
+	usable() bool
+	// tryWrite writes what the system takes without blocking.
+	tryWrite(header, payload []byte) (n int, err error)
+	// Write blocks.
+	Write(p []byte) (n int, err error)
+	// moreToAnswer reports whether input is buffered that was not parsed.
+	moreToAnswer() bool
+	hasEnded() bool
+	// broke is called once, when a write has failed.
+	broke(err error)
+}
+
+// writer is the sending half of a connection. Its mu is the innermost lock.
 type writer struct {
+	outlet    outlet
 	mu        sync.Mutex
 	encoder   rfc6455.Encoder
 	out       *outputBuffer // frames that nobody has begun to write; nil: none
@@ -52,29 +69,30 @@ func (w *writer) init(t *Transport, o Options, config ws.Config) {
 	w.encoder.Init(o.Role, o.Deflate, o.DeflatePolicy)
 	w.highWater = config.SendBuffer
 	w.flushers = o.Flushers
+	w.outlet = (*connOutlet)(t)
 	w.role = o.Role
 }
 
 // Send implements ws.Transport.
-func (t *Transport) Send(ctx context.Context, m ws.Message) error {
-	if ok, err := t.admit(ctx); !ok {
+func (w *writer) Send(ctx context.Context, m ws.Message) error {
+	if ok, err := w.admit(ctx); !ok {
 		return err
 	}
-	if n := len(m.Data); n >= inPlace && t.role == rfc6455.Server && !t.encoder.Compresses(n) && t.writesAlone() {
+	if n := len(m.Data); n >= inPlace && w.role == rfc6455.Server && !w.encoder.Compresses(n) && w.writesAlone() {
 		header := takeOutput()
 		header.b = rfc6455.AppendHeader(header.b, true, false, rfc6455.Opcode(m.Kind), n, nil)
-		t.writeInPlace(header.b, m.Data)
+		w.writeInPlace(header.b, m.Data)
 		giveOutput(header)
 		return nil
 	}
-	out := t.output()
-	b, err := t.encoder.AppendMessage(out.b, rfc6455.Opcode(m.Kind), m.Data)
+	out := w.output()
+	b, err := w.encoder.AppendMessage(out.b, rfc6455.Opcode(m.Kind), m.Data)
 	out.b = b
 	if err != nil {
-		t.mu.Unlock()
+		w.mu.Unlock()
 		return err
 	}
-	t.dispatch(true)
+	w.dispatch(true)
 	return nil
 }
 
@@ -82,44 +100,44 @@ func (t *Transport) Send(ctx context.Context, m ws.Message) error {
 // another goroutine: the writes of a broadcast then take all processors, and
 // those of broadcasts that follow each other closely become one for each
 // connection.
-func (t *Transport) SendPrepared(ctx context.Context, p *ws.Prepared) error {
-	if t.role == rfc6455.Client {
-		return t.Send(ctx, p.Message())
+func (w *writer) SendPrepared(ctx context.Context, p *ws.Prepared) error {
+	if w.role == rfc6455.Client {
+		return w.Send(ctx, p.Message())
 	}
-	if ok, err := t.admit(ctx); !ok {
+	if ok, err := w.admit(ctx); !ok {
 		return err
 	}
-	form, _ := t.encoder.Form(len(p.Message().Data))
+	form, _ := w.encoder.Form(len(p.Message().Data))
 	frame := ws.PreparedForm(p, form, func(m ws.Message) []byte {
 		return form.Append(nil, rfc6455.Opcode(m.Kind), m.Data)
 	})
 	if form.Compressed() {
-		t.encoder.ResetContext()
+		w.encoder.ResetContext()
 	}
-	out := t.output()
+	out := w.output()
 	out.b = append(out.b, frame...)
-	t.leave(t.flushers)
+	w.leave(w.flushers)
 	return nil
 }
 
 // admit waits for room and reports whether something may be queued now. If so
 // it returns with mu held.
-func (t *Transport) admit(ctx context.Context) (ok bool, err error) {
-	t.mu.Lock()
-	for t.queued() >= t.highWater && t.broken == nil && !t.closeSent {
-		if err := t.awaitProgress(ctx); err != nil {
-			t.mu.Unlock()
+func (w *writer) admit(ctx context.Context) (ok bool, err error) {
+	w.mu.Lock()
+	for w.queued() >= w.highWater && w.broken == nil && !w.closeSent {
+		if err := w.awaitProgress(ctx); err != nil {
+			w.mu.Unlock()
 			return false, err
 		}
 	}
-	if !t.closeSent && t.broken == nil {
+	if !w.closeSent && w.broken == nil {
 		return true, nil
 	}
 	// After a failed write the reader is still to tell why the connection
 	// ended; until then what is sent is lost on the way.
-	ended := t.closeSent || t.ending.Cause() != nil
-	t.lost = true
-	t.mu.Unlock()
+	ended := w.closeSent || w.outlet.hasEnded()
+	w.lost = true
+	w.mu.Unlock()
 	if ended {
 		return false, errEnded
 	}
@@ -128,229 +146,229 @@ func (t *Transport) admit(ctx context.Context) (ok bool, err error) {
 
 // sendPong answers a ping (RFC 6455, section 5.5.3), unless the peer takes so
 // little that it would not come by in time.
-func (t *Transport) sendPong(payload []byte) {
-	t.sendControl(rfc6455.OpPong, payload)
+func (w *writer) sendPong(payload []byte) {
+	w.sendControl(rfc6455.OpPong, payload)
 }
 
-func (t *Transport) sendControl(op rfc6455.Opcode, payload []byte) {
-	t.mu.Lock()
-	if t.closeSent || t.broken != nil || t.queued() >= t.highWater {
-		t.mu.Unlock()
+func (w *writer) sendControl(op rfc6455.Opcode, payload []byte) {
+	w.mu.Lock()
+	if w.closeSent || w.broken != nil || w.queued() >= w.highWater {
+		w.mu.Unlock()
 		return
 	}
-	out := t.output()
-	out.b = t.encoder.AppendControl(out.b, op, payload)
-	t.dispatch(true)
+	out := w.output()
+	out.b = w.encoder.AppendControl(out.b, op, payload)
+	w.dispatch(true)
 }
 
 // sendClose queues a close frame behind everything, once.
-func (t *Transport) sendClose(reason errors.CloseReason, message string) {
-	t.mu.Lock()
-	if t.closeSent || t.broken != nil {
-		t.closeSent = true
-		t.mu.Unlock()
+func (w *writer) sendClose(reason errors.CloseReason, message string) {
+	w.mu.Lock()
+	if w.closeSent || w.broken != nil {
+		w.closeSent = true
+		w.mu.Unlock()
 		return
 	}
-	t.closeSent = true
-	out := t.output()
-	out.b = t.encoder.AppendClose(out.b, uint16(reason), message)
-	t.tellProgress()
-	t.dispatch(false)
+	w.closeSent = true
+	out := w.output()
+	out.b = w.encoder.AppendClose(out.b, uint16(reason), message)
+	w.tellProgress()
+	w.dispatch(false)
 }
 
 // output returns where to append frames. Called with mu held.
-func (t *Transport) output() *outputBuffer {
-	if t.out == nil {
-		t.out = takeOutput()
+func (w *writer) output() *outputBuffer {
+	if w.out == nil {
+		w.out = takeOutput()
 	}
-	return t.out
+	return w.out
 }
 
 // queued returns how many bytes have not left. Called with mu held.
-func (t *Transport) queued() int {
-	n := t.inFlight
-	if t.out != nil {
-		n += len(t.out.b)
+func (w *writer) queued() int {
+	n := w.inFlight
+	if w.out != nil {
+		n += len(w.out.b)
 	}
 	return n
 }
 
 // dispatch sees to it that the output is written: now, or if mayLeave and more
 // is likely to follow, along with that. Called with mu held, which it releases.
-func (t *Transport) dispatch(mayLeave bool) {
+func (w *writer) dispatch(mayLeave bool) {
 	switch {
-	case t.writing || t.out == nil:
-		t.mu.Unlock()
-	case mayLeave && len(t.out.b) < leaveAtMost && t.mayLeave():
-		t.leave(nil)
-	case t.socket.usable():
-		t.writing = true
-		t.writeNow()
+	case w.writing || w.out == nil:
+		w.mu.Unlock()
+	case mayLeave && len(w.out.b) < leaveAtMost && w.mayLeave():
+		w.leave(nil)
+	case w.outlet.usable():
+		w.writing = true
+		w.writeNow()
 	default:
-		t.writing = true
-		t.mu.Unlock()
-		go t.flush(nil, 0)
+		w.writing = true
+		w.mu.Unlock()
+		go w.flush(nil, 0)
 	}
 }
 
 // leave leaves the output to the next write, and in case none comes soon to
 // flushers, or if nil to a goroutine of its own. Called with mu held, which it
 // releases.
-func (t *Transport) leave(flushers *Flushers) {
-	start := !t.writing && !t.flushing
-	if !t.writing {
-		t.flushing = true
-		t.left.Store(true)
+func (w *writer) leave(flushers *Flushers) {
+	start := !w.writing && !w.flushing
+	if !w.writing {
+		w.flushing = true
+		w.left.Store(true)
 	}
-	if flushers == nil && t.onLeft == nil {
-		t.onLeft = t.flushLeft
+	if flushers == nil && w.onLeft == nil {
+		w.onLeft = w.flushLeft
 	}
-	t.mu.Unlock()
+	w.mu.Unlock()
 	switch {
 	case !start:
 	case flushers == nil:
-		go t.onLeft()
+		go w.onLeft()
 	default:
-		flushers.add(t)
+		flushers.add(w)
 	}
 }
 
 // mayLeave reports whether more output is likely to follow: the reader has
 // input left to answer, or this Send is one of many. Called with mu held.
-func (t *Transport) mayLeave() bool { return t.unread.Load() || t.inBurst() }
+func (w *writer) mayLeave() bool { return w.outlet.moreToAnswer() || w.inBurst() }
 
 // inBurst reports whether this Send came right behind another. The clock is
 // only asked where the reader did not have to wait in between, so that answers
 // to single messages do not pay for it. Called with mu held.
-func (t *Transport) inBurst() bool {
-	if !t.followed.Load() {
-		t.followed.Store(true)
+func (w *writer) inBurst() bool {
+	if !w.followed.Load() {
+		w.followed.Store(true)
 		return false
 	}
-	if t.flushing {
+	if w.flushing {
 		return true
 	}
-	now := time.Since(t.start)
-	gap := now - t.lastSend
-	t.lastSend = now
+	now := clock()
+	gap := now - w.lastSend
+	w.lastSend = now
 	return gap < burstGap
 }
 
 // writeLeft writes what was left, before the reader has to wait.
-func (t *Transport) writeLeft() {
-	if t.followed.Load() {
-		t.followed.Store(false)
+func (w *writer) writeLeft() {
+	if w.followed.Load() {
+		w.followed.Store(false)
 	}
-	if t.left.Load() {
-		t.mu.Lock()
-		t.dispatch(false)
+	if w.left.Load() {
+		w.mu.Lock()
+		w.dispatch(false)
 	}
 }
 
 // flushLeft writes what was left if nobody has done so meanwhile: the reader
 // may not come back for long.
-func (t *Transport) flushLeft() {
-	t.mu.Lock()
-	t.flushing = false
-	t.dispatch(false)
+func (w *writer) flushLeft() {
+	w.mu.Lock()
+	w.flushing = false
+	w.dispatch(false)
 }
 
 // writeNow writes the output as far as the system takes it without blocking,
 // and leaves the rest to a flusher. Called with mu held and writing set; it
 // releases mu.
-func (t *Transport) writeNow() {
+func (w *writer) writeNow() {
 	for round := 1; ; round++ {
-		out := t.takeOut()
+		out := w.takeOut()
 		if out == nil {
 			break
 		}
-		t.mu.Unlock()
-		n, err := t.socket.write(nil, out.b)
-		t.mu.Lock()
-		t.bytesLeft(n)
+		w.mu.Unlock()
+		n, err := w.outlet.tryWrite(nil, out.b)
+		w.mu.Lock()
+		w.bytesLeft(n)
 		if err != nil {
-			t.writeFailed(err)
+			w.writeFailed(err)
 			return
 		}
-		if n < len(out.b) || round == writeRounds && t.out != nil {
-			t.mu.Unlock()
-			go t.flush(out, n)
+		if n < len(out.b) || round == writeRounds && w.out != nil {
+			w.mu.Unlock()
+			go w.flush(out, n)
 			return
 		}
 		giveOutput(out)
 	}
-	t.writing = false
-	t.tellProgress()
-	t.mu.Unlock()
+	w.writing = false
+	w.tellProgress()
+	w.mu.Unlock()
 }
 
 // writesAlone reports whether a frame would be written at once and by itself.
 // Called with mu held.
-func (t *Transport) writesAlone() bool {
-	return t.socket.usable() && t.out == nil && !t.writing && !t.mayLeave()
+func (w *writer) writesAlone() bool {
+	return w.outlet.usable() && w.out == nil && !w.writing && !w.mayLeave()
 }
 
 // writeInPlace writes a frame without a copy of its payload, and leaves a copy
 // of what the system does not take to a flusher. Called with mu held and
 // writesAlone; it releases mu.
-func (t *Transport) writeInPlace(header, payload []byte) {
+func (w *writer) writeInPlace(header, payload []byte) {
 	size := len(header) + len(payload)
-	t.writing, t.inFlight = true, size
-	t.mu.Unlock()
-	n, err := t.socket.write(header, payload)
-	t.mu.Lock()
-	t.bytesLeft(n)
+	w.writing, w.inFlight = true, size
+	w.mu.Unlock()
+	n, err := w.outlet.tryWrite(header, payload)
+	w.mu.Lock()
+	w.bytesLeft(n)
 	switch {
 	case err != nil:
-		t.writeFailed(err)
+		w.writeFailed(err)
 	case n < size:
 		rest := takeOutput()
 		rest.b = append(rest.b, header[min(n, len(header)):]...)
 		rest.b = append(rest.b, payload[max(n-len(header), 0):]...)
-		t.mu.Unlock()
-		go t.flush(rest, 0)
+		w.mu.Unlock()
+		go w.flush(rest, 0)
 	default:
-		t.writeNow()
+		w.writeNow()
 	}
 }
 
 // flush writes out.b[n:], and then the output until there is none, blocking. It
 // has taken writing over.
-func (t *Transport) flush(out *outputBuffer, n int) {
+func (w *writer) flush(out *outputBuffer, n int) {
 	for {
 		for out != nil && n < len(out.b) {
-			wrote, err := t.rwc.Write(out.b[n:min(n+flushChunk, len(out.b))])
+			wrote, err := w.outlet.Write(out.b[n:min(n+flushChunk, len(out.b))])
 			n += wrote
-			t.mu.Lock()
-			t.bytesLeft(wrote)
+			w.mu.Lock()
+			w.bytesLeft(wrote)
 			if err != nil {
-				t.writeFailed(err)
+				w.writeFailed(err)
 				return
 			}
-			t.mu.Unlock()
+			w.mu.Unlock()
 		}
 		if out != nil {
 			giveOutput(out)
 		}
-		t.mu.Lock()
-		out, n = t.takeOut(), 0
+		w.mu.Lock()
+		out, n = w.takeOut(), 0
 		if out == nil {
-			t.writing = false
-			t.tellProgress()
-			t.mu.Unlock()
+			w.writing = false
+			w.tellProgress()
+			w.mu.Unlock()
 			return
 		}
-		t.mu.Unlock()
+		w.mu.Unlock()
 	}
 }
 
 // takeOut takes the output away to be written, nil if there is none. Called
 // with mu held.
-func (t *Transport) takeOut() *outputBuffer {
-	out := t.out
+func (w *writer) takeOut() *outputBuffer {
+	out := w.out
 	if out != nil {
-		t.out, t.inFlight = nil, len(out.b)
-		t.left.Store(false)
+		w.out, w.inFlight = nil, len(out.b)
+		w.left.Store(false)
 	}
 	return out
 }
@@ -358,54 +376,54 @@ func (t *Transport) takeOut() *outputBuffer {
 // writeFailed ends the writing. The peer may have said why in what was not
 // read yet, so the end is the reader's to tell; it is lent one, and a while.
 // Called with mu held, which it releases.
-func (t *Transport) writeFailed(err error) {
-	first := t.broken == nil
-	t.drop(err)
-	t.writing = false
-	t.mu.Unlock()
+func (w *writer) writeFailed(err error) {
+	first := w.broken == nil
+	w.drop(err)
+	w.writing = false
+	w.mu.Unlock()
 	if first {
-		t.expectEnd(err)
+		w.outlet.broke(err)
 	}
 }
 
 // dropOutput makes every write, and every wait for one, end.
-func (t *Transport) dropOutput(err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.drop(err)
+func (w *writer) dropOutput(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.drop(err)
 }
 
 // drop is dropOutput with mu held.
-func (t *Transport) drop(err error) {
-	if t.broken == nil {
-		t.broken = err
-		t.encoder.Release()
+func (w *writer) drop(err error) {
+	if w.broken == nil {
+		w.broken = err
+		w.encoder.Release()
 	}
-	if t.queued() > 0 {
-		t.lost = true
+	if w.queued() > 0 {
+		w.lost = true
 	}
-	t.inFlight = 0
-	if t.out != nil {
-		giveOutput(t.out)
-		t.out = nil
+	w.inFlight = 0
+	if w.out != nil {
+		giveOutput(w.out)
+		w.out = nil
 	}
-	t.tellProgress()
+	w.tellProgress()
 }
 
 // awaitProgress waits until bytes have left, or nothing will leave any more.
 // Called with mu held, which it gives up meanwhile.
-func (t *Transport) awaitProgress(ctx context.Context) error {
-	if t.out != nil && !t.writing {
-		t.dispatch(false)
-		t.mu.Lock()
+func (w *writer) awaitProgress(ctx context.Context) error {
+	if w.out != nil && !w.writing {
+		w.dispatch(false)
+		w.mu.Lock()
 		return nil
 	}
-	if t.progress == nil {
-		t.progress = make(chan struct{})
+	if w.progress == nil {
+		w.progress = make(chan struct{})
 	}
-	progress := t.progress
-	t.mu.Unlock()
-	defer t.mu.Lock()
+	progress := w.progress
+	w.mu.Unlock()
+	defer w.mu.Lock()
 	select {
 	case <-progress:
 		return nil
@@ -416,60 +434,60 @@ func (t *Transport) awaitProgress(ctx context.Context) error {
 
 // bytesLeft takes note that n bytes of the write that is under way have left.
 // Called with mu held.
-func (t *Transport) bytesLeft(n int) {
-	t.inFlight -= n
+func (w *writer) bytesLeft(n int) {
+	w.inFlight -= n
 	if n > 0 {
-		t.moved = true
-		t.tellProgress()
+		w.moved = true
+		w.tellProgress()
 	}
 }
 
 // tookNothing reports whether something waits to be written, of which the peer
 // has taken nothing since the last call.
-func (t *Transport) tookNothing() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	moved := t.moved
-	t.moved = false
-	return !moved && t.queued() > 0
+func (w *writer) tookNothing() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	moved := w.moved
+	w.moved = false
+	return !moved && w.queued() > 0
 }
 
 // tellProgress wakes whoever waits for progress. Called with mu held.
-func (t *Transport) tellProgress() {
-	if t.progress != nil {
-		close(t.progress)
-		t.progress = nil
+func (w *writer) tellProgress() {
+	if w.progress != nil {
+		close(w.progress)
+		w.progress = nil
 	}
 }
 
 // Flush implements ws.Transport.
-func (t *Transport) Flush(ctx context.Context) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for (t.out != nil || t.writing) && t.broken == nil {
-		if err := t.awaitProgress(ctx); err != nil {
+func (w *writer) Flush(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for (w.out != nil || w.writing) && w.broken == nil {
+		if err := w.awaitProgress(ctx); err != nil {
 			return err
 		}
 	}
-	if t.lost {
+	if w.lost {
 		return errEnded
 	}
 	return nil
 }
 
 // written reports whether nothing is left to write, or can be.
-func (t *Transport) written() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.out == nil && !t.writing || t.broken != nil
+func (w *writer) written() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.out == nil && !w.writing || w.broken != nil
 }
 
 // awaitWritten waits for written; release ends the wait.
-func (t *Transport) awaitWritten() { t.Flush(context.Background()) }
+func (w *writer) awaitWritten() { w.Flush(context.Background()) }
 
 // Buffered implements ws.Transport.
-func (t *Transport) Buffered() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.queued()
+func (w *writer) Buffered() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.queued()
 }
