@@ -44,5 +44,10 @@ type NativeOptions struct {
 	// DialContext opens the connection below, to a Unix socket for example. addr
 	// is the URL's host with a port, or the proxy's; ctx ends when Dial's does.
 	// nil means a [net.Dialer].
+	//
+	// A connection that is exactly a [*net.TCPConn] or [*net.UnixConn] is read and
+	// written through its descriptor. Any other is used through its own Read, Write,
+	// SetReadDeadline and Close only, even if it embeds one of these, so that it may
+	// encrypt, count or slow down what passes.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 }

@@ -14,7 +14,9 @@ type ConnectionClosed struct {
 	// peer's, false if this side closed, gave up, or lost the connection.
 	Remote bool
 	// Err is the cause below, if there is one: the I/O error that cut the
-	// connection, say. It is never part of what the peer is told.
+	// connection, say. It is never part of what the peer is told. Natively it is
+	// io.EOF if the stream ended between two messages, and io.ErrUnexpectedEOF if
+	// it ended inside a frame or between the fragments of a message.
 	Err error
 }
 

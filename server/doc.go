@@ -71,6 +71,13 @@
 //	defer cancel()
 //	err := errors.Join(httpServer.Shutdown(ctx), chat.Shutdown(ctx))
 //
+// # Connections of your own
+//
+// The net.Listener of the http.Server may return any net.Conn. One that is exactly a
+// *net.TCPConn or *net.UnixConn is read and written through its descriptor. Any other
+// is used through its own Read, Write, SetReadDeadline and Close only, even if it embeds
+// one of these, so that it may encrypt, count or slow down what passes.
+//
 // # Memory
 //
 // ServeHTTP returns as soon as the handshake is done, so that the stack and

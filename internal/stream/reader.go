@@ -23,6 +23,10 @@ const tlsInputSize = 4 << 10
 // one.
 const afterLarge = 2 << 10
 
+// emptyReads is how many reads in a row may return neither bytes nor an error, which
+// io.Reader allows.
+const emptyReads = 100
+
 // reader is the receiving half of a Transport.
 type reader struct {
 	reading sync.Mutex   // the turn to read
@@ -69,9 +73,16 @@ func (r *reader) init(t *Transport, o Options, config ws.Config) {
 	if r.receiveBuffer <= 0 {
 		r.receiveBuffer = DefaultReceiveBuffer
 	}
-	if _, ok := t.rwc.(net.Conn); !ok {
+	if !t.socket.usable() && !hasReadDeadlines(t.rwc) {
 		r.pulled = make(chan struct{}, 1)
 	}
+}
+
+// hasReadDeadlines reports whether a read from rwc can be interrupted. Some types
+// have the method only to be a net.Conn, and return an error from it.
+func hasReadDeadlines(rwc io.ReadWriteCloser) bool {
+	conn, ok := rwc.(net.Conn)
+	return ok && conn.SetReadDeadline(time.Time{}) == nil
 }
 
 // Receive implements ws.Transport.
@@ -287,7 +298,7 @@ func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (ws.Message
 		t.setOver(cause)
 		t.fail(cause)
 	} else {
-		t.setOver(lost(err))
+		t.setOver(lost(t.brokenOff(err)))
 		t.release()
 		t.noInput()
 	}
@@ -389,7 +400,12 @@ func (t *Transport) read(wait bool) (int, error) {
 		t.wait = wait
 		return t.socket.read()
 	}
-	return t.rwc.Read(t.room())
+	for range emptyReads {
+		if n, err := t.rwc.Read(t.room()); n > 0 || err != nil {
+			return n, err
+		}
+	}
+	return 0, io.ErrNoProgress
 }
 
 // room returns where the next read goes.

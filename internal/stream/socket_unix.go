@@ -4,6 +4,7 @@ package stream
 
 import (
 	"io"
+	"net"
 	"sync"
 	"syscall"
 )
@@ -33,13 +34,20 @@ var socketWrites = sync.Pool{New: func() any {
 	return w
 }}
 
-// init makes s usable if t's stream is a socket.
+// init makes s usable if t's stream is exactly a socket of package net. Any other
+// type may change or count what goes through its Read and Write, even if it gives
+// access to a descriptor: a type that embeds a *net.TCPConn does.
 func (s *socket) init(t *Transport) {
-	conn, ok := t.rwc.(syscall.Conn)
-	if !ok {
+	var raw syscall.RawConn
+	var err error
+	switch conn := t.rwc.(type) {
+	case *net.TCPConn:
+		raw, err = conn.SyscallConn()
+	case *net.UnixConn:
+		raw, err = conn.SyscallConn()
+	default:
 		return
 	}
-	raw, err := conn.SyscallConn()
 	if err != nil {
 		return
 	}

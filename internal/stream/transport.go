@@ -45,9 +45,11 @@ var errEnded = stderrors.New("websocket: the connection has ended")
 
 // New returns the transport over rwc, which it takes over.
 //
-// Deadlines are used if rwc is a [net.Conn], and non-blocking I/O if it is
-// also a [syscall.Conn]. A stream without deadlines gets a reader goroutine of its own,
-// because nothing else can interrupt a read.
+// A [*net.TCPConn] or [*net.UnixConn] is read and written through its descriptor,
+// without blocking. Any other type is used through its own methods only, also one
+// that embeds these: it may encrypt or count what passes. A [net.Conn] has its reads
+// interrupted by SetReadDeadline. If that returns an error, or rwc is not a net.Conn,
+// a goroutine of the connection's own reads until Close.
 func New(rwc io.ReadWriteCloser, o Options) *Transport {
 	config := o.Config.WithDefaults()
 	t := &Transport{
@@ -55,10 +57,8 @@ func New(rwc io.ReadWriteCloser, o Options) *Transport {
 		closeTimeout: config.CloseTimeout,
 	}
 	t.closed.Add(1)
+	t.socket.init(t)
 	t.reader.init(t, o, config)
-	if t.interruptible() {
-		t.socket.init(t)
-	}
 	t.writer.init(t, o, config)
 	t.liveness.init(t, o)
 	if !t.interruptible() {
@@ -120,6 +120,15 @@ func lost(err error) *errors.ConnectionClosed {
 	return &errors.ConnectionClosed{Reason: errors.AbnormalClosure, Err: err}
 }
 
+// brokenOff is what a read failed with: io.ErrUnexpectedEOF if the stream ended
+// inside a frame or between the frames of a message.
+func (t *Transport) brokenOff(err error) error {
+	if err == io.EOF && !t.decoder.Idle() {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
 // closedByPeer is the cause that a close frame tells.
 func (t *Transport) closedByPeer(code uint16, message string) *errors.ConnectionClosed {
 	reason := errors.CloseReason(code)
@@ -170,7 +179,7 @@ func (t *Transport) interrupt() {
 	}
 }
 
-// interruptible reports whether the stream has deadlines.
+// interruptible reports whether the stream has read deadlines.
 func (t *Transport) interruptible() bool { return t.pulled == nil }
 
 // setReadDeadline is for an interruptible stream.

@@ -41,6 +41,14 @@ var streams = map[string]func(t testing.TB) (client, server io.ReadWriteCloser){
 		c, s := tcpPair(t)
 		return bare{c}, bare{s}
 	},
+	"wrapped": func(t testing.TB) (io.ReadWriteCloser, io.ReadWriteCloser) {
+		c, s := tcpPair(t)
+		return &scrambled{TCPConn: c.(*net.TCPConn)}, &scrambled{TCPConn: s.(*net.TCPConn)}
+	},
+	"failing deadlines": func(t testing.TB) (io.ReadWriteCloser, io.ReadWriteCloser) {
+		c, s := tcpPair(t)
+		return failingDeadlines{c}, failingDeadlines{s}
+	},
 }
 
 func onEveryStream(t *testing.T, test func(t *testing.T, client, server io.ReadWriteCloser)) {
