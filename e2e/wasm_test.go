@@ -17,6 +17,8 @@ var wasmPackages = []struct {
 }{
 	{"errors", "../errors"},
 	{"ws", "../ws"},
+	{"ws/netconn", "../ws/netconn"},
+	{"ws/wsjson", "../ws/wsjson"},
 	{"ws/wstest", "../ws/wstest"}, // but for TestConformance, which TestParity runs against its server
 	{"internal/jscall", "../internal/jscall"},
 	{"internal/relay", "../internal/relay"},

@@ -9,6 +9,8 @@ cd "$(dirname "$0")/.."
 rooms='
 errors:
 ws: errors
+ws/netconn: errors ws
+ws/wsjson: errors ws
 ws/wstest: errors ws
 internal/rfc6455: errors github.com/klauspost/compress
 internal/stream: errors ws internal/rfc6455
