@@ -421,9 +421,9 @@ func TestDialBadAnswer(t *testing.T) {
 		{"a parameter not offered", isosocket.DialOptions{Compression: &ws.Compression{}}, func(accept string) string {
 			return switching(accept, "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; level=9")
 		}, 0, `"level" is unknown`},
-		{"a window larger than asked for", isosocket.DialOptions{Compression: &ws.Compression{MaxWindowBits: 10}}, func(accept string) string {
+		{"a window larger than asked for", isosocket.DialOptions{Compression: &ws.Compression{MaxWindowBits: 10, StrictWindowBits: true}}, func(accept string) string {
 			return switching(accept, "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; server_max_window_bits=15")
-		}, 0, "server_max_window_bits=15 exceeds the 10"},
+		}, 0, "server_max_window_bits is 15, and at most 10 is allowed"},
 		{"no HTTP", isosocket.DialOptions{}, func(string) string { return "SSH-2.0-OpenSSH_9.2\r\n\r\n" }, 0, "malformed HTTP"},
 		{"a header without end", isosocket.DialOptions{}, func(string) string {
 			return "HTTP/1.1 101 Switching Protocols\r\nX: " + strings.Repeat("x", 100_000)

@@ -46,6 +46,7 @@ func dial(ctx context.Context, target *address, o *DialOptions) (*ws.Conn, error
 		Host:         host,
 		Subprotocols: o.Subprotocols,
 		Deflate:      deflate,
+		StrictWindow: o.Compression != nil && o.Compression.StrictWindowBits,
 		Client:       client,
 	})
 	if err != nil {

@@ -113,7 +113,7 @@ func (a *acceptor) check(u *upgrade, r *http.Request) (origin string, f *refusal
 		return origin, misconfigured(err)
 	}
 	if a.deflate != nil {
-		u.deflate, u.extension = rfc6455.AcceptOffer(r.Header["Sec-Websocket-Extensions"], *a.deflate)
+		u.deflate, u.extension = rfc6455.AcceptOffer(r.Header["Sec-Websocket-Extensions"], *a.deflate, a.Compression.StrictWindowBits)
 	}
 	return origin, nil
 }

@@ -274,7 +274,12 @@ func TestCompressionNegotiated(t *testing.T) {
 		offer, want string
 	}{
 		{"without context takeover unless asked", ws.Compression{}, "permessage-deflate",
+			"permessage-deflate; server_no_context_takeover"},
+		{"without the client's context takeover if it offers that", ws.Compression{}, "permessage-deflate; client_no_context_takeover",
 			"permessage-deflate; server_no_context_takeover; client_no_context_takeover"},
+		{"windows that the client cannot be asked for", ws.Compression{MaxWindowBits: 10}, "permessage-deflate",
+			"permessage-deflate; server_no_context_takeover; server_max_window_bits=10"},
+		{"windows that the client cannot be asked for, insisted on", ws.Compression{MaxWindowBits: 10, StrictWindowBits: true}, "permessage-deflate", ""},
 		{"with context takeover", ws.Compression{ContextTakeover: true}, "permessage-deflate; client_max_window_bits", "permessage-deflate"},
 		{"smaller windows", ws.Compression{ContextTakeover: true, MaxWindowBits: 10}, "permessage-deflate; client_max_window_bits",
 			"permessage-deflate; server_max_window_bits=10; client_max_window_bits=10"},

@@ -14,11 +14,23 @@ type Compression struct {
 	// ContextTakeover lets each message refer to the ones before it, both ways,
 	// if the peer agrees. It shrinks messages that resemble each other, and
 	// costs about 1 MiB of memory a connection once a message was compressed.
+	//
+	// Without it this side's messages stand alone, and the peer is asked to do
+	// the same. A peer that does not agree, as most browsers do not, keeps its own
+	// context; each such connection then costs up to 32 KiB once a compressed
+	// message has arrived.
 	ContextTakeover bool
 
 	// MaxWindowBits asks for a compression window of at most 2^MaxWindowBits
-	// bytes, both ways: 9 to 15. 0 means 15. Smaller windows take less memory. A
-	// client that asks for one fails to connect to a server that accepts the
-	// offer but ignores the limit, as some do (RFC 7692, section 7.1.2.1).
+	// bytes, both ways: 9 to 15. 0 means 15. Smaller windows take less memory.
+	// Many peers ignore the limit or cannot honour it (RFC 7692, section 7.1.2);
+	// this side then uses the window that the peer needs, unless
+	// StrictWindowBits is set.
 	MaxWindowBits int
+
+	// StrictWindowBits makes MaxWindowBits a limit that holds in any case. A
+	// client then fails to connect to a server that accepts compression but
+	// ignores the limit. A server does not compress with a client that cannot
+	// be asked for a smaller window.
+	StrictWindowBits bool
 }

@@ -35,6 +35,8 @@ type Request struct {
 	Subprotocols []string
 	// Deflate is what to offer for permessage-deflate, nil for no offer.
 	Deflate *rfc6455.DeflateParams
+	// StrictWindow refuses a server whose window is larger than offered.
+	StrictWindow bool
 	// Client carries the request. Its Transport must not be nil.
 	Client *http.Client
 }
@@ -60,7 +62,7 @@ type Response struct {
 func Dial(ctx context.Context, r Request) (*Response, error) {
 	x := &exchange{base: r.Client.Transport, target: r.Target}
 	if r.Deflate != nil {
-		r.Header.Set("Sec-WebSocket-Extensions", rfc6455.Offer(*r.Deflate))
+		r.Header.Set("Sec-WebSocket-Extensions", rfc6455.Offer(*r.Deflate, r.StrictWindow))
 	}
 	client := *r.Client
 	client.Transport = x
@@ -169,7 +171,7 @@ func (x *exchange) agree(r Request) (*Response, error) {
 	if err != nil {
 		return nil, &permanent{errors.ErrSubprotocolMismatch, err}
 	}
-	deflate, err := rfc6455.AcceptResponse(x.extensions, r.Deflate)
+	deflate, err := rfc6455.AcceptResponse(x.extensions, r.Deflate, r.StrictWindow)
 	if err != nil {
 		return nil, &permanent{errors.ErrBadHandshake, fmt.Errorf("websocket: %w", err)}
 	}

@@ -65,16 +65,16 @@ func ExampleError() {
 // The two sides of the handshake agree on permessage-deflate.
 func ExampleAcceptOffer() {
 	offered := rfc6455.DeflateParams{ServerNoContextTakeover: true}
-	request := rfc6455.Offer(offered)
+	request := rfc6455.Offer(offered, false)
 	fmt.Println("request: ", request)
 
-	server, response := rfc6455.AcceptOffer([]string{request}, rfc6455.DeflateParams{ClientMaxWindowBits: 12})
+	server, response := rfc6455.AcceptOffer([]string{request}, rfc6455.DeflateParams{ClientMaxWindowBits: 12}, false)
 	fmt.Println("response:", response)
 
-	client, err := rfc6455.AcceptResponse([]string{response}, &offered)
+	client, err := rfc6455.AcceptResponse([]string{response}, &offered, false)
 	fmt.Println("agreed:  ", *client == *server, err)
 	// Output:
-	// request:  permessage-deflate; server_no_context_takeover; client_max_window_bits
+	// request:  permessage-deflate; server_no_context_takeover; client_max_window_bits, permessage-deflate; client_max_window_bits
 	// response: permessage-deflate; server_no_context_takeover; client_max_window_bits=12
 	// agreed:   true <nil>
 }

@@ -17,10 +17,25 @@ const (
 )
 
 // Offer returns the value of the Sec-WebSocket-Extensions header with which a client offers
-// permessage-deflate. What p asks for, the server must grant; and the server may always choose a
-// smaller window for the client, or ask it to go without context takeover. Window bits outside 8 to
-// 15 count as 15.
-func Offer(p DeflateParams) string {
+// permessage-deflate. Window bits outside 8 to 15 count as 15.
+//
+// What p asks for spares memory but costs some servers the connection or the compression: they
+// refuse an offer with a parameter that they do not support. So a plain offer follows the one with
+// parameters (RFC 7692, section 5.1), unless strict says that p's windows are the largest allowed.
+// Both allow the server to choose a smaller window for the client.
+func Offer(p DeflateParams, strict bool) string {
+	plain := DeflateParams{}
+	if strict {
+		plain.ServerMaxWindowBits, plain.ClientMaxWindowBits = p.ServerMaxWindowBits, p.ClientMaxWindowBits
+	}
+	first, second := offer(p), offer(plain)
+	if first == second {
+		return first
+	}
+	return first + ", " + second
+}
+
+func offer(p DeflateParams) string {
 	var b strings.Builder
 	b.WriteString(deflateName)
 	if p.ServerNoContextTakeover {
@@ -40,23 +55,25 @@ func Offer(p DeflateParams) string {
 }
 
 // AcceptOffer is the server's side of the negotiation. header holds the values of the request's
-// Sec-WebSocket-Extensions lines, and want is what the server would like: no context takeover where
+// Sec-WebSocket-Extensions lines, and want is what the server prefers: no context takeover where
 // want says so, and windows no larger than want's. The first offer of permessage-deflate that can
 // be granted is granted: params is what then holds, and response the value of the response's
 // header. With no such offer, params is nil and response empty, which declines; that is no error.
 // An offer with an unknown, doubled or malformed parameter is declined by itself (RFC 7692, section
 // 7), and a line that does not follow the grammar is ignored from there on.
 //
-// A wish for a smaller client window is dropped where the client did not say that it can be asked
-// for one (section 7.1.2.2).
-func AcceptOffer(header []string, want DeflateParams) (params *DeflateParams, response string) {
+// The client is asked only for what it offered. Section 7.1.1.2 lets a server require
+// client_no_context_takeover without an offer, but some clients ignore that and go on with their
+// context, which then could not be inflated. A smaller client window needs an offer anyway (section
+// 7.1.2.2). With strict, an offer that would leave a window larger than want's is declined.
+func AcceptOffer(header []string, want DeflateParams, strict bool) (params *DeflateParams, response string) {
 	for _, line := range header {
 		offers, _ := parseExtensions(line)
 		for _, offer := range offers {
 			if !strings.EqualFold(offer.name, deflateName) {
 				continue
 			}
-			if params, response, ok := acceptOffer(offer, want); ok {
+			if params, response, ok := acceptOffer(offer, want, strict); ok {
 				return params, response
 			}
 		}
@@ -64,19 +81,22 @@ func AcceptOffer(header []string, want DeflateParams) (params *DeflateParams, re
 	return nil, ""
 }
 
-func acceptOffer(offer extension, want DeflateParams) (*DeflateParams, string, bool) {
+func acceptOffer(offer extension, want DeflateParams, strict bool) (*DeflateParams, string, bool) {
 	offered, err := deflateParams(offer, true)
 	if err != nil {
 		return nil, "", false
 	}
 	p := &DeflateParams{
 		ServerNoContextTakeover: offered.ServerNoContextTakeover || want.ServerNoContextTakeover,
-		ClientNoContextTakeover: offered.ClientNoContextTakeover || want.ClientNoContextTakeover,
+		ClientNoContextTakeover: offered.ClientNoContextTakeover,
 		ServerMaxWindowBits:     min(windowBits(offered.ServerMaxWindowBits), windowBits(want.ServerMaxWindowBits)),
 		ClientMaxWindowBits:     maxWindowBits,
 	}
 	if offered.ClientMaxWindowBits != 0 {
 		p.ClientMaxWindowBits = min(offered.ClientMaxWindowBits, windowBits(want.ClientMaxWindowBits))
+	}
+	if strict && p.ClientMaxWindowBits > windowBits(want.ClientMaxWindowBits) {
+		return nil, "", false
 	}
 	response := deflateName
 	if p.ServerNoContextTakeover {
@@ -95,10 +115,16 @@ func acceptOffer(offer extension, want DeflateParams) (*DeflateParams, string, b
 }
 
 // AcceptResponse is the client's side: header holds the values of the response's
-// Sec-WebSocket-Extensions lines, and offered is what was given to [Offer], nil when nothing was
-// offered. It returns what then holds, nil for no compression. Whatever the offer does not allow is
-// an error that names it, and the connection must then be failed (RFC 6455, section 4.1).
-func AcceptResponse(header []string, offered *DeflateParams) (*DeflateParams, error) {
+// Sec-WebSocket-Extensions lines, and offered and strict are what [Offer] was given; offered is nil
+// if nothing was offered. It returns what then holds, nil for no compression. An extension that was
+// not offered, and a parameter that is unknown, doubled or malformed, are errors that name it, and
+// the connection must then be failed (RFC 6455, section 4.1).
+//
+// A server that ignores what was asked for is taken as it is: if it did not agree to go without
+// context takeover or to a smaller window, it may use both, and this side keeps what inflating
+// needs. RFC 7692, section 7.1, would fail the connection, at the cost of a connection that works.
+// With strict, a window of the server's that is larger than offered is an error.
+func AcceptResponse(header []string, offered *DeflateParams, strict bool) (*DeflateParams, error) {
 	var accepted *DeflateParams
 	for _, line := range header {
 		extensions, err := parseExtensions(line)
@@ -112,7 +138,7 @@ func AcceptResponse(header []string, offered *DeflateParams) (*DeflateParams, er
 			if accepted != nil {
 				return nil, fmt.Errorf("the server chose the extension %q twice", e.name)
 			}
-			if accepted, err = acceptResponse(e, offered); err != nil {
+			if accepted, err = acceptResponse(e, offered, strict); err != nil {
 				return nil, fmt.Errorf("the server's answer to %s: %w", deflateName, err)
 			}
 		}
@@ -120,30 +146,19 @@ func AcceptResponse(header []string, offered *DeflateParams) (*DeflateParams, er
 	return accepted, nil
 }
 
-func acceptResponse(e extension, offered *DeflateParams) (*DeflateParams, error) {
+func acceptResponse(e extension, offered *DeflateParams, strict bool) (*DeflateParams, error) {
 	p, err := deflateParams(e, false)
 	if err != nil {
 		return nil, err
 	}
-	if offered.ServerNoContextTakeover && !p.ServerNoContextTakeover {
-		return nil, fmt.Errorf("%s was asked for and is missing", serverNoContextTakeover)
+	p.ServerMaxWindowBits = windowBits(p.ServerMaxWindowBits)
+	if most := windowBits(offered.ServerMaxWindowBits); strict && p.ServerMaxWindowBits > most {
+		return nil, fmt.Errorf("%s is %d, and at most %d is allowed", serverMaxWindowBits, p.ServerMaxWindowBits, most)
 	}
-	switch asked := windowBits(offered.ServerMaxWindowBits); {
-	case asked == maxWindowBits && p.ServerMaxWindowBits == 0:
-		p.ServerMaxWindowBits = maxWindowBits
-	case p.ServerMaxWindowBits == 0:
-		return nil, fmt.Errorf("%s=%d was asked for and is missing", serverMaxWindowBits, asked)
-	case p.ServerMaxWindowBits > asked:
-		return nil, fmt.Errorf("%s=%d exceeds the %d that was asked for", serverMaxWindowBits, p.ServerMaxWindowBits, asked)
-	}
-	// The client's own wishes about its own messages need no grant.
+	// How the client compresses its own messages needs no grant: every peer can inflate a smaller
+	// window, and messages that do not refer to each other.
 	p.ClientNoContextTakeover = p.ClientNoContextTakeover || offered.ClientNoContextTakeover
-	switch most := windowBits(offered.ClientMaxWindowBits); {
-	case p.ClientMaxWindowBits == 0:
-		p.ClientMaxWindowBits = most
-	case p.ClientMaxWindowBits > most:
-		return nil, fmt.Errorf("%s=%d exceeds the %d that was offered", clientMaxWindowBits, p.ClientMaxWindowBits, most)
-	}
+	p.ClientMaxWindowBits = min(windowBits(p.ClientMaxWindowBits), windowBits(offered.ClientMaxWindowBits))
 	return p, nil
 }
 
