@@ -79,7 +79,14 @@ func (a *acceptor) accept(w http.ResponseWriter, r *http.Request, ctx *connConte
 
 // handshake hijacks the connection into u and answers with 101, or refuses.
 func (a *acceptor) handshake(u *upgrade, r *http.Request) error {
-	origin, f := a.check(u, r)
+	subprotocols, probe := probed(r)
+	if probe {
+		r = asHandshake(r, subprotocols)
+	}
+	origin, f := a.check(u, r, probe)
+	if f == nil && probe {
+		f = wouldAccept(u.ResponseWriter, r)
+	}
 	if f == nil {
 		_, err := websocket.Accept(u, r, &websocket.AcceptOptions{
 			InsecureSkipVerify: true, // checked above
@@ -93,12 +100,22 @@ func (a *acceptor) handshake(u *upgrade, r *http.Request) error {
 		}
 		f = u.refusal(err)
 	}
+	f.probed = probe
 	return f.answer(u.ResponseWriter, r, origin)
 }
 
+// wouldAccept is the answer to a probe whose handshake nothing speaks against.
+func wouldAccept(w http.ResponseWriter, r *http.Request) *refusal {
+	if r.ProtoMajor == 1 && !canHijack(w) {
+		return cannotHijack(w, http.ErrNotSupported)
+	}
+	return refuse(http.StatusOK, "A WebSocket handshake would be accepted.")
+}
+
 // check says why r is to be refused, if it is, or what the answer is to offer.
-// origin is the request's if its pages may connect, else "".
-func (a *acceptor) check(u *upgrade, r *http.Request) (origin string, f *refusal) {
+// origin is the request's if its pages may connect, else "". A probe need not
+// have the form of a handshake.
+func (a *acceptor) check(u *upgrade, r *http.Request, probe bool) (origin string, f *refusal) {
 	origin, err := checkOrigin(r, a.OriginPatterns)
 	if err != nil {
 		return "", refuse(http.StatusForbidden, "%s%s.", strings.ToUpper(err.Error()[:1]), err.Error()[1:])
@@ -106,7 +123,12 @@ func (a *acceptor) check(u *upgrade, r *http.Request) (origin string, f *refusal
 	if a.err != nil {
 		return origin, misconfigured(a.err)
 	}
-	if f := check(r); f != nil {
+	if !probe {
+		if f := check(r); f != nil {
+			return origin, f
+		}
+	}
+	if u.principal, f = a.authorize(r); f != nil {
 		return origin, f
 	}
 	if u.subprotocol, err = a.chooseSubprotocol(r); err != nil {
@@ -146,6 +168,7 @@ func (a *acceptor) connect(u *upgrade, r *http.Request, ctx *connContext) *Conn 
 		host:       r.Host,
 		remoteAddr: r.RemoteAddr,
 		tls:        r.TLS,
+		principal:  u.principal,
 	}
 	conn.url.set(r)
 	return conn

@@ -21,6 +21,7 @@ type Conn struct {
 	host       string
 	remoteAddr string
 	tls        *tls.ConnectionState
+	principal  any
 }
 
 // Header returns the header of the request, with cookies and all, but without
@@ -39,6 +40,10 @@ func (c *Conn) Host() string { return c.host }
 // RemoteAddr returns the client's address as [http.Request] has it: "IP:port",
 // unless a middleware has put something else there.
 func (c *Conn) RemoteAddr() string { return c.remoteAddr }
+
+// Principal returns what Options.Authorize returned for the request that opened
+// the connection, nil without an Authorize.
+func (c *Conn) Principal() any { return c.principal }
 
 // TLS returns the state of the TLS connection, nil if it is not one. It is
 // always the same one and may not be changed.

@@ -6,7 +6,7 @@
 // # A handler
 //
 // [Handler] makes an http.Handler of a function that is called for each
-// connection, on a goroutine of its own:
+// connection:
 //
 //	chat := server.Handler(func(ctx context.Context, conn *server.Conn) error {
 //		for m, err := range conn.Messages(ctx) {
@@ -23,8 +23,9 @@
 //
 // A [Conn] is a ws.Conn, so all that clients can do a server can do too. When
 // the function returns the connection is closed: with 1000 (normal closure) for
-// nil, with the [errors.CloseReason] that it returned, else with 1011 (internal
-// error), and what was wrong goes to the log, not to the peer. Returning the
+// nil, with the [errors.CloseReason] or [errors.ConnectionClosed] that it
+// returned, else with 1011 (internal error), and what was wrong goes to the log,
+// not to the peer. Returning the
 // error with which Receive told of the end is the normal way out.
 //
 // [Accept] is for handlers that want to do all this themselves.
@@ -34,10 +35,19 @@
 // A browser sends a user's cookies with every handshake, whatever page it
 // comes from. So a handshake that names an Origin, as all browsers' do, is
 // refused unless it is the host that was dialed, or one of
-// Options.OriginPatterns. Everything else, be it a cookie or a token, is
-// checked as for any other request, in front:
+// Options.OriginPatterns. Options.Authorize checks everything else, be it a
+// cookie, a token or a ticket, and says who connects:
 //
-//	http.Handle("/chat", requireUser(chat))
+//	options := &server.Options{Authorize: func(r *http.Request) (any, error) {
+//		user, err := userOf(r)
+//		if err != nil {
+//			return nil, &errors.ConnectionError{StatusCode: http.StatusUnauthorized}
+//		}
+//		return user, nil // conn.Principal()
+//	}}
+//
+// A middleware in front can do the same, but a browser client cannot tell its
+// refusal from another server's answer, and so dials again.
 //
 // Behind a middleware that changes the http.ResponseWriter, that must have a
 // method Unwrap, as for http.ResponseController; else handshakes are answered
@@ -47,13 +57,14 @@
 //
 // What is no handshake, or a bad one, is answered with a status and a
 // sentence that says what is wrong. A browser hides both from its page, so this
-// library's client asks once more with fetch, which is answered with 426
-// where all is well, and refusals here have the CORS fields that let an
-// allowed page read them. A middleware that refuses should set them too:
+// library's client asks once more with fetch, in a way that an Endpoint and
+// Accept recognise: they answer as they would answer the handshake, Authorize
+// included, and mark the answer, so that the client can believe it. It has the
+// CORS fields that let an allowed page read it.
 //
-//	w.Header().Set("Access-Control-Allow-Origin", origin)
-//	w.Header().Set("Access-Control-Allow-Credentials", "true")
-//	w.Header().Set("Access-Control-Expose-Headers", "Retry-After")
+// A refusal of a request that asked for an upgrade ends the HTTP connection:
+// behind a proxy that takes what follows for the upgraded protocol, a second
+// request in there would pass it unseen.
 //
 // # Dead peers
 //
@@ -80,7 +91,9 @@
 //
 // # Memory
 //
-// ServeHTTP returns as soon as the handshake is done, so that the stack and
-// the buffers that net/http needed for it go back. A connection that waits
-// holds a goroutine of 4 KiB and less than 4 KiB beside it.
+// ServeHTTP returns when the connection's function has returned, as with any
+// other handler, so that every middleware does what it should. net/http keeps
+// the request, its buffers and a larger stack meanwhile. With Options.Detach they
+// are released after the handshake: a connection that waits then holds a
+// goroutine of 4 KiB and less than 4 KiB beside it, at a price that Detach names.
 package server

@@ -8,6 +8,7 @@ import (
 	"log"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"sync"
 
 	"github.com/isosocket/isosocket/errors"
@@ -29,7 +30,7 @@ type Endpoint struct {
 }
 
 // Handler returns an http.Handler that accepts WebSocket connections, each
-// with [Accept], and calls serve for each of them on a goroutine of its own.
+// with [Accept], and calls serve for each of them.
 //
 // ctx has the values of the request's context. It ends when the connection
 // does, for whatever reason, and [context.Cause] is then the
@@ -37,9 +38,11 @@ type Endpoint struct {
 //
 // When serve returns, the connection is closed: with 1000 (normal closure) if
 // the error is nil, and with 1011 "internal error" if it is not, or if serve
-// panics; the error's text is for Options.Logger, never for the peer. An error
-// that is, or wraps, an [errors.CloseReason] that may be sent closes with that
-// reason. If serve has closed the connection itself, or the peer has, that
+// panics; the error's text is for Options.Logger, never for the peer. To choose
+// the reason, serve returns a [*errors.ConnectionClosed] with a Reason that may
+// be sent, and its Message, or an error that is or wraps such an
+// [errors.CloseReason]: fmt.Errorf("token expired: %w", errors.CloseReason(4003))
+// closes with 4003 and "token expired". If serve has closed the connection itself, or the peer has, that
 // stays; returning the error with which Receive told so is the normal way out
 // and no failure.
 //
@@ -51,9 +54,10 @@ func Handler(serve func(ctx context.Context, conn *Conn) error, o *Options) *End
 	return &Endpoint{serve: serve, acceptor: a, conns: make(map[*Conn]struct{})}
 }
 
-// ServeHTTP performs the handshake and returns; the function that Handler was
-// given runs on. Requests that are no handshakes, or come after Shutdown, are
-// refused.
+// ServeHTTP performs the handshake, calls the function that Handler was given,
+// and returns when that has returned and the connection is closed; with
+// Options.Detach it returns after the handshake, and the function runs on.
+// Requests that are no handshakes, or come after Shutdown, are refused.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !e.begin() {
 		e.refuseLate(w, r)
@@ -66,23 +70,44 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			e.end(nil)
 		}
 	}()
-	// The request's context ends with the request, which is soon.
-	ctx := &connContext{Context: context.WithoutCancel(r.Context())}
+	ctx := &connContext{Context: e.values(r)}
 	conn, err := e.accept(w, r, ctx)
 	if err != nil {
 		e.logRefusal(r, err)
 		return
 	}
+	run := e.run
 	if !e.add(conn) {
-		go func() {
-			defer e.end(conn)
-			conn.Close(errors.GoingAway, shutdownMessage)
-		}()
-		return
+		run = e.closeLate
 	}
-	// On a goroutine of its own, so that the stack and the buffers that
-	// net/http needed go back while the connection lives.
-	go e.run(ctx, conn)
+	if e.Detach {
+		go run(ctx, conn)
+	} else {
+		run(ctx, conn)
+	}
+}
+
+// closeLate closes a connection whose handshake was under way when Shutdown
+// came.
+func (e *Endpoint) closeLate(_ context.Context, conn *Conn) {
+	defer e.end(conn)
+	conn.Close(errors.GoingAway, shutdownMessage)
+}
+
+// values returns a context with what the function's context takes from the
+// request. The request's own context ends with the request, or when net/http
+// thinks so; a connection's end is what counts here.
+func (e *Endpoint) values(r *http.Request) context.Context {
+	if !e.Detach {
+		return context.WithoutCancel(r.Context())
+	}
+	ctx := context.Background()
+	for _, key := range []any{http.ServerContextKey, http.LocalAddrContextKey} {
+		if v := r.Context().Value(key); v != nil {
+			ctx = context.WithValue(ctx, key, v)
+		}
+	}
+	return ctx
 }
 
 // refuseLate answers a request that comes after Shutdown.
@@ -91,8 +116,9 @@ func (e *Endpoint) refuseLate(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		origin = ""
 	}
-	w.Header().Set("Connection", "close")
-	refuse(http.StatusServiceUnavailable, "This WebSocket endpoint is shutting down.").answer(w, r, origin)
+	f := refuse(http.StatusServiceUnavailable, "This WebSocket endpoint is shutting down.")
+	_, f.probed = probed(r)
+	f.answer(w, r, origin)
 }
 
 // run is all that stays of a handler for the life of a connection.
@@ -117,13 +143,47 @@ func (e *Endpoint) outcome(conn *Conn, err error) (errors.CloseReason, string) {
 	if ended := conn.Err(); ended != nil && (errors.Is(err, ended) || errors.Is(err, context.Canceled)) {
 		return errors.NormalClosure, "" // without effect
 	}
-	if reason, ok := errors.AsType[errors.CloseReason](err); ok && reason.Sendable() {
-		return reason, ""
+	if reason, message, ok := chosenReason(err); ok {
+		return reason, message
 	}
 	if e.Logger != nil {
 		e.Logger.Error("websocket: handler failed", "error", err, "remote", conn.RemoteAddr(), "path", conn.URL().Path)
 	}
 	return errors.InternalError, "internal error"
+}
+
+// chosenReason returns the reason and the message that a function's error says
+// the connection is to be closed with, if it does.
+func chosenReason(err error) (errors.CloseReason, string, bool) {
+	// With Remote it is how another connection ended, and not the function's choice.
+	if closed, ok := errors.AsType[*errors.ConnectionClosed](err); ok {
+		return closed.Reason, closed.Message, !closed.Remote && closed.Reason.Sendable()
+	}
+	reason, ok := errors.AsType[errors.CloseReason](err)
+	if !ok || !reason.Sendable() {
+		return 0, "", false
+	}
+	return reason, wrappedText(err, reason), true
+}
+
+// wrappedText returns the text that was wrapped around reason alone. An error
+// that joins several causes may hold the text of another one.
+func wrappedText(err error, reason errors.CloseReason) string {
+	for cause := err; cause != error(reason); {
+		wrapper, ok := cause.(interface{ Unwrap() error })
+		if !ok {
+			return ""
+		}
+		cause = wrapper.Unwrap()
+	}
+	text := err.Error()
+	if before, ok := strings.CutSuffix(text, ": "+reason.Error()); ok {
+		return before
+	}
+	if after, ok := strings.CutPrefix(text, reason.Error()+": "); ok {
+		return after
+	}
+	return ""
 }
 
 func (e *Endpoint) logPanic(ctx context.Context, conn *Conn, v any) {

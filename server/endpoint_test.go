@@ -85,7 +85,22 @@ func TestReturnValueClosesTheConnection(t *testing.T) {
 		{"an error", func(context.Context, *server.Conn) error { return io.ErrNoProgress },
 			errors.InternalError, "internal error", []string{"level=ERROR", "multiple Read calls", "path=/chat", "remote="}},
 		{"a close reason", func(context.Context, *server.Conn) error { return errors.TryAgainLater }, errors.TryAgainLater, "", nil},
-		{"a wrapped close reason", func(context.Context, *server.Conn) error { return fmt.Errorf("token: %w", errors.CloseReason(4001)) }, 4001, "", nil},
+		{"a wrapped close reason", func(context.Context, *server.Conn) error { return fmt.Errorf("token: %w", errors.CloseReason(4001)) }, 4001, "token", nil},
+		{"a close reason before its text", func(context.Context, *server.Conn) error {
+			return fmt.Errorf("%w: token expired", errors.CloseReason(4001))
+		}, 4001, "token expired", nil},
+		{"a close reason wrapped twice", func(context.Context, *server.Conn) error {
+			return fmt.Errorf("login: %w", fmt.Errorf("token: %w", errors.CloseReason(4001)))
+		}, 4001, "login: token", nil},
+		{"a close reason beside a secret", func(context.Context, *server.Conn) error {
+			return errors.Join(errors.New("secret"), errors.CloseReason(4001))
+		}, 4001, "", nil},
+		{"an end with a message", func(context.Context, *server.Conn) error {
+			return fmt.Errorf("login: %w", &errors.ConnectionClosed{Reason: 4003, Message: "token expired"})
+		}, 4003, "token expired", nil},
+		{"an end that may not be sent", func(context.Context, *server.Conn) error {
+			return &errors.ConnectionClosed{Reason: errors.AbnormalClosure, Message: "secret"}
+		}, errors.InternalError, "internal error", []string{"1006"}},
 		{"a close reason that may not be sent", func(context.Context, *server.Conn) error { return errors.AbnormalClosure },
 			errors.InternalError, "internal error", []string{"1006"}},
 		{"an end of another connection", func(context.Context, *server.Conn) error {

@@ -47,6 +47,33 @@ type Options struct {
 	// "https://example.com". "*" allows every origin.
 	OriginPatterns []string
 
+	// Authorize, if not nil, decides before the handshake is answered who
+	// connects, after the origin was checked. The principal it returns, a user
+	// say, is the Conn's Principal. An error refuses the handshake: a
+	// [*errors.ConnectionError] with its StatusCode (300 to 599), its Header,
+	// such as Retry-After or WWW-Authenticate, and its Body as the text; any
+	// other error with 403, and its text is for Logger alone.
+	//
+	// It is also called for the request with which this library's client finds
+	// out in a browser why a handshake failed, so it must not use up a ticket
+	// that it refuses or accepts twice: let a ticket hold for some seconds. It
+	// is called by many goroutines at the same time.
+	Authorize func(r *http.Request) (principal any, err error)
+
+	// Detach makes an Endpoint's ServeHTTP return as soon as the handshake is
+	// done, and its function go on, on a goroutine of its own. The stack and the
+	// buffers that net/http needed for the request are then released: an idle
+	// connection holds 8 KiB instead of 19.
+	//
+	// The price: what a middleware does after the handler returns, it does at
+	// once. A limit on concurrent requests counts nothing, a span ends after the
+	// handshake, a pooled object is handed to another request. So the function's
+	// ctx has no values of the request's context, but for
+	// [http.ServerContextKey] and [http.LocalAddrContextKey]; what it needs to
+	// know of the request comes from Authorize, as the Conn's Principal, or from
+	// the Conn itself. Accept is not concerned.
+	Detach bool
+
 	// MaxMessageSize is the most bytes of data that one message may have, sent
 	// or received. An incoming message over it ends the connection with
 	// [errors.MessageTooBig]. 0 means 1 MiB, a negative number no limit.

@@ -14,6 +14,8 @@ import (
 type refusal struct {
 	status   int
 	sentence string
+	header   map[string][]string
+	probed   bool  // answers a probe, not a handshake
 	err      error // for this side only, nil if sentence says it all
 }
 
@@ -34,6 +36,9 @@ func misconfigured(err error) *refusal {
 // request's origin if its pages may connect, else "".
 func (f *refusal) answer(w http.ResponseWriter, r *http.Request, allowedOrigin string) error {
 	header := w.Header()
+	for name, values := range f.header {
+		header[http.CanonicalHeaderKey(name)] = values
+	}
 	switch f.status {
 	case http.StatusUpgradeRequired:
 		// RFC 9110, section 15.5.22, and RFC 6455, section 4.4. HTTP/2 has no Upgrade.
@@ -54,16 +59,29 @@ func (f *refusal) answer(w http.ResponseWriter, r *http.Request, allowedOrigin s
 		header.Add("Access-Control-Expose-Headers", "Retry-After")
 	}
 	header.Set("Cache-Control", "no-store")
-	if r.ProtoMajor == 1 && r.ContentLength != 0 {
-		header.Set("Connection", "close") // else net/http waits for the body first
+	// net/http waits for a body first. And a proxy that saw an upgrade asked for
+	// may take what follows for the upgraded protocol, and not look into it: a
+	// second request in there must not be answered.
+	if r.ProtoMajor == 1 && (r.ContentLength != 0 || wantsUpgrade(r)) {
+		// First, because net/http looks for it there.
+		header["Connection"] = append([]string{"close"}, header["Connection"]...)
 	}
-	http.Error(w, f.sentence, f.status)
+	if f.probed {
+		writeProbed(w, f.status, f.sentence)
+	} else {
+		http.Error(w, f.sentence, f.status)
+	}
 
 	err := f.err
 	if err == nil {
 		err = errors.New(f.sentence)
 	}
 	return &errors.ConnectionError{StatusCode: f.status, URL: requestURL(r), Err: err}
+}
+
+// wantsUpgrade reports whether r looks like a handshake to anybody.
+func wantsUpgrade(r *http.Request) bool {
+	return len(r.Header["Upgrade"]) > 0 || len(r.Header["Sec-Websocket-Key"]) > 0 || hasToken(r.Header["Connection"], "upgrade")
 }
 
 // requestURL returns what the client dialed, as far as it is known here, but
@@ -76,6 +94,14 @@ func requestURL(r *http.Request) string {
 	return scheme + r.Host + r.URL.EscapedPath()
 }
 
+// missingUpgrade names what a proxy has dropped.
+func missingUpgrade(header http.Header) string {
+	if !hasToken(header["Upgrade"], "websocket") {
+		return "Upgrade: websocket"
+	}
+	return "Connection: Upgrade"
+}
+
 // check holds a request against RFC 6455, section 4.2.1.
 func check(r *http.Request) *refusal {
 	header := r.Header
@@ -84,6 +110,10 @@ func check(r *http.Request) *refusal {
 		return refuse(http.StatusNotImplemented, "WebSocket over HTTP/%d is not supported; connect with HTTP/1.1.", r.ProtoMajor)
 	case r.Method != http.MethodGet:
 		return refuse(http.StatusMethodNotAllowed, "This is a WebSocket endpoint: the method must be GET, not %s.", r.Method)
+	case r.ProtoMajor == 1 && len(header["Sec-Websocket-Key"]) > 0 && (r.ProtoMinor < 1 || len(header["Upgrade"]) == 0):
+		return refuse(http.StatusUpgradeRequired, "The WebSocket handshake arrived in %s and lacks the header %s: a proxy in between has dropped it. "+
+			"nginx needs the lines: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\"; proxy_set_header Host $host;",
+			r.Proto, missingUpgrade(header))
 	case r.ProtoMajor != 1 || r.ProtoMinor < 1:
 		return refuse(http.StatusUpgradeRequired, "This is a WebSocket endpoint: it needs a handshake in HTTP/1.1, not in %s.", r.Proto)
 	case !hasToken(header["Connection"], "upgrade") && !hasToken(header["Upgrade"], "websocket"):

@@ -25,6 +25,7 @@ const responseTimeout = 10 * time.Second
 type upgrade struct {
 	http.ResponseWriter
 	subprotocol string
+	principal   any                    // what Authorize returned
 	extension   string                 // what to answer for permessage-deflate, "" for no compression
 	deflate     *rfc6455.DeflateParams // what it means
 
@@ -100,15 +101,20 @@ func (u *upgrade) refusal(err error) *refusal {
 	if u.err == nil {
 		return refuse(http.StatusBadRequest, "%v.", err)
 	}
-	f := &refusal{
+	if errors.Is(u.err, http.ErrNotSupported) {
+		return cannotHijack(u.ResponseWriter, u.err)
+	}
+	return &refusal{
 		status:   http.StatusInternalServerError,
 		sentence: "The connection could not be taken over.",
 		err:      fmt.Errorf("websocket: hijack: %w", u.err),
 	}
-	if errors.Is(u.err, http.ErrNotSupported) {
-		f.status = http.StatusNotImplemented
-		f.sentence = "This WebSocket endpoint cannot take over the connection: a middleware in front of it hides it."
-		f.err = fmt.Errorf("websocket: the http.ResponseWriter %T cannot be hijacked; a middleware's writer needs a method Unwrap() http.ResponseWriter: %w", u.ResponseWriter, u.err)
+}
+
+func cannotHijack(w http.ResponseWriter, err error) *refusal {
+	return &refusal{
+		status:   http.StatusNotImplemented,
+		sentence: "This WebSocket endpoint cannot take over the connection: a middleware in front of it hides it.",
+		err:      fmt.Errorf("websocket: the http.ResponseWriter %T cannot be hijacked; a middleware's writer needs a method Unwrap() http.ResponseWriter: %w", w, err),
 	}
-	return f
 }
