@@ -31,20 +31,18 @@ build: bin/isosocket ## build the wasm client and bin/isosocket, which contains 
 bin/isosocket: FORCE $(DIST)/client.wasm.gz $(DIST)/wasm_exec.js
 	$(GO) build -buildvcs=false -o $@ ./cmd/isosocket
 
-# Not in the folder that is embedded: the compressed one is enough there.
-bin/client.wasm: FORCE
-	@mkdir -p bin
+# What is embedded is made in a folder of its own and moved in whole, so that several makes may run in one checkout.
+$(DIST)/client.wasm.gz: FORCE
+	@mkdir -p bin $(DIST)
 	@rm -f $(DIST)/client.wasm
-	$(WASM) $(GO) build -trimpath -buildvcs=false -ldflags="-s -w" -o $@ ./wasm
-
-$(DIST)/client.wasm.gz: bin/client.wasm
-	@mkdir -p $(DIST)
-	gzip -9 -n -c $< > $@.new && mv $@.new $@
+	@set -eu; made=$$(mktemp -d bin/client.XXXXXX); trap 'rm -rf "$$made"' EXIT; set -x; \
+		$(WASM) $(GO) build -trimpath -buildvcs=false -ldflags="-s -w" -o "$$made/client.wasm" ./wasm; \
+		gzip -9 -n "$$made/client.wasm"; mv "$$made/client.wasm.gz" $@
 
 # It must come from the Go that compiled the client.
 $(DIST)/wasm_exec.js: FORCE
-	@mkdir -p $(DIST)
-	@cp "$$($(GO) env GOROOT)/lib/wasm/wasm_exec.js" $@
+	@mkdir -p bin $(DIST)
+	@set -eu; made=$$(mktemp bin/wasm_exec.XXXXXX); cp "$$($(GO) env GOROOT)/lib/wasm/wasm_exec.js" "$$made"; mv "$$made" $@
 
 test: test-unit test-wasm test-e2e ## all tests, natively with -race and in headless Chromium
 

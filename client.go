@@ -226,12 +226,16 @@ func (c *Client) Receive(ctx context.Context) (ws.Message, error) {
 	return ws.Message{}, c.Err()
 }
 
-// Messages returns an iterator over what Receive returns. It ends behind the
-// first error, which it yields.
+// Messages returns an iterator over what Receive returns. It ends without an
+// error once the Client has ended with [errors.NormalClosure], by its Close or by
+// the server; any other error it yields, and ends after it.
 func (c *Client) Messages(ctx context.Context) iter.Seq2[ws.Message, error] {
 	return func(yield func(ws.Message, error) bool) {
 		for {
 			m, err := c.Receive(ctx)
+			if errors.Is(err, errors.NormalClosure) {
+				return
+			}
 			if !yield(m, err) || err != nil {
 				return
 			}
@@ -494,7 +498,7 @@ func (c *Client) serve(conn *ws.Conn) error {
 		l.tasks.Go(func() { c.drain(l) })
 	}
 	state := c.State()
-	c.setState(State{Phase: Connected, Err: state.Err, Attempts: state.Attempts})
+	c.setState(State{Phase: Connected, Attempts: state.Attempts})
 	c.mu.Lock()
 	c.link = l
 	c.wake()

@@ -720,9 +720,9 @@ func TestClientStates(t *testing.T) {
 		want := []string{
 			"connecting 1",
 			"connected 1",
-			"waiting 0 in 3s connection closed by the peer: 1001 (going away)",
+			"waiting 0 in 1s connection closed by the peer: 1001 (going away)",
 			"connecting 1 connection closed by the peer: 1001 (going away)",
-			"waiting 1 in 6s cannot connect: HTTP status 503",
+			"waiting 1 in 3s cannot connect: HTTP status 503",
 			"connecting 2 cannot connect: HTTP status 503",
 		}
 		if !equal(got, want) {

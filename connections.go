@@ -46,7 +46,18 @@ type ReconnectOptions struct {
 	// before any. The bound doubles with each attempt from the one to the other,
 	// and the wait is a random time from 0 up to it, so that clients that lost
 	// their server together do not come back together. 0 means 4 seconds, and 30.
+	//
+	// After a planned restart the wait is at most a second: the server closed
+	// with [errors.GoingAway] or [errors.ServiceRestart], so another one is there
+	// or will be soon. That bound doubles with each planned restart, too, until
+	// a connection is stable.
 	BaseDelay, MaxDelay time.Duration
+
+	// Delay, if not nil, decides how long to wait before the next attempt: from
+	// the error and the wait that was drawn, it returns the wait. 0 or less means
+	// at once. What a server asked for in Retry-After is waited out before it. An
+	// application whose server advises a delay in its close message reads it here.
+	Delay func(err error, wait time.Duration) time.Duration
 
 	// StableAfter is how long a connection must have lived for the count of
 	// attempts, and with it the wait, to begin anew. A server that accepts and
@@ -190,7 +201,7 @@ func (r *redialer) connections(ctx context.Context) iter.Seq2[*ws.Conn, error] {
 			yield(nil, err)
 			return
 		}
-		backoff := backoff{base: o.BaseDelay, limit: o.MaxDelay, random: r.random}
+		usual := backoff{base: o.BaseDelay, limit: o.MaxDelay, random: r.random}
 		// Connections that have ended, but of which something may be left: at
 		// most one, because the next attempt waits.
 		var closing sync.WaitGroup
@@ -200,7 +211,7 @@ func (r *redialer) connections(ctx context.Context) iter.Seq2[*ws.Conn, error] {
 		if !r.wait(ctx, p, 0, 0) {
 			return
 		}
-		waits := 0 // since the last stable connection
+		waits, restarts := 0, 0 // since the last stable connection
 		for attempts := 1; ; attempts++ {
 			closing.Wait()
 			conn, err := r.attempt(ctx, &o, attempts)
@@ -211,7 +222,7 @@ func (r *redialer) connections(ctx context.Context) iter.Seq2[*ws.Conn, error] {
 					return
 				}
 				if lived >= o.StableAfter {
-					attempts, waits = 0, 0
+					attempts, waits, restarts = 0, 0, 0
 				}
 			}
 			switch {
@@ -224,8 +235,17 @@ func (r *redialer) connections(ctx context.Context) iter.Seq2[*ws.Conn, error] {
 				yield(nil, &attemptsError{attempts, err})
 				return
 			}
-			asked, wait := retryAfter(err), backoff.wait(waits)
-			waits++
+			asked, wait := retryAfter(err), time.Duration(0)
+			if restarting(err) {
+				wait = (&backoff{base: min(restartDelay, o.BaseDelay), limit: o.MaxDelay, random: r.random}).wait(restarts)
+				restarts++
+			} else {
+				wait = usual.wait(waits)
+				waits++
+			}
+			if o.Delay != nil {
+				wait = max(o.Delay(err, wait), 0)
+			}
 			if o.OnDown != nil {
 				o.OnDown(Down{Err: err, Attempts: attempts, Wait: asked + wait})
 			}

@@ -161,7 +161,7 @@ func TestConnectionsBackOff(t *testing.T) {
 			n := newNetwork(t)
 			n.serve = func(i int, server *ws.Conn) {
 				lives := []time.Duration{0, time.Second, 9 * time.Second, 10 * time.Second, time.Second}
-				closeAfter(lives[i-1], errors.GoingAway)(i, server)
+				closeAfter(lives[i-1], errors.InternalError)(i, server)
 			}
 			n.answer = func(i int) error {
 				if i == 6 {
@@ -172,6 +172,53 @@ func TestConnectionsBackOff(t *testing.T) {
 			run(t.Context(), n.redialer(nil))
 			// The fourth is stable: the wait after it is the shortest again.
 			checkDials(t, n, 0, 0+3, 3+1+6, 10+9+12, 31+10+3, 44+1+6)
+		})
+	})
+	t.Run("is short for planned restarts, and doubles until a connection is stable", func(t *testing.T) {
+		for _, reason := range []errors.CloseReason{errors.GoingAway, errors.ServiceRestart} {
+			synctest.Test(t, func(t *testing.T) {
+				n := newNetwork(t)
+				n.serve = func(i int, server *ws.Conn) {
+					lives := []time.Duration{0, 0, 10 * time.Second, 0}
+					closeAfter(lives[i-1], reason)(i, server)
+				}
+				n.answer = func(i int) error {
+					if i == 5 {
+						return refused(404)
+					}
+					return nil
+				}
+				run(t.Context(), n.redialer(nil))
+				checkDials(t, n, 0, 1, 1+2, 3+10+1, 14+2)
+			})
+		}
+	})
+	t.Run("is the usual one where this side went away", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			if restarting(&errors.ConnectionClosed{Reason: errors.GoingAway}) || restarting(refused(503)) {
+				t.Error("nobody said that the server restarts")
+			}
+		})
+	})
+	t.Run("is what Delay says", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			n := newNetwork(t)
+			n.serve = closeAfter(0, errors.TryAgainLater)
+			n.answer = func(i int) error {
+				if i == 4 {
+					return refused(404)
+				}
+				return nil
+			}
+			calls := 0
+			run(t.Context(), n.redialer(&ReconnectOptions{Delay: func(err error, wait time.Duration) time.Duration {
+				if !errors.Is(err, errors.TryAgainLater) {
+					t.Errorf("Delay gets %v", err)
+				}
+				calls++
+				return []time.Duration{7 * time.Second, -1, 2 * wait}[calls-1]
+			}}))
+			checkDials(t, n, 0, 7, 7, 7+2*12)
 		})
 	})
 	t.Run("jitter is full", func(t *testing.T) {
@@ -261,7 +308,7 @@ func TestConnectionsDecides(t *testing.T) {
 			if connections != 1 || !ok || failed.StatusCode != 401 {
 				t.Errorf("%d connections and %v, want one and status 401", connections, err)
 			}
-			checkDials(t, n, 0, 63)
+			checkDials(t, n, 0, 61)
 		})
 	})
 	t.Run("by the user's own Retry", func(t *testing.T) {
@@ -423,11 +470,11 @@ func TestConnectionsHooks(t *testing.T) {
 		_, err := run(t.Context(), r)
 		want := []string{
 			"attempt ws://test/",
-			"3s 0 websocket: connection closed by the peer: 1012 (service restart)",
+			"1s 0 websocket: connection closed by the peer: 1012 (service restart)",
 			"attempt ws://test/",
-			"6s 1 websocket: cannot connect: HTTP status 503",
+			"3s 1 websocket: cannot connect: HTTP status 503",
 			"attempt ws://test/",
-			"3s 0 websocket: connection closed by the peer: 1012 (service restart)",
+			"1s 0 websocket: connection closed by the peer: 1012 (service restart)",
 			"attempt ws://test/",
 		}
 		if !equal(log, want) {

@@ -54,6 +54,16 @@ func DefaultRetry(err error) bool {
 	return false
 }
 
+// restartDelay bounds the wait after the first planned restart. It spreads the
+// clients of a server that closes them all at once.
+const restartDelay = time.Second
+
+// restarting reports whether err is the server's word that it restarts.
+func restarting(err error) bool {
+	closed, ok := errors.AsType[*errors.ConnectionClosed](err)
+	return ok && closed.Remote && (closed.Reason == errors.GoingAway || closed.Reason == errors.ServiceRestart)
+}
+
 func retryableStatus(code int) bool {
 	switch code {
 	case 0, 408, 425, 429:

@@ -39,8 +39,9 @@ func (p Phase) String() string {
 type State struct {
 	// Phase is what it is doing.
 	Phase Phase
-	// Err says why the last connection ended or the last attempt failed, nil
-	// before the first of them. When Closed it is what Client.Err returns.
+	// Err says why the last connection ended or the last attempt failed. It is
+	// nil before the first of them, and while Connected. When Closed it is what
+	// Client.Err returns.
 	Err error
 	// Attempts is how many attempts there were since the last stable connection,
 	// the one under way included.

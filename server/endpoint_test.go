@@ -39,7 +39,8 @@ func dial(t *testing.T, s *httptest.Server, o *isosocket.DialOptions) *ws.Conn {
 // assertEnd waits for the end of conn.
 func assertEnd(t *testing.T, conn *ws.Conn, reason errors.CloseReason, message string) {
 	t.Helper()
-	for _, err := range conn.Messages(timeout(t)) {
+	for {
+		_, err := conn.Receive(timeout(t))
 		if err == nil {
 			continue
 		}
@@ -47,6 +48,7 @@ func assertEnd(t *testing.T, conn *ws.Conn, reason errors.CloseReason, message s
 		if !ok || closed.Reason != reason || closed.Message != message || !closed.Remote {
 			t.Errorf("the connection ended with %v, want %v %q from the peer", err, reason, message)
 		}
+		return
 	}
 }
 

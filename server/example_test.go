@@ -70,7 +70,6 @@ func ExampleHandler_closeReason() {
 	}
 	// Output:
 	// welcome <nil>
-	//  websocket: connection closed by the peer: 1000 (normal closure)
 	//  websocket: connection closed by the peer: 4001 (private application reason, 4000-4999)
 }
 

@@ -119,7 +119,8 @@ func (s *chatServer) serve(ctx context.Context, conn *server.Conn) error {
 		_ = conn.Send(context.Background(), ws.Message{Kind: ws.KindText, Data: m.Encode()})
 	}
 	name := ""
-	for in, err := range conn.Messages(ctx) {
+	for {
+		in, err := conn.Receive(ctx)
 		if err != nil {
 			closed, _ := errors.AsType[*errors.ConnectionClosed](conn.Err())
 			s.ended <- closed
@@ -144,7 +145,6 @@ func (s *chatServer) serve(ctx context.Context, conn *server.Conn) error {
 			s.react(conn, netConn, m)
 		}
 	}
-	return nil
 }
 
 // hears waits for a message of a type.

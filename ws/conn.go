@@ -189,7 +189,9 @@ func (c *Conn) TryReceive() (m Message, ok bool, err error) {
 }
 
 // Messages returns an iterator over what [Conn.Receive] returns. It ends
-// behind the first error, which it yields; a normal closure is one too.
+// without an error after a normal closure (1000) by either side. Any other error
+// it yields, and ends after it: so a loop that completes without an error has
+// seen everything that the peer wanted to send.
 //
 //	for m, err := range conn.Messages(ctx) {
 //		if err != nil {
@@ -201,6 +203,9 @@ func (c *Conn) Messages(ctx context.Context) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		for {
 			m, err := c.Receive(ctx)
+			if errors.Is(err, errors.NormalClosure) {
+				return
+			}
 			if !yield(m, err) || err != nil {
 				return
 			}

@@ -297,7 +297,7 @@ func TestNothingComesAfterTheLocalClose(t *testing.T) {
 	mustClosed(t, "Send", conn.Send(t.Context(), ws.Text("x")), want)
 }
 
-func TestMessagesEndsBehindTheFirstError(t *testing.T) {
+func TestMessages(t *testing.T) {
 	t.Parallel()
 	a, b := ws.Pipe(nil, nil)
 	for _, s := range []string{"one", "two", "three"} {
@@ -315,13 +315,11 @@ func TestMessagesEndsBehindTheFirstError(t *testing.T) {
 	var got []string
 	for m, err := range b.Messages(t.Context()) {
 		if err != nil {
-			got = append(got, "end")
-			mustClosed(t, "Messages", err, errors.ConnectionClosed{Reason: errors.NormalClosure, Remote: true})
-			continue
+			t.Errorf("Messages yielded %v after a normal closure", err)
 		}
 		got = append(got, m.String())
 	}
-	if strings.Join(got, " ") != "two three end" {
+	if strings.Join(got, " ") != "two three" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -408,5 +406,38 @@ func TestConfigDefaults(t *testing.T) {
 	conn := ws.NewConn(&fakeTransport{}, &ws.Config{Subprotocol: "chat.v2"})
 	if conn.Subprotocol() != "chat.v2" || conn.Buffered() != 7 {
 		t.Errorf("Subprotocol %q, Buffered %d", conn.Subprotocol(), conn.Buffered())
+	}
+}
+
+// TestMessagesYieldsEveryOtherEnd: only a normal closure needs no look at it.
+func TestMessagesYieldsEveryOtherEnd(t *testing.T) {
+	t.Parallel()
+	for _, reason := range []errors.CloseReason{errors.GoingAway, errors.InternalError, errors.ServiceRestart, 4000} {
+		a, b := ws.Pipe(nil, nil)
+		_ = a.Close(reason, "why")
+		var got []error
+		for _, err := range b.Messages(t.Context()) {
+			got = append(got, err)
+		}
+		if len(got) != 1 {
+			t.Fatalf("%v: Messages yielded %v", reason, got)
+		}
+		mustClosed(t, "Messages", got[0], errors.ConnectionClosed{Reason: reason, Message: "why", Remote: true})
+	}
+	// This side's own normal closure ends a loop that runs meanwhile, too.
+	_, b := ws.Pipe(nil, nil)
+	_ = b.Close(errors.NormalClosure, "")
+	for _, err := range b.Messages(t.Context()) {
+		t.Errorf("Messages yielded %v after Close", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, open := ws.Pipe(nil, nil)
+	var got []error
+	for _, err := range open.Messages(ctx) {
+		got = append(got, err)
+	}
+	if len(got) != 1 || !errors.Is(got[0], context.Canceled) {
+		t.Errorf("Messages yielded %v after ctx ended", got)
 	}
 }

@@ -55,7 +55,7 @@ func TestTableOfAPerfectRun(t *testing.T) {
 			t.Errorf("line %d is %s", i, line)
 		}
 	}
-	if want := "40 rows, 40 right, 35 identical"; lines[len(rows)] != want {
+	if want := "41 rows, 41 right, 35 identical"; lines[len(rows)] != want {
 		t.Errorf("the last line is %q, want %q", lines[len(rows)], want)
 	}
 }
