@@ -82,7 +82,8 @@ func failDropped(f Failer) {
 //
 // Above the high-water mark (SendBuffer) Send waits for room. When ctx ends
 // first, nothing of the message goes out, the connection stays open, and the
-// error is ctx.Err().
+// error is ctx.Err(). Where there is room, the message is queued even if ctx has
+// ended: as for Receive, ctx bounds a wait, and there is none.
 //
 // In a browser, a call of Send, Receive, Flush or Confirm inside a JavaScript
 // callback that had to wait returns an [errors.ErrWouldBlock] instead: nothing
@@ -92,20 +93,54 @@ func failDropped(f Failer) {
 // [errors.ErrMessageTooBig]: nothing is sent and the connection stays open.
 // Once the connection has ended, the error is its [*errors.ConnectionClosed].
 func (c *Conn) Send(ctx context.Context, m Message) error {
+	if err := c.maySend(m.Check(c.maxMessage)); err != nil {
+		return err
+	}
+	if err := c.transport.Send(ctx, m); err != nil {
+		return c.explain(ctx, "send", err)
+	}
+	return nil
+}
+
+// TrySend is [Conn.Send] that never waits: above the high-water mark the error
+// is [errors.ErrWouldBlock], and nothing of the message goes out. It suits
+// updates that are stale before there is room, such as the positions in a game,
+// and JavaScript callbacks, in which nothing may wait.
+func (c *Conn) TrySend(m Message) error {
+	if err := c.maySend(m.Check(c.maxMessage)); err != nil {
+		return err
+	}
+	if t, ok := c.transport.(TrySender); ok {
+		return c.explainTry(t.TrySend(m))
+	}
+	return c.explainTry(c.transport.Send(endedContext(), m))
+}
+
+// maySend returns the connection's end if it has ended, else what is wrong with
+// the message.
+func (c *Conn) maySend(invalid error) error {
 	if cause := c.ending.Cause(); cause != nil {
 		return cause
 	}
-	if err := m.Check(c.maxMessage); err != nil {
-		return err
-	}
-	err := ctx.Err()
-	if err == nil {
-		err = c.transport.Send(ctx, m)
-	}
-	if err == nil {
+	return invalid
+}
+
+// endedContext makes a Transport's Send return where it would wait.
+func endedContext() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
+// explainTry is explain for a send that could not wait.
+func (c *Conn) explainTry(err error) error {
+	switch {
+	case err == nil:
 		return nil
+	case errors.Is(err, errors.ErrWouldBlock), errors.Is(err, context.Canceled):
+		return errors.ErrWouldBlock
 	}
-	return c.explain(ctx, "send", err)
+	return c.explain(context.Background(), "send", err)
 }
 
 // Receive waits for the next message. The caller owns its data.

@@ -70,6 +70,12 @@ type PreparedSender interface {
 	SendPrepared(ctx context.Context, p *Prepared) error
 }
 
+// TryPreparedSender is [PreparedSender] for a transport that can say at once
+// that there is no room, with [errors.ErrWouldBlock].
+type TryPreparedSender interface {
+	TrySendPrepared(p *Prepared) error
+}
+
 // SendPrepared is [Conn.Send] of a message that goes to many connections. A
 // server's connections share the work of framing and compressing it; a client
 // masks each frame differently (RFC 6455, section 5.3), and a browser does all
@@ -85,20 +91,34 @@ func (c *Conn) SendPrepared(ctx context.Context, p *Prepared) error {
 	if !ok {
 		return c.Send(ctx, p.message)
 	}
-	if cause := c.ending.Cause(); cause != nil {
-		return cause
-	}
-	err := p.check(c.maxMessage)
-	if err != nil {
+	if err := c.maySend(p.check(c.maxMessage)); err != nil {
 		return err
 	}
-	if err = ctx.Err(); err == nil {
-		err = sender.SendPrepared(ctx, p)
+	if err := sender.SendPrepared(ctx, p); err != nil {
+		return c.explain(ctx, "send", err)
 	}
-	if err == nil {
-		return nil
+	return nil
+}
+
+// TrySendPrepared is [Conn.SendPrepared] that never waits, as [Conn.TrySend]: a
+// broadcast then goes on where one of its connections takes nothing. What
+// becomes of that connection is the program's choice: to leave this message out,
+// or to close it.
+//
+//	for _, conn := range room {
+//		if err := conn.TrySendPrepared(p); errors.Is(err, errors.ErrWouldBlock) {
+//			go conn.Close(errors.TryAgainLater, "too slow")
+//		}
+//	}
+func (c *Conn) TrySendPrepared(p *Prepared) error {
+	sender, ok := c.transport.(TryPreparedSender)
+	if !ok {
+		return c.TrySend(p.message)
 	}
-	return c.explain(ctx, "send", err)
+	if err := c.maySend(p.check(c.maxMessage)); err != nil {
+		return err
+	}
+	return c.explainTry(sender.TrySendPrepared(p))
 }
 
 type checked struct{}

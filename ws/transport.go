@@ -55,6 +55,14 @@ type Transport interface {
 	Ending() *Ending
 }
 
+// TrySender may be implemented by a [Transport]. Without it, Conn calls Send
+// with a context that has ended.
+type TrySender interface {
+	// TrySend is Send that never waits: while the high-water mark's worth of bytes
+	// is queued it returns [errors.ErrWouldBlock], and nothing of m goes out.
+	TrySend(m Message) error
+}
+
 // ArrivalCounter may be implemented by a [Transport]. Without it a [Heartbeat]
 // sees life only in messages that are received, and judges only while somebody
 // receives.

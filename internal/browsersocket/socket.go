@@ -53,6 +53,7 @@ func (g *gate) open() { g.once.Do(func() { close(g.c) }) }
 var (
 	_ ws.Transport = (*socket)(nil)
 	_ ws.Failer    = (*socket)(nil)
+	_ ws.TrySender = (*socket)(nil)
 )
 
 // newSocket makes the WebSocket, which starts to connect.

@@ -37,6 +37,8 @@ var (
 	_ ws.BackgroundReceiver = (*Transport)(nil)
 	_ ws.LatencyMeter       = (*Transport)(nil)
 	_ ws.Failer             = (*Transport)(nil)
+	_ ws.TrySender          = (*Transport)(nil)
+	_ ws.TryPreparedSender  = (*Transport)(nil)
 	_ ws.PreparedSender     = (*Transport)(nil)
 )
 

@@ -96,6 +96,17 @@ func (w *writer) Send(ctx context.Context, m ws.Message) error {
 	return nil
 }
 
+// TrySend implements ws.TrySender.
+func (w *writer) TrySend(m ws.Message) error { return w.Send(noWait, m) }
+
+// TrySendPrepared implements ws.TryPreparedSender.
+func (w *writer) TrySendPrepared(p *ws.Prepared) error { return w.SendPrepared(noWait, p) }
+
+// noWait is the context of a send that returns ErrWouldBlock where it would wait.
+var noWait context.Context = immediate{}
+
+type immediate struct{ context.Context }
+
 // SendPrepared implements ws.PreparedSender. It always leaves the frame to
 // another goroutine: the writes of a broadcast then take all processors, and
 // those of broadcasts that follow each other closely become one for each
@@ -125,6 +136,10 @@ func (w *writer) SendPrepared(ctx context.Context, p *ws.Prepared) error {
 func (w *writer) admit(ctx context.Context) (ok bool, err error) {
 	w.mu.Lock()
 	for w.queued() >= w.highWater && w.broken == nil && !w.closeSent {
+		if ctx == noWait {
+			w.mu.Unlock()
+			return false, errors.ErrWouldBlock
+		}
 		if err := w.awaitProgress(ctx); err != nil {
 			w.mu.Unlock()
 			return false, err
