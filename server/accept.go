@@ -41,6 +41,7 @@ type acceptor struct {
 	Options
 	deflate  *rfc6455.DeflateParams
 	policy   rfc6455.DeflatePolicy
+	origins  []string         // OriginPatterns as origins are written
 	flushers *stream.Flushers // of an Endpoint's connections
 	err      error            // what is wrong with Options
 }
@@ -54,9 +55,11 @@ func newAcceptor(o *Options) *acceptor {
 	if config := a.config(""); a.err == nil {
 		a.err = a.AnswerHeartbeat.Check(config.WithDefaults().MaxMessageSize)
 	}
-	if err := checkOriginPatterns(a.OriginPatterns); err != nil {
+	origins, err := compileOrigins(a.OriginPatterns)
+	if err != nil {
 		a.err = err
 	}
+	a.origins = origins
 	for i, p := range a.Subprotocols {
 		if !handshake.IsToken(p) {
 			a.err = fmt.Errorf("websocket: Subprotocols has %q, which is not a token of letters, digits and !#$%%&'*+-.^_`|~", p)
@@ -116,9 +119,9 @@ func wouldAccept(w http.ResponseWriter, r *http.Request) *refusal {
 // origin is the request's if its pages may connect, else "". A probe need not
 // have the form of a handshake.
 func (a *acceptor) check(u *upgrade, r *http.Request, probe bool) (origin string, f *refusal) {
-	origin, err := checkOrigin(r, a.OriginPatterns)
+	origin, err := checkOrigin(r, a.origins)
 	if err != nil {
-		return "", refuse(http.StatusForbidden, "%s%s.", strings.ToUpper(err.Error()[:1]), err.Error()[1:])
+		return "", refuseOrigin(r, err)
 	}
 	if a.err != nil {
 		return origin, misconfigured(a.err)

@@ -19,7 +19,8 @@ import (
 // function for each. [Handler] makes one. All methods may be called by many
 // goroutines at the same time.
 type Endpoint struct {
-	serve func(ctx context.Context, conn *Conn) error
+	serve   func(ctx context.Context, conn *Conn) error
+	refused originLog
 	*acceptor
 
 	mu       sync.Mutex
@@ -112,7 +113,7 @@ func (e *Endpoint) values(r *http.Request) context.Context {
 
 // refuseLate answers a request that comes after Shutdown.
 func (e *Endpoint) refuseLate(w http.ResponseWriter, r *http.Request) {
-	origin, err := checkOrigin(r, e.OriginPatterns)
+	origin, err := checkOrigin(r, e.origins)
 	if err != nil {
 		origin = ""
 	}
@@ -204,6 +205,9 @@ func (e *Endpoint) logRefusal(r *http.Request, err error) {
 		return
 	}
 	failed, _ := errors.AsType[*errors.ConnectionError](err)
+	if refused, ok := errors.AsType[*originError](err); ok && e.refused.first(refused.origin) {
+		e.Logger.Warn("websocket: pages of an origin may not connect", "origin", refused.origin, "host", refused.host, "allow", refused.pattern(), "advice", refused.advice())
+	}
 	if failed.StatusCode >= 500 {
 		e.Logger.Error("websocket: handshake failed", "error", failed.Err, "status", failed.StatusCode, "remote", r.RemoteAddr, "path", r.URL.Path)
 		return

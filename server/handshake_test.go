@@ -9,10 +9,12 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -254,6 +256,24 @@ func TestOriginPatterns(t *testing.T) {
 		{[]string{"null"}, "null", true},
 		{[]string{"*.example"}, "null", false},
 		{[]string{`\[::1\]:*`}, "http://[::1]:3000", true},
+		{[]string{"[::1]:3000"}, "http://[::1]:3000", true},
+		{[]string{"[::1]:3000"}, "http://[::1]:3001", false},
+		{[]string{"[::1]:*"}, "http://[::1]:3001", true},
+		{[]string{"http://[::1]"}, "http://[::1]", true},
+		{[]string{"[::1]"}, "http://:", false},
+		{[]string{"[ab].example"}, "http://a.example", true},
+		{[]string{"https://other.example:443"}, "https://other.example", true},
+		{[]string{"other.example:443"}, "https://other.example", true},
+		{[]string{"other.example:443"}, "http://other.example", false},
+		{[]string{"http://other.example:80/"}, "http://other.example", true},
+		{[]string{"https://other.example/"}, "https://other.example", true},
+		{[]string{"HTTPS://Other.Example"}, "https://other.example", true},
+		{[]string{"other.example."}, "https://other.example", true},
+		{[]string{"other.example.:8443"}, "https://other.example.:8443", true},
+		{[]string{"localhost:*"}, "http://localhost", true},
+		{[]string{"b\u00fccher.example"}, "https://xn--bcher-kva.example", true},
+		{[]string{"*.B\u00dcCHER.example"}, "https://shop.xn--bcher-kva.example", true},
+		{[]string{"app://local"}, "app://local", true},
 	} {
 		t.Run(fmt.Sprint(test.patterns, " and ", test.origin), func(t *testing.T) {
 			t.Parallel()
@@ -341,6 +361,10 @@ func TestInvalidOptions(t *testing.T) {
 	}{
 		{"a pattern", server.Options{OriginPatterns: []string{"[a-"}}, `"[a-"`},
 		{"an empty pattern", server.Options{OriginPatterns: []string{""}}, `""`},
+		{"a pattern with a path", server.Options{OriginPatterns: []string{"https://example.com/app"}}, "more than a scheme, a host and a port"},
+		{"a pattern with a user", server.Options{OriginPatterns: []string{"me@example.com"}}, "more than a scheme, a host and a port"},
+		{"a pattern of a WebSocket URL", server.Options{OriginPatterns: []string{"wss://example.com"}}, `write "https://example.com"`},
+		{"a pattern with a wildcard in an international part", server.Options{OriginPatterns: []string{"b\u00fc*.example"}}, "xn--"},
 		{"a subprotocol", server.Options{Subprotocols: []string{"a b"}}, `"a b"`},
 		{"a subprotocol twice", server.Options{Subprotocols: []string{"a", "a"}}, `"a" twice`},
 		{"a compression level", server.Options{Compression: &ws.Compression{Level: 10}}, "Level is 10; allowed are 1 to 9"},
@@ -642,4 +666,40 @@ func FuzzHandshake(f *testing.F) {
 			t.Errorf("a request is taken for a mistake of the server: %v", err)
 		}
 	})
+}
+
+// TestRefusedOriginSaysHowToAllowIt: a developer on the same machine is told
+// what was compared, and the log of an endpoint once for each origin.
+func TestRefusedOriginSaysHowToAllowIt(t *testing.T) {
+	t.Parallel()
+	logged := &logBuffer{}
+	_, s := startEndpoint(t, echo, &server.Options{Logger: slog.New(slog.NewTextHandler(logged, nil))})
+	for range 3 {
+		response, _, _ := roundTrip(t, s, with("Origin: https://app.example:443", "Host: backend:8080"))
+		body, _ := io.ReadAll(response.Body)
+		for _, want := range []string{`"backend:8080"`, "OriginPatterns", `"https://app.example"`} {
+			if response.StatusCode != http.StatusForbidden || !strings.Contains(string(body), want) {
+				t.Errorf("status %d, %q, want %s in it", response.StatusCode, body, want)
+			}
+		}
+	}
+	for i := range 300 {
+		roundTrip(t, s, with("Origin: https://"+strconv.Itoa(i)+".example"))
+	}
+	log := logged.String()
+	if n := strings.Count(log, "origin=https://app.example:443"); n != 1 || !strings.Contains(log, "host=backend:8080") || !strings.Contains(log, "level=WARN") {
+		t.Errorf("the log has the origin %d times: %.2000s", n, log)
+	}
+	if n := strings.Count(log, "\n"); n > 100 {
+		t.Errorf("strangers made %d lines of log", n)
+	}
+
+	// A stranger learns nothing.
+	request := httptest.NewRequest(http.MethodGet, "/", nil)
+	request.Header.Set("Origin", "https://app.example")
+	answer := httptest.NewRecorder() // from 192.0.2.1
+	server.Handler(echo, nil).ServeHTTP(answer, request)
+	if answer.Code != http.StatusForbidden || strings.Contains(answer.Body.String(), "OriginPatterns") {
+		t.Errorf("status %d, %q", answer.Code, answer.Body)
+	}
 }

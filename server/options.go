@@ -43,8 +43,11 @@ type Options struct {
 	//
 	// A pattern is compared with the origin's host and port, without regard to
 	// case, in the syntax of [path.Match]: "example.com", "*.example.com",
-	// "localhost:*". With a scheme it is compared with scheme, host and port:
-	// "https://example.com". "*" allows every origin.
+	// "localhost:*", "[::1]:3000". With a scheme it is compared with scheme, host
+	// and port: "https://example.com". "*" allows every origin. Default ports, a
+	// final slash and a final dot make no difference, and international names
+	// may be written as such. A pattern that could never match, such as one with
+	// a path, is invalid.
 	OriginPatterns []string
 
 	// Authorize, if not nil, decides before the handshake is answered who
@@ -114,8 +117,9 @@ type Options struct {
 	// clients that offer it.
 	Compression *ws.Compression
 
-	// Logger is told of functions that return an error or panic (Error), and of
-	// handshakes that were refused (Debug). nil logs nothing but panics, which
+	// Logger is told of functions that return an error or panic (Error), of the
+	// first handshake of each origin that may not connect, up to 100 origins
+	// (Warn), and of all handshakes that were refused (Debug). nil logs nothing but panics, which
 	// go where net/http logs those of handlers: to the ErrorLog of the
 	// http.Server, or the log package if it has none.
 	Logger *slog.Logger

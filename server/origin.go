@@ -8,10 +8,16 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+
+	"github.com/isosocket/isosocket/errors"
 )
 
 // checkOrigin returns the request's origin, "" if it names none, and why pages
-// of that origin may not connect (RFC 6455, section 10.2).
+// of that origin may not connect (RFC 6455, section 10.2). patterns come from
+// compileOrigins.
 func checkOrigin(r *http.Request, patterns []string) (origin string, err error) {
 	values := r.Header["Origin"]
 	switch {
@@ -22,7 +28,7 @@ func checkOrigin(r *http.Request, patterns []string) (origin string, err error) 
 	}
 	origin = values[0]
 	host, full, ok := splitOrigin(origin)
-	if ok && strings.EqualFold(host, withoutDefaultPort(r.Host, full)) {
+	if ok && host == withoutDefaultPort(withoutFinalDot(strings.ToLower(r.Host)), full) {
 		return origin, nil
 	}
 	for _, pattern := range patterns {
@@ -30,7 +36,29 @@ func checkOrigin(r *http.Request, patterns []string) (origin string, err error) 
 			return origin, nil
 		}
 	}
-	return origin, fmt.Errorf("pages of the origin %q may not connect to this server", origin)
+	return origin, &originError{origin: origin, host: r.Host}
+}
+
+// originError is a refusal of pages of an origin.
+type originError struct{ origin, host string }
+
+func (e *originError) Error() string {
+	return fmt.Sprintf("pages of the origin %q may not connect to this server", e.origin)
+}
+
+// advice says to a developer what was compared, and what would allow it.
+func (e *originError) advice() string {
+	return fmt.Sprintf("The origin was compared with the request's Host, %q, and with Options.OriginPatterns. "+
+		"Add the pattern %q to allow it; behind a proxy that rewrites Host, make the proxy pass the original one.", e.host, e.pattern())
+}
+
+// pattern returns the pattern that allows e's origin alone.
+func (e *originError) pattern() string {
+	_, full, ok := splitOrigin(e.origin)
+	if !ok {
+		return "*"
+	}
+	return full
 }
 
 // splitOrigin returns the host with its port, and the whole in lower case. ok
@@ -41,39 +69,114 @@ func splitOrigin(origin string) (host, full string, ok bool) {
 	if err != nil || u.Host == "" {
 		return "", full, false
 	}
-	host = withoutDefaultPort(u.Host, full)
+	host = withoutDefaultPort(withoutFinalDot(u.Host), full)
 	return host, u.Scheme + "://" + host, true
+}
+
+// withoutFinalDot cuts the dot with which a fully qualified name may end.
+func withoutFinalDot(host string) string {
+	if name, port, ok := strings.Cut(host, ".:"); ok {
+		return name + ":" + port
+	}
+	return strings.TrimSuffix(host, ".")
 }
 
 // withoutDefaultPort cuts the port that the scheme of origin implies. Browsers
 // leave it out, others may not.
 func withoutDefaultPort(host, origin string) string {
-	if strings.HasPrefix(origin, "https:") {
-		return strings.TrimSuffix(host, ":443")
-	}
-	return strings.TrimSuffix(host, ":80")
+	return strings.TrimSuffix(host, defaultPort(origin))
 }
 
-// allows matches one valid pattern.
+func defaultPort(origin string) string {
+	if strings.HasPrefix(origin, "https:") {
+		return ":443"
+	}
+	return ":80"
+}
+
+// allows matches one compiled pattern. One without a scheme may name the port
+// that the origin's scheme implies.
 func allows(pattern, host, full string) bool {
 	if pattern == "*" {
 		return true
 	}
-	pattern = strings.ToLower(pattern)
-	against := host
 	if strings.Contains(pattern, "://") || host == "" {
-		against = full
+		ok, _ := path.Match(pattern, full)
+		return ok
 	}
-	ok, _ := path.Match(pattern, against)
+	ok, _ := path.Match(pattern, host)
+	if !ok {
+		ok, _ = path.Match(pattern, host+defaultPort(full))
+	}
 	return ok
 }
 
-// checkOriginPatterns finds the pattern that could never match.
-func checkOriginPatterns(patterns []string) error {
-	for _, p := range patterns {
-		if _, err := path.Match(p, ""); err != nil || p == "" {
-			return fmt.Errorf("websocket: OriginPatterns has %q, which is not a pattern of path.Match", p)
+// compileOrigins returns patterns as origins are written: in lower case, with
+// the brackets of IPv6 addresses as such, international names in their ASCII
+// form, and without default ports, a final slash and a final dot. A pattern that
+// could never match is an error.
+func compileOrigins(patterns []string) ([]string, error) {
+	compiled := make([]string, len(patterns))
+	for i, p := range patterns {
+		c, err := compileOrigin(p)
+		if err != nil {
+			return nil, fmt.Errorf("websocket: OriginPatterns has %q, %w", p, err)
+		}
+		compiled[i] = c
+	}
+	return compiled, nil
+}
+
+func compileOrigin(pattern string) (string, error) {
+	scheme, host, hasScheme := strings.Cut(strings.ToLower(pattern), "://")
+	if !hasScheme {
+		scheme, host = "", scheme
+	}
+	host = strings.TrimSuffix(host, "/")
+	switch {
+	case host == "":
+		return "", errors.New("which is not a pattern of path.Match for a host; \"*\" allows every origin")
+	case strings.ContainsAny(host, "/@ #"):
+		return "", errors.New("which has more than a scheme, a host and a port: write \"example.com\" or \"https://example.com:8443\"")
+	case scheme == "ws" || scheme == "wss":
+		return "", fmt.Errorf("whose scheme is that of a WebSocket URL; the origin of a page has http or https: write %q", "http"+strings.TrimPrefix(scheme, "ws")+"://"+host)
+	}
+	if strings.HasPrefix(host, "[") && strings.Contains(host, ":") { // an IPv6 address, and no class of characters
+		host = strings.NewReplacer("[", `\[`, "]", `\]`).Replace(host)
+	} else {
+		name, port, hasPort := strings.Cut(host, ":")
+		labels := strings.Split(strings.TrimSuffix(name, "."), ".")
+		for i, label := range labels {
+			if isASCII(label) {
+				continue
+			}
+			ascii, err := idna.Lookup.ToASCII(label)
+			if err != nil {
+				return "", errors.New("whose international name has no ASCII form: write it with xn--, without wildcards in that part")
+			}
+			labels[i] = ascii
+		}
+		if host = strings.Join(labels, "."); hasPort {
+			host += ":" + port
 		}
 	}
-	return nil
+	if hasScheme {
+		if scheme == "http" || scheme == "https" {
+			host = withoutDefaultPort(host, scheme+":")
+		}
+		host = scheme + "://" + host
+	}
+	if _, err := path.Match(host, ""); err != nil {
+		return "", errors.New("which is not a pattern of path.Match")
+	}
+	return host, nil
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }

@@ -5,6 +5,8 @@ package server
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
+	"strings"
 
 	"github.com/isosocket/isosocket/errors"
 )
@@ -30,6 +32,19 @@ func misconfigured(err error) *refusal {
 		sentence: "This WebSocket endpoint is misconfigured. Its log says more.",
 		err:      err,
 	}
+}
+
+// refuseOrigin refuses a page. A developer, who is on the same machine, is told
+// what would allow it.
+func refuseOrigin(r *http.Request, err error) *refusal {
+	f := refuse(http.StatusForbidden, "%s%s.", strings.ToUpper(err.Error()[:1]), err.Error()[1:])
+	if refused, ok := errors.AsType[*originError](err); ok {
+		f.err = err
+		if addr, parseErr := netip.ParseAddrPort(r.RemoteAddr); parseErr == nil && addr.Addr().IsLoopback() {
+			f.sentence += " " + refused.advice()
+		}
+	}
+	return f
 }
 
 // answer writes the refusal and returns it as an error. allowedOrigin is the
