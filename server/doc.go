@@ -68,9 +68,10 @@
 //
 // # Dead peers
 //
-// A peer from which nothing comes for Options.PingInterval is pinged, and given
-// up with 1008 (policy violation) when nothing comes for PingTimeout after
-// that. Browsers answer pings by themselves.
+// A peer is pinged every Options.PingInterval, and given up with 1008 (policy
+// violation) when there was no sign of life for PingInterval and PingTimeout together:
+// nothing came from it, and it took nothing of what waits to be sent. Browsers answer
+// pings by themselves.
 //
 // # Shutting down
 //

@@ -95,14 +95,17 @@ type Options struct {
 	// less means 5 seconds.
 	CloseTimeout time.Duration
 
-	// PingInterval is how often to ping a peer from which nothing came
-	// meanwhile. 0 means [DefaultPingInterval], a negative number never.
+	// PingInterval is how often to ping the peer, whether something else comes from it
+	// or not: that keeps proxies from closing a quiet connection, and measures
+	// Latency. 0 means [DefaultPingInterval], a negative number never.
 	PingInterval time.Duration
 
-	// PingTimeout is how long the peer may then stay silent before the
-	// connection ends with PolicyViolation, "Ping/Pong timeout". A peer that
-	// takes nothing of what waits to be sent for PingInterval and PingTimeout
-	// together is treated alike, whatever it sends. 0 or less means
+	// PingTimeout is how long the peer may take to answer. The connection ends with
+	// [errors.PolicyViolation], "Ping/Pong timeout", when there was no sign of life
+	// for PingInterval and PingTimeout together. Whatever comes from the peer is one,
+	// and so is that it takes some of what waits to be sent: who reads a long stream
+	// slowly is alive. A peer that takes nothing of what waits for that long is given
+	// up, too, whatever it sends. 0 or less means
 	// [DefaultPingTimeout].
 	PingTimeout time.Duration
 

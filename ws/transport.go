@@ -76,6 +76,17 @@ type ArrivalCounter interface {
 	Arrivals() (n uint64, listening bool)
 }
 
+// DepartureCounter may be implemented by a [Transport]. Without it a [Heartbeat]
+// does not see that a peer which sends nothing takes what it is sent.
+type DepartureCounter interface {
+	// Departures returns a number that changes when the peer has taken something
+	// of what was sent, as far as the transport can know: when it has
+	// acknowledged bytes, or when some have left this process. waiting reports
+	// whether something waits until the peer has taken what is before it: only then
+	// does a change mean that the peer is alive.
+	Departures() (n uint64, waiting bool)
+}
+
 // BackgroundReceiver may be implemented by a [Transport] that goes on receiving
 // while nobody calls Receive. Without it heartbeats are answered only while
 // somebody receives.

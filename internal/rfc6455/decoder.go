@@ -15,6 +15,10 @@ const (
 	growStep = 64 << 10
 )
 
+// DefaultMaxFragments is how many frames one message may have unless SetMaxFragments
+// says otherwise: 100,000. To send as many empty ones costs a client 600 KB.
+const DefaultMaxFragments = 100_000
+
 // phase is what a Decoder expects next.
 type phase uint8
 
@@ -39,6 +43,9 @@ type Decoder struct {
 	rest int64  // payload bytes that have not come
 	key  uint32 // rotated to the next byte
 
+	fragments    uint32 // frames of the current message that have begun
+	maxFragments uint32
+
 	checked    int // length of the prefix of msg that is known to be UTF-8
 	phase      phase
 	role       Role
@@ -60,10 +67,23 @@ func (d *Decoder) Init(role Role, maxMessage int64, deflate *DeflateParams) {
 	if maxMessage <= 0 || maxMessage > math.MaxInt-maxHeader {
 		maxMessage = math.MaxInt - maxHeader
 	}
-	*d = Decoder{role: role, max: maxMessage}
+	*d = Decoder{role: role, max: maxMessage, maxFragments: DefaultMaxFragments}
 	if deflate != nil {
 		d.inflate = newInflateState(role, deflate)
 	}
+}
+
+// SetMaxFragments makes a message of more than n frames fail with code 1008. The size limit does
+// not do that for frames that carry little or nothing. 0 means DefaultMaxFragments, a negative
+// number no limit. It is for a Decoder that has not decoded anything since Init.
+func (d *Decoder) SetMaxFragments(n int) {
+	switch {
+	case n == 0:
+		n = DefaultMaxFragments
+	case n < 0 || n > math.MaxInt32:
+		n = math.MaxInt32
+	}
+	d.maxFragments = uint32(n)
 }
 
 // Decode consumes bytes from the front of p and stops after the first event. It returns how many it
@@ -261,6 +281,9 @@ func (d *Decoder) parse(b []byte) (size int, failed *Error) {
 	if op != OpContinuation {
 		d.begin(op, first&bitRSV1 != 0)
 	}
+	if d.fragments++; d.fragments > d.maxFragments {
+		return 0, failure(codePolicyViolation, "message of more than %d fragments, which is the limit", d.maxFragments)
+	}
 	if failed := d.limit(); failed != nil {
 		return 0, failed
 	}
@@ -308,7 +331,7 @@ func (d *Decoder) limit() *Error {
 
 // begin starts a message.
 func (d *Decoder) begin(op Opcode, compressed bool) {
-	d.msgOp, d.compressed, d.checked = op, compressed, 0
+	d.msgOp, d.compressed, d.checked, d.fragments = op, compressed, 0, 0
 	d.msg, d.owned = nil, false
 	if !compressed && d.buf != nil {
 		d.msg, d.buf = d.buf[:0], nil

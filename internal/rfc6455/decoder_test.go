@@ -727,3 +727,41 @@ func TestDecoderSize(t *testing.T) {
 		t.Errorf("an Encoder has %d bytes", size)
 	}
 }
+
+func TestDecodeFragments(t *testing.T) {
+	message := func(fragments int, payload string) string {
+		return "02 " + payload + strings.Repeat(" 00 "+payload, fragments-2) + " 80 " + payload
+	}
+	for _, test := range []struct {
+		name  string
+		limit int
+		wire  string
+		code  int // 0: no error
+	}{
+		{"as many as allowed", 4, message(4, "00"), 0},
+		{"one more", 4, message(5, "00"), 1008},
+		{"each message is counted for itself", 4, message(4, "00") + message(4, "00"), 0},
+		{"control frames do not count", 2, "02 00" + strings.Repeat(" 89 00", 9) + " 80 00", 0},
+		{"an unfragmented message", 1, "82 01 41", 0},
+		{"two of one", 1, "02 00 80 00", 1008},
+		{"with payloads", 4, message(5, "01 41"), 1008},
+		{"no limit", -1, message(DefaultMaxFragments+2, "00"), 0},
+		{"the default", 0, message(DefaultMaxFragments, "00"), 0},
+		{"over the default", 0, message(DefaultMaxFragments+1, "00"), 1008},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var d Decoder
+			d.Init(Client, 1<<20, nil)
+			d.SetMaxFragments(test.limit)
+			got := decodeAll(t, &d, unhex(t, test.wire), allAtOnce)
+			last := ""
+			if len(got) > 0 {
+				last = got[len(got)-1]
+			}
+			failed := strings.HasSuffix(last, "(close code 1008)")
+			if failed != (test.code == 1008) || failed && !strings.Contains(last, "fragments") {
+				t.Errorf("got %q, want code %d", last, test.code)
+			}
+		})
+	}
+}

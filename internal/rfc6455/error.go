@@ -5,11 +5,11 @@ import (
 	"strconv"
 )
 
-// Error is a breach of the protocol, or of the size limit, by the peer. The connection cannot go
+// Error is a breach of the protocol, or of a limit, by the peer. The connection cannot go
 // on: it is to be closed with Code.
 type Error struct {
-	// Code is what the close frame should carry: 1002 (protocol error), 1007 (invalid payload data)
-	// or 1009 (message too big).
+	// Code is what the close frame should carry: 1002 (protocol error), 1007 (invalid payload data),
+	// 1008 (policy violation: too many fragments) or 1009 (message too big).
 	Code uint16
 	// Reason says in words what was wrong and what is allowed. It is short enough for a close
 	// frame.
@@ -23,9 +23,10 @@ func (e *Error) Error() string {
 
 // The codes an Error carries (RFC 6455, section 7.4.1).
 const (
-	codeProtocolError  = 1002
-	codeInvalidPayload = 1007
-	codeTooBig         = 1009
+	codeProtocolError   = 1002
+	codeInvalidPayload  = 1007
+	codePolicyViolation = 1008
+	codeTooBig          = 1009
 )
 
 func failure(code uint16, format string, args ...any) *Error {

@@ -5,304 +5,243 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/isosocket/isosocket/errors"
-	"github.com/isosocket/isosocket/internal/rfc6455"
-	"github.com/isosocket/isosocket/ws"
 )
 
 const (
 	// absence is how long a connection may have no reader, at least, before it is
 	// lent one.
 	absence = 100 * time.Millisecond
-	// lastWords is how long the reader has, after a failed write, to find out
-	// why the connection ended.
-	lastWords = time.Second
+	// reprieve is when a peer is judged again that was silent while this side did
+	// not listen.
+	reprieve = 50 * time.Millisecond
 	// beat is how exactly things are done that need not be punctual. A process
 	// with very many connections wakes up at beats, for all that are due at one,
 	// rather than for each. It is short, or very many goroutines would run at once.
 	beat = 10 * time.Millisecond
+	// closerLooks is how often within the interval the peer is judged while
+	// something waits for it.
+	closerLooks = 8
 )
 
-// liveness notices what no call of the user's would: that nobody reads, that
-// the peer is silent.
+// liveness decides when a connection has had no reader for a while, when its peer
+// is pinged, and when it is given up. It only plans: Transport.tick asks it what is
+// due, and does that once timers is free again. All times are since start.
+//
+// The peer is pinged once an interval, whatever else comes, so that the latency is
+// known. Everything that comes from it is a sign of life, and so is that it takes
+// something of what waits to be sent: its pong may be far off, since the ping waits
+// behind all that. It is given up when there was no sign for interval and timeout
+// together. A ping was then on its way for the timeout at least, because one was sent
+// within the interval after the last sign.
 type liveness struct {
-	armed atomic.Bool // checkAbsence is due at absentAt; set with timers held
-	seen  uint32      // reader.reads when checkAbsence last looked; the turn's
+	armed    atomic.Bool // an absence is to be looked for at absentAt; set with timers held
+	heardOf  atomic.Bool // something was read since the last plan
+	seen     uint16      // reader.reads when checkAbsence last looked; guarded by reading
+	counting bool        // a heartbeat asks for Arrivals; does not change
+	waited   bool        // outgoing.waits at the last look; guarded by timers, as taken is
+	taken    uint32      // outgoing.taken at the last look
+	latency  atomic.Int64
 
-	pingInterval time.Duration // 0: no pings
-	pingTimeout  time.Duration
-	start        time.Duration // on clock: a beat before the connection began
-	heardOf      atomic.Bool   // something was read since checkPing last looked
-	counting     bool          // a heartbeat asks for Arrivals
-	stopped      bool          // the timers; guarded by timers
-	latency      atomic.Int64
+	interval time.Duration // 0: no pings
+	timeout  time.Duration
+	start    time.Duration // on clock: a beat before the connection began
 
 	timers   sync.Mutex    // guards what is below
-	timer    *time.Timer   // runs tick for what is due next
-	absentAt time.Duration // when to checkAbsence, since start, if armed
-	pingAt   time.Duration // when to checkPing, since start, if there are pings
-	looked   time.Duration // when checkPing last looked, since start
-	quiet    time.Duration // since when nothing has come, at the latest
-	stuck    time.Duration // when checkPing first saw that the peer takes nothing; 0: it does
-	pings    uint64        // the payload of the last one
-	pinged   time.Duration // when it was sent, since start; 0: it was answered
+	timer    *time.Timer   // runs tick for what is due next; nil after the end
 	giveUp   *time.Timer   // after a failed write
+	absentAt time.Duration // when to look for an absence, if armed
+	pingAt   time.Duration // when to send the next ping
+	lookAt   time.Duration // when to judge the peer, at the latest
+	looked   time.Duration // when it was last judged
+	life     time.Duration // the last sign of life, or a time not long before it
+	taking   time.Duration // when it was last seen that the peer takes what is sent, or need not
 }
 
-func (l *liveness) init(t *Transport, o Options) {
-	l.pingInterval, l.pingTimeout = max(o.PingInterval, 0), o.PingTimeout
-	if l.pingTimeout <= 0 {
-		l.pingTimeout = DefaultPingTimeout
+// outgoing is the state of what was sent.
+type outgoing struct {
+	// taken changes when the peer takes something.
+	taken uint32
+	// waits says that something waits until the peer takes what is before it.
+	waits bool
+	// queued says that some of it waits in this process.
+	queued bool
+}
+
+// verdict is what plan finds.
+type verdict int
+
+const (
+	peerAlive  verdict = iota
+	peerSilent         // no sign of life for interval and timeout
+	peerDeaf           // it took nothing of what was queued for interval and timeout, whatever it sent
+)
+
+// plan is what is due.
+type plan struct {
+	absent  bool // look for an absence
+	ping    bool // send one with payload, which says when that was
+	payload [8]byte
+	verdict verdict
+}
+
+// begin starts the watch at now.
+func (l *liveness) begin(o Options, now time.Duration, watchAbsence bool) {
+	l.interval, l.timeout = max(o.PingInterval, 0), o.PingTimeout
+	if l.timeout <= 0 {
+		l.timeout = DefaultPingTimeout
 	}
-	began := time.Now()
-	now := time.Duration(began.UnixNano()) % beat
-	l.start = clock() - now
 	l.counting = o.Config.Heartbeat != nil
-	l.armed.Store(t.interruptible())
+	l.armed.Store(watchAbsence)
 	l.absentAt = onBeat(now + absence)
-	l.looked, l.quiet = now, now
-	l.pingAt = min(onBeat(now+l.pingInterval/4), now+l.pingInterval)
-	// The timer comes last: what it runs reads the rest. On a busy machine it
-	// fires before init is through.
-	l.timers.Lock()
-	defer l.timers.Unlock()
-	if next, ok := l.due(); ok {
-		l.timer = time.AfterFunc(next-now, t.tick)
-	}
+	l.looked, l.life, l.taking = now, now, now
+	l.pingAt = l.nextPing(now)
+	l.lookAt = l.deadline()
 }
 
 // onBeat puts off what need not be punctual to the next beat of the clock,
 // which is the same for all connections.
 func onBeat(at time.Duration) time.Duration { return (at + beat - 1).Truncate(beat) }
 
-// due says when tick has something to do next, since start, if ever. Called
-// with timers held.
-func (l *liveness) due() (at time.Duration, ok bool) {
-	armed := l.armed.Load()
-	switch {
-	case l.pingInterval <= 0:
-		return l.absentAt, armed
-	case armed:
-		return min(l.absentAt, l.pingAt), true
+// nextPing is at the beat before the interval has passed, so that connections which
+// are pinged at about the same time are woken together.
+func (l *liveness) nextPing(now time.Duration) time.Duration {
+	at := now + l.interval
+	if l.interval >= 10*beat {
+		at = at.Truncate(beat)
 	}
-	return l.pingAt, true
+	return at
 }
 
-// schedule makes the timer run for what is due next. Called with timers held.
+// deadline is when the peer is given up unless there is a sign of life before.
+func (l *liveness) deadline() time.Duration { return l.life + l.interval + l.timeout }
+
+// due returns when something is to be done next, if ever. timers is held.
+func (l *liveness) due() (at time.Duration, ok bool) {
+	armed := l.armed.Load()
+	if l.interval <= 0 {
+		return l.absentAt, armed
+	}
+	at = min(l.pingAt, l.lookAt)
+	if armed {
+		at = min(at, l.absentAt)
+	}
+	return at, true
+}
+
+// schedule makes the timer run for what is due next. timers is held.
 func (l *liveness) schedule(now time.Duration) {
-	if next, ok := l.due(); ok && !l.stopped {
+	if next, ok := l.due(); ok && l.timer != nil {
 		l.timer.Reset(next - now)
 	}
 }
 
-// tick does what is due. There is one timer for all that, because there may be
-// very many connections.
-func (t *Transport) tick() {
-	t.timers.Lock()
-	if t.stopped {
-		t.timers.Unlock()
+// plan returns what is due at now. timers is held.
+func (l *liveness) plan(now time.Duration, out outgoing) (p plan) {
+	if l.armed.Load() && now >= l.absentAt {
+		// Before the look: a reader that leaves after it will arm the timer again.
+		l.armed.Store(false)
+		p.absent = true
+	}
+	if l.interval <= 0 || now < min(l.pingAt, l.lookAt) {
+		return p
+	}
+	p.verdict = l.judge(now, out)
+	if now >= l.pingAt {
+		p.ping = true
+		l.pingAt = l.nextPing(now)
+		binary.BigEndian.PutUint64(p.payload[:], uint64(now))
+	}
+	return p
+}
+
+// judge says what is to be thought of the peer, and sets when to look again.
+func (l *liveness) judge(now time.Duration, out outgoing) verdict {
+	// Where nothing waits, the system had room for what has gone.
+	took := (l.waited || out.waits) && out.taken != l.taken
+	if l.heardOf.Swap(false) || took {
+		// When exactly is not known, but not before the last look.
+		l.life = max(l.life, l.looked)
+	}
+	if now > l.pingAt+l.timeout/2 {
+		// This look comes so late, on a busy machine or after it slept, that the ping
+		// which goes out now is the first that could be answered.
+		l.life = max(l.life, now-l.interval)
+	}
+	if took || !out.queued {
+		l.taking = now
+	}
+	l.looked, l.taken, l.waited = now, out.taken, out.waits
+	silentAt, deafAt := l.deadline(), l.taking+l.interval+l.timeout
+	switch {
+	case out.queued && now >= deafAt:
+		l.lookAt = now + l.interval
+		return peerDeaf
+	case now >= silentAt:
+		l.lookAt = now + reprieve
+		return peerSilent
+	case out.waits:
+		l.lookAt = min(silentAt, deafAt, now+max(l.interval/closerLooks, time.Millisecond))
+	default:
+		l.lookAt = silentAt
+	}
+	return peerAlive
+}
+
+// pong takes note of a pong at now.
+func (l *liveness) pong(now time.Duration, payload []byte) {
+	if l.interval <= 0 {
 		return
 	}
-	now := clock() - t.start
-	absent := t.armed.Load() && now >= t.absentAt
-	if absent {
-		// Before the look: a reader that leaves after it will arm the timer again.
-		t.armed.Store(false)
+	l.timers.Lock()
+	defer l.timers.Unlock()
+	l.life = now
+	if !l.waited {
+		// This spares most connections every second run of the timer.
+		l.lookAt = l.deadline()
+		l.schedule(now)
 	}
-	verdict := peerSpoke
-	if t.pingInterval > 0 && now >= t.pingAt {
-		verdict = t.checkPing(now)
+	if len(payload) != len(plan{}.payload) {
+		return
 	}
-	payload := t.pings
-	t.schedule(now)
-	t.timers.Unlock()
-
-	switch verdict {
-	case peerQuiet:
-		t.sendControl(rfc6455.OpPing, binary.BigEndian.AppendUint64(nil, payload))
-	case peerSilent:
-		t.failSilent()
-	case peerDeaf:
-		t.failPing()
-	}
-	// Comes last, since it may stay to read.
-	if absent {
-		t.checkAbsence()
+	if sent := time.Duration(binary.BigEndian.Uint64(payload)); sent > 0 && sent <= l.looked {
+		l.latency.Store(int64(now - sent))
 	}
 }
 
 // noticeAbsence begins to watch whether anybody comes to read again. A reader
 // calls it when it has given up the turn.
-func (t *Transport) noticeAbsence() {
-	if t.armed.Load() {
+func (l *liveness) noticeAbsence() {
+	if l.armed.Load() {
 		return
 	}
-	t.timers.Lock()
-	defer t.timers.Unlock()
-	if !t.armed.Load() {
-		now := clock() - t.start
-		t.armed.Store(true)
-		t.absentAt = onBeat(now + absence)
-		t.schedule(now)
-	}
-}
-
-// checkAbsence lends a background reader to a connection that had no reader
-// for a whole period.
-func (t *Transport) checkAbsence() {
-	if !t.reading.TryLock() {
-		return
-	}
-	over, moved := t.over, t.reads != t.seen
-	t.seen = t.reads
-	t.reading.Unlock()
-	switch {
-	case over:
-	case moved:
-		t.noticeAbsence()
-	default:
-		t.readInBackground()
-	}
-}
-
-// heard notes that something came from the peer. It does not ask the clock,
-// because it is called for every read.
-func (t *Transport) heard() {
-	if t.pingInterval > 0 && !t.heardOf.Load() {
-		t.heardOf.Store(true)
-	}
-	if t.counting {
-		t.arrivals.Add(1)
-	}
-}
-
-// Arrivals implements ws.ArrivalCounter: it counts reads. Nothing can come
-// while the application receives nothing and its receive buffer is full.
-func (t *Transport) Arrivals() (n uint64, listening bool) {
-	return uint64(t.arrivals.Load()), t.inbox.Bytes() < t.receiveBuffer
-}
-
-// Fail implements ws.Failer.
-func (t *Transport) Fail(cause *errors.ConnectionClosed) {
-	switch {
-	case t.takeOver(cause):
-		t.fail(cause)
-	case !t.interruptible() && t.ending.Set(cause):
-		t.sendClose(cause.Reason, cause.Message)
-		t.finish(t.awaitWritten)
-	}
-}
-
-// What checkPing finds.
-type verdict int
-
-const (
-	peerSpoke  verdict = iota // not long ago
-	peerQuiet                 // for the interval: to be pinged
-	peerSilent                // for the timeout, although it was pinged
-	peerDeaf                  // it has taken nothing for interval and timeout, whatever it sent
-)
-
-// checkPing judges the peer by what came, and what left, since the last look,
-// and says when to look again. Called with timers held.
-func (t *Transport) checkPing(now time.Duration) verdict {
-	again := t.pingInterval
-	if t.heardOf.Swap(false) {
-		// When exactly is not known, but not before the last look. Where something
-		// comes, looks are close together, so that a silence is soon known.
-		t.quiet, t.pinged = t.looked, 0
-		again /= 4
-	}
-	t.looked = now
-	switch {
-	case !t.tookNothing():
-		t.stuck = 0
-	case t.stuck == 0:
-		t.stuck = now
-	case now >= t.stuck+t.pingInterval+t.pingTimeout:
-		t.pingAt = now + t.pingInterval
-		return peerDeaf
-	}
-	switch {
-	case t.pinged > 0 && now >= t.pinged+t.pingTimeout:
-		t.pingAt = now + 2*absence
-		return peerSilent
-	case t.pinged > 0:
-		t.pingAt = t.pinged + t.pingTimeout
-	case now-t.quiet < t.pingInterval:
-		t.pingAt = min(onBeat(now+again), t.quiet+t.pingInterval)
-	default:
-		t.pings++
-		t.pinged = now
-		t.pingAt = now + t.pingTimeout
-		return peerQuiet
-	}
-	return peerSpoke
-}
-
-// failSilent ends the connection, unless it is this side that does not listen:
-// the application receives nothing and its receive buffer is full. Then the
-// next look will tell.
-func (t *Transport) failSilent() {
-	if t.interruptible() && t.reading.TryLock() {
-		t.reading.Unlock()
-		return
-	}
-	t.failPing()
-}
-
-func (t *Transport) failPing() {
-	t.Fail(&errors.ConnectionClosed{Reason: errors.PolicyViolation, Message: ws.PingTimeoutMessage})
-}
-
-// pongArrived measures the latency.
-func (t *Transport) pongArrived(payload []byte) {
-	if t.pingInterval <= 0 || len(payload) != 8 {
-		return
-	}
-	t.timers.Lock()
-	defer t.timers.Unlock()
-	if t.pinged > 0 && binary.BigEndian.Uint64(payload) == t.pings {
-		t.latency.Store(int64(clock() - t.start - t.pinged))
+	l.timers.Lock()
+	defer l.timers.Unlock()
+	if !l.armed.Load() {
+		now := l.now()
+		l.armed.Store(true)
+		l.absentAt = onBeat(now + absence)
+		l.schedule(now)
 	}
 }
 
 // Latency returns the round-trip time of the last ping that was answered, 0 if
 // there was none.
-func (t *Transport) Latency() time.Duration { return time.Duration(t.latency.Load()) }
+func (l *liveness) Latency() time.Duration { return time.Duration(l.latency.Load()) }
 
-// expectEnd sees to it that the connection ends after a failed write, if the
-// reader does not find the end by itself.
-func (t *Transport) expectEnd(err error) {
-	t.timers.Lock()
-	if !t.stopped {
-		t.giveUp = time.AfterFunc(lastWords, func() {
-			cause := lost(err)
-			if t.takeOver(cause) || !t.interruptible() {
-				t.ending.Set(cause)
-				t.release()
-			}
-		})
+// stop is for the end of the connection.
+func (l *liveness) stop() {
+	l.timers.Lock()
+	defer l.timers.Unlock()
+	if l.timer != nil {
+		l.timer.Stop()
+		l.timer = nil
 	}
-	t.timers.Unlock()
-	if t.interruptible() {
-		go t.readInBackground()
+	if l.giveUp != nil {
+		l.giveUp.Stop()
 	}
 }
 
-// stopTimers is for the end of the connection.
-func (t *Transport) stopTimers() {
-	t.timers.Lock()
-	defer t.timers.Unlock()
-	t.stopped = true
-	if t.timer != nil {
-		t.timer.Stop()
-	}
-	if t.giveUp != nil {
-		t.giveUp.Stop()
-	}
-}
+func (l *liveness) now() time.Duration { return clock() - l.start }
 
 var epoch = time.Now()
 

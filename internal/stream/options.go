@@ -22,16 +22,20 @@ type Options struct {
 	// Config holds the limits as the user gave them; the zero value has the
 	// defaults of ws.Config, and DefaultReceiveBuffer.
 	Config ws.Config
+	// MaxFragments is the most frames that one incoming message may be split into. A
+	// message of more ends the connection with code 1008. Zero means
+	// rfc6455.DefaultMaxFragments, a negative number no limit.
+	MaxFragments int
 	// Deflate is what the handshake agreed on, nil for no compression.
 	Deflate *rfc6455.DeflateParams
 	// DeflatePolicy says what to compress and how.
 	DeflatePolicy rfc6455.DeflatePolicy
-	// PingInterval is how long nothing may come from the peer before it is
-	// pinged. Zero or less means never.
+	// PingInterval is how often the peer is pinged. Zero or less means never.
 	PingInterval time.Duration
-	// PingTimeout is how long it may then stay silent, and together with
-	// PingInterval how long it may take nothing of what waits to be sent. Zero
-	// means DefaultPingTimeout.
+	// PingTimeout is how long the peer may take to answer a ping. It is given up when
+	// nothing came from it, and it took nothing of what waits to be sent, for
+	// PingInterval and PingTimeout together; and when it took nothing for that long,
+	// whatever it sends. Zero means DefaultPingTimeout.
 	PingTimeout time.Duration
 	// EndsWith, if not nil, is a context that ends when the connection does, and
 	// not before. Reads need not watch it, which saves each idle connection some

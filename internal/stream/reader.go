@@ -31,8 +31,8 @@ const emptyReads = 100
 type reader struct {
 	reading sync.Mutex   // the turn to read
 	wanted  atomic.Int32 // how many wait for the turn: whoever has it gives way
-	lent    atomic.Bool  // a background reader has had the turn: look into the inbox
 	unread  atomic.Bool  // input is buffered that was not parsed
+	waits   atomic.Bool  // a read that is not a socket's is under way
 
 	arrivals      atomic.Uint32 // reads, if a heartbeat asks for Arrivals
 	inbox         ws.Inbox      // what background readers received
@@ -46,7 +46,8 @@ type reader struct {
 	large   bool   // the last read went to the decoder's room
 	direct  bool   // the next one does
 	wait    bool   // the next one waits for input
-	reads   uint32 // how many messages were looked for
+	lent    bool   // a background reader has had the turn: look into the inbox
+	reads   uint16 // how many messages were looked for
 	decoder rfc6455.Decoder
 	input   *input // nil while there is none
 
@@ -65,6 +66,7 @@ var (
 
 func (r *reader) init(t *Transport, o Options, config ws.Config) {
 	r.decoder.Init(o.Role, int64(config.MaxMessageSize), o.Deflate)
+	r.decoder.SetMaxFragments(o.MaxFragments)
 	if len(o.Prefix) > 0 {
 		r.input = &input{data: o.Prefix, w: len(o.Prefix)}
 	}
@@ -209,7 +211,7 @@ func (t *Transport) readInBackground() {
 		return
 	}
 	defer t.reading.Unlock()
-	t.lent.Store(true)
+	t.lent = true
 	for !t.over {
 		if t.inbox.Bytes() >= t.receiveBuffer {
 			if t.interruptible() {
@@ -240,11 +242,11 @@ func (t *Transport) OfferFirst(take func(ws.Message) bool) {
 // receive looks for a message, first among those that a background reader
 // left. Called with the turn.
 func (t *Transport) receive(ctx context.Context, buf []byte, wait bool) (ws.Message, error) {
-	if t.lent.Load() {
+	if t.lent {
 		if m, ok, _ := t.inbox.Pull(); ok {
 			return m.Into(buf), nil
 		}
-		t.lent.Store(false)
+		t.lent = false
 	}
 	if t.over {
 		return ws.Message{}, errEnded
@@ -325,7 +327,7 @@ func (t *Transport) nextMessage(ctx context.Context, wait bool) (rfc6455.Event, 
 			t.setUnread(!t.parsed())
 			t.sendPong(t.decoder.Control())
 		case rfc6455.EventPong:
-			t.pongArrived(t.decoder.Control())
+			t.pong(t.now(), t.decoder.Control())
 		}
 	}
 }
@@ -401,7 +403,10 @@ func (t *Transport) read(wait bool) (int, error) {
 		return t.socket.read()
 	}
 	for range emptyReads {
-		if n, err := t.rwc.Read(t.room()); n > 0 || err != nil {
+		t.waits.Store(true)
+		n, err := t.rwc.Read(t.room())
+		t.waits.Store(false)
+		if n > 0 || err != nil {
 			return n, err
 		}
 	}

@@ -34,6 +34,7 @@ type Transport struct {
 var (
 	_ ws.Transport          = (*Transport)(nil)
 	_ ws.ArrivalCounter     = (*Transport)(nil)
+	_ ws.DepartureCounter   = (*Transport)(nil)
 	_ ws.BackgroundReceiver = (*Transport)(nil)
 	_ ws.LatencyMeter       = (*Transport)(nil)
 	_ ws.Failer             = (*Transport)(nil)
@@ -62,9 +63,9 @@ func New(rwc io.ReadWriteCloser, o Options) *Transport {
 	t.socket.init(t)
 	t.reader.init(t, o, config)
 	t.writer.init(t, o, config)
-	t.liveness.init(t, o)
+	t.watchOver(o)
 	if !t.interruptible() {
-		t.lent.Store(true)
+		t.lent = true
 		go t.readInBackground()
 	}
 	return t
@@ -167,7 +168,7 @@ func (t *Transport) release() {
 	if !t.released.CompareAndSwap(false, true) {
 		return
 	}
-	t.stopTimers()
+	t.liveness.stop()
 	t.rwc.Close()
 	t.dropOutput(net.ErrClosed)
 	t.closed.Done()

@@ -61,8 +61,8 @@ type writer struct {
 	flushing  bool          // a goroutine was started that will write what was left
 	closeSent bool          // nothing may follow a close frame
 	lost      bool          // something that was sent did not go out
-	moved     bool          // bytes have left since tookNothing last looked
 	role      rfc6455.Role  // the Transport's; here it takes no room of its own
+	gone      uint16        // how often bytes have left
 }
 
 func (w *writer) init(t *Transport, o Options, config ws.Config) {
@@ -452,19 +452,16 @@ func (w *writer) awaitProgress(ctx context.Context) error {
 func (w *writer) bytesLeft(n int) {
 	w.inFlight -= n
 	if n > 0 {
-		w.moved = true
+		w.gone++
 		w.tellProgress()
 	}
 }
 
-// tookNothing reports whether something waits to be written, of which the peer
-// has taken nothing since the last call.
-func (w *writer) tookNothing() bool {
+// departed returns how often bytes have left, modulo 1<<16, and whether some wait.
+func (w *writer) departed() (gone uint16, queued bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	moved := w.moved
-	w.moved = false
-	return !moved && w.queued() > 0
+	return w.gone, w.queued() > 0
 }
 
 // tellProgress wakes whoever waits for progress. Called with mu held.

@@ -1,0 +1,51 @@
+//go:build !386 && !s390x
+
+package stream
+
+import (
+	"io"
+	"net"
+	"syscall"
+	"unsafe"
+)
+
+// acknowledged asks the system how many bytes the peer of a TCP connection, also of
+// one below TLS, has acknowledged, modulo 1<<32, and whether there are some that were
+// not even sent, because the peer or the network takes no more. It changes nothing, so
+// it may ask below TLS.
+func acknowledged(rwc io.ReadWriteCloser) (n uint32, unsent, ok bool) {
+	below, isConn := rwc.(net.Conn)
+	if secure, isSecure := rwc.(interface{ NetConn() net.Conn }); isSecure {
+		below = secure.NetConn()
+	}
+	conn, isTCP := below.(*net.TCPConn)
+	if !isConn || !isTCP {
+		return 0, false, false
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0, false, false
+	}
+	var info tcpInfo
+	if err := raw.Control(func(fd uintptr) { ok = info.get(fd) }); err != nil || !ok {
+		return 0, false, false
+	}
+	return uint32(info.bytesAcked), info.notSent > 0, true
+}
+
+// tcpInfo is the kernel's struct tcp_info, up to the last field that is used here; a
+// kernel older than 4.6 does not have it.
+type tcpInfo struct {
+	_          [120]byte
+	bytesAcked uint64
+	_          uint64 // received
+	_          [2]uint32
+	notSent    uint32
+}
+
+func (i *tcpInfo) get(fd uintptr) bool {
+	size := uint32(unsafe.Sizeof(*i))
+	_, _, errno := syscall.Syscall6(syscall.SYS_GETSOCKOPT, fd, syscall.IPPROTO_TCP, syscall.TCP_INFO,
+		uintptr(unsafe.Pointer(i)), uintptr(unsafe.Pointer(&size)), 0)
+	return errno == 0 && uintptr(size) >= unsafe.Offsetof(i.notSent)+unsafe.Sizeof(i.notSent)
+}

@@ -1,0 +1,362 @@
+package stream
+
+import (
+	"context"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/rfc6455"
+	"github.com/isosocket/isosocket/ws"
+)
+
+// slack is what a busy machine may add to a time.
+const slack = 4 * time.Second
+
+// together runs every case at the same time, however few processors there are: they
+// spend their time waiting. It runs on goroutines of the test's, so run may not call
+// t.FailNow.
+func together[T any](t *testing.T, cases map[string]T, run func(name string, c T)) {
+	t.Helper()
+	var wg sync.WaitGroup
+	for name, c := range cases {
+		wg.Go(func() { run(name, c) })
+	}
+	wg.Wait()
+}
+
+// onEveryStreamOf returns cases, each on every kind of stream in kinds.
+func onEveryStreamOf[T any](cases map[string]T, kinds ...string) map[string]onStream[T] {
+	all := map[string]onStream[T]{}
+	for name, c := range cases {
+		for _, kind := range kinds {
+			all[name+", "+kind] = onStream[T]{kind, c}
+		}
+	}
+	return all
+}
+
+type onStream[T any] struct {
+	kind string
+	test T
+}
+
+func kinds() []string { return slices.Collect(maps.Keys(streams)) }
+
+// programs are the ways to receive, each until the connection ends.
+var programs = map[string]func(conn *ws.Conn) error{
+	"blocking": func(conn *ws.Conn) error {
+		for {
+			if _, err := conn.Receive(context.Background()); err != nil {
+				return err
+			}
+		}
+	},
+	"with short waits": func(conn *ws.Conn) error {
+		for {
+			ctx, cancel := context.WithTimeout(context.Background(), 7*ms)
+			_, err := conn.Receive(ctx)
+			cancel()
+			if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+				return err
+			}
+		}
+	},
+	"polling": func(conn *ws.Conn) error {
+		for {
+			if _, _, err := conn.TryReceive(); err != nil {
+				return err
+			}
+			time.Sleep(16 * ms)
+		}
+	},
+	"polling seldom": func(conn *ws.Conn) error {
+		for {
+			if _, _, err := conn.TryReceive(); err != nil {
+				return err
+			}
+			time.Sleep(170 * ms)
+		}
+	},
+	"not at all": func(conn *ws.Conn) error {
+		<-conn.Done()
+		return conn.Err()
+	},
+}
+
+// A dead peer is found in time however the program receives, also if messages still
+// wait that it left.
+func TestDeadPeerHoweverReceived(t *testing.T) {
+	const interval, timeout = 200 * ms, 300 * ms
+	for left, wire := range map[string][]byte{
+		"nothing left":             nil,
+		"500 messages left behind": slices.Repeat(frame(0x81, false, []byte("tick")), 500),
+	} {
+		together(t, onEveryStreamOf(programs, kinds()...), func(name string, c onStream[func(*ws.Conn) error]) {
+			name += ", " + left
+			stream, peer := streams[c.kind](t)
+			defer peer.Close()
+			go io.Copy(io.Discard, peer)
+			client := ws.NewConn(New(stream, Options{
+				PingInterval: interval, PingTimeout: timeout, Config: ws.Config{CloseTimeout: 50 * ms},
+			}), nil)
+			go peer.Write(wire)
+			received := make(chan error, 1)
+			go func() { received <- c.test(client) }()
+			start := time.Now()
+			select {
+			case <-client.Done():
+				if d := time.Since(start); d < timeout || d > interval+timeout+slack {
+					t.Errorf("%s: found after %v", name, d)
+				}
+				mustBePingTimeout(t, client.Err())
+			case <-time.After(10 * time.Second):
+				t.Errorf("%s: a peer that says nothing was not found", name)
+			}
+			client.Close(errors.NormalClosure, "") // the rest is dropped
+			<-received
+		})
+	}
+}
+
+// A peer that answers stays, however the program receives.
+func TestLivePeerHoweverReceived(t *testing.T) {
+	together(t, onEveryStreamOf(programs, kinds()...), func(name string, c onStream[func(*ws.Conn) error]) {
+		a, b := streams[c.kind](t)
+		client := ws.NewConn(New(a, Options{Role: rfc6455.Client, PingInterval: 100 * ms, PingTimeout: 2 * slack}), nil)
+		server := ws.NewConn(New(b, Options{Role: rfc6455.Server}), nil)
+		received := make(chan error, 1)
+		go func() { received <- c.test(client) }()
+		time.Sleep(600 * ms)
+		if err := client.Err(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if client.Latency() == 0 {
+			t.Errorf("%s: no latency", name)
+		}
+		server.Close(errors.GoingAway, "")
+		if err := <-received; !errors.Is(err, errors.GoingAway) {
+			t.Errorf("%s: %v", name, err)
+		}
+		client.Close(errors.NormalClosure, "")
+	})
+}
+
+// readSlowly reads bytes at rate, in pieces, until the end.
+func readSlowly(r io.Reader, rate int) {
+	buf := make([]byte, 8<<10)
+	for {
+		n, err := io.ReadFull(r, buf)
+		if err != nil {
+			return
+		}
+		time.Sleep(time.Duration(n) * time.Second / time.Duration(rate))
+	}
+}
+
+func push(conn *ws.Conn, size int) error {
+	m := ws.Binary(make([]byte, size))
+	for {
+		if err := conn.Send(context.Background(), m); err != nil {
+			return err
+		}
+	}
+}
+
+// Who takes bytes is alive, however much waits for it and whenever it comes to the
+// pings behind that.
+func TestOneWayStream(t *testing.T) {
+	t.Parallel()
+	slowly := func(conn *ws.Conn, work time.Duration) {
+		for {
+			if _, err := conn.Receive(context.Background()); err != nil {
+				return
+			}
+			time.Sleep(work)
+		}
+	}
+	over := func(s io.ReadWriteCloser, role rfc6455.Role) *ws.Conn {
+		return ws.NewConn(New(s, Options{Role: role}), nil)
+	}
+	type test struct {
+		peer func(s io.ReadWriteCloser, role rfc6455.Role)
+		app  func(conn *ws.Conn)
+	}
+	tests := map[string]test{
+		"push to a peer that works 1 ms a message": {
+			func(s io.ReadWriteCloser, role rfc6455.Role) { slowly(over(s, role), ms) },
+			func(conn *ws.Conn) { push(conn, 64<<10) },
+		},
+		"push to a peer of 1 MB/s": {
+			func(s io.ReadWriteCloser, _ rfc6455.Role) { readSlowly(s, 1_000_000) },
+			func(conn *ws.Conn) { push(conn, 64<<10) },
+		},
+		"push to a peer of 2 MB/s": {
+			func(s io.ReadWriteCloser, _ rfc6455.Role) { readSlowly(s, 2_000_000) },
+			func(conn *ws.Conn) { push(conn, 64<<10) },
+		},
+		"small messages to a peer of 1 MB/s": {
+			func(s io.ReadWriteCloser, _ rfc6455.Role) { readSlowly(s, 1_000_000) },
+			func(conn *ws.Conn) { push(conn, 100) },
+		},
+		"pull": {
+			func(s io.ReadWriteCloser, role rfc6455.Role) { push(over(s, role), 64<<10) },
+			func(conn *ws.Conn) { slowly(conn, ms) },
+		},
+		"pull by an application that works 300 ms a message": {
+			func(s io.ReadWriteCloser, role rfc6455.Role) { push(over(s, role), 64<<10) },
+			func(conn *ws.Conn) { slowly(conn, 300*ms) },
+		},
+		"pull by an application that receives nothing": {
+			func(s io.ReadWriteCloser, role rfc6455.Role) { push(over(s, role), 64<<10) },
+			func(conn *ws.Conn) { <-conn.Done() },
+		},
+		"both ways": {
+			func(s io.ReadWriteCloser, role rfc6455.Role) {
+				conn := over(s, role)
+				go push(conn, 64<<10)
+				slowly(conn, ms)
+			},
+			func(conn *ws.Conn) {
+				go push(conn, 64<<10)
+				slowly(conn, ms)
+			},
+		},
+	}
+	for _, role := range []rfc6455.Role{rfc6455.Server, rfc6455.Client} {
+		cases := onEveryStreamOf(tests, "socket", "TLS")
+		for _, kind := range []string{"no deadlines", "wrapped"} {
+			// There the system reports room a third of its buffer at a time, and is not
+			// asked for more: who pushes needs more patience.
+			for name, pulling := range tests {
+				if !strings.Contains(name, "push") && !strings.Contains(name, "small") {
+					cases[name+", "+kind] = onStream[test]{kind, pulling}
+				}
+			}
+		}
+		together(t, cases, func(name string, c onStream[test]) {
+			a, b := streams[c.kind](t)
+			defer a.Close()
+			defer b.Close()
+			go c.test.peer(b, 1-role)
+			conn := ws.NewConn(New(a, Options{Role: role, PingInterval: time.Second, PingTimeout: 2 * time.Second}), nil)
+			go c.test.app(conn)
+			select {
+			case <-conn.Done():
+				t.Errorf("%s, role %d: ended with %v", name, role, conn.Err())
+			case <-time.After(4500 * ms):
+			}
+		})
+	}
+}
+
+// A very slow peer takes something only now and then: its system reports room for one
+// packet at least, and those of loopback have 64 KB. So there has to be some patience.
+func TestOneWayStreamToAVerySlowPeer(t *testing.T) {
+	t.Parallel()
+	together(t, streams, func(kind string, stream func(testing.TB) (io.ReadWriteCloser, io.ReadWriteCloser)) {
+		if kind != "socket" && kind != "TLS" && kind != "memory" {
+			return
+		}
+		a, b := stream(t)
+		defer a.Close()
+		defer b.Close()
+		go readSlowly(b, 50_000)
+		conn := ws.NewConn(New(a, Options{Role: rfc6455.Server, PingInterval: 3 * time.Second, PingTimeout: 3 * time.Second}), nil)
+		go push(conn, 64<<10)
+		select {
+		case <-conn.Done():
+			t.Errorf("%s: ended with %v", kind, conn.Err())
+		case <-time.After(8 * time.Second):
+		}
+	})
+}
+
+// A peer that is gone is found while a stream to it is under way, in time.
+func TestPushToADeadPeer(t *testing.T) {
+	together(t, streams, func(kind string, stream func(testing.TB) (io.ReadWriteCloser, io.ReadWriteCloser)) {
+		c, s := stream(t)
+		defer s.Close()
+		conn := ws.NewConn(New(c, Options{
+			Role: rfc6455.Server, PingInterval: 300 * ms, PingTimeout: 200 * ms, Config: ws.Config{CloseTimeout: 50 * ms},
+		}), nil)
+		stopped := make(chan time.Time, 1)
+		go func() {
+			buf := make([]byte, 64<<10)
+			for range 100 { // takes some megabytes, then nothing more
+				if _, err := io.ReadFull(s, buf); err != nil {
+					break
+				}
+			}
+			stopped <- time.Now()
+		}()
+		push(conn, 64<<10)
+		if d := time.Since(<-stopped); d > 500*ms+slack {
+			t.Errorf("%s: found after %v", kind, d)
+		}
+		mustBePingTimeout(t, conn.Err())
+		conn.Close(errors.NormalClosure, "")
+	})
+}
+
+// The latency is known also while something always comes, and it costs one ping an
+// interval, not one a message.
+func TestLatencyWhileTrafficFlows(t *testing.T) {
+	t.Parallel()
+	together(t, streams, func(kind string, stream func(testing.TB) (io.ReadWriteCloser, io.ReadWriteCloser)) {
+		c, s := stream(t)
+		defer s.Close()
+		client := ws.NewConn(New(c, Options{Role: rfc6455.Client, PingInterval: 200 * ms, PingTimeout: 5 * time.Second}), nil)
+		pings := make(chan int, 1)
+		go func() {
+			n := 0
+			go func() {
+				for {
+					if _, err := s.Write(frame(0x81, false, []byte("tick"))); err != nil {
+						return
+					}
+					time.Sleep(5 * ms)
+				}
+			}()
+			for {
+				var head [2]byte
+				if _, err := io.ReadFull(s, head[:]); err != nil {
+					pings <- n
+					return
+				}
+				rest := make([]byte, 4+int(head[1]&0x7f))
+				if _, err := io.ReadFull(s, rest); err != nil {
+					pings <- n
+					return
+				}
+				for i := range rest[4:] {
+					rest[4+i] ^= rest[i%4]
+				}
+				if head[0] == 0x89 {
+					n++
+					s.Write(frame(0x8a, false, rest[4:]))
+				}
+			}
+		}()
+		start := time.Now()
+		for time.Since(start) < time.Second || client.Latency() == 0 && time.Since(start) < 10*time.Second {
+			if _, err := client.Receive(context.Background()); err != nil {
+				t.Errorf("%s: %v", kind, err)
+				return
+			}
+		}
+		if d := client.Latency(); d <= 0 || d > 10*time.Second {
+			t.Errorf("%s: latency %v", kind, d)
+		}
+		c.Close()
+		if n := <-pings; n < 1 || n > 1+int(time.Since(start)/(190*ms)) {
+			t.Errorf("%s: %d pings in %v, at an interval of 200 ms", kind, n, time.Since(start))
+		}
+		client.Close(errors.NormalClosure, "")
+	})
+}
