@@ -104,7 +104,12 @@ func TestEndOfStream(t *testing.T) {
 				go io.Copy(io.Discard, s)
 				go func() {
 					write(t, s, test.sent)
-					s.Close()
+					// A Close with a pong unread would reset the connection.
+					if half, ok := s.(interface{ CloseWrite() error }); ok {
+						half.CloseWrite()
+					} else {
+						s.Close()
+					}
 				}()
 				for {
 					_, err := client.Receive(within(t))
