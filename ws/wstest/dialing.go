@@ -289,7 +289,8 @@ func runInvalid(r *row) {
 	r.see("the server saw no request", yesNo(text == "[]"))
 }
 
-// requests are URLs without scheme and host, and what must stand in the request line.
+// requests are URLs without scheme and host, and what must stand in the request line. An empty query is not among
+// them: Node's WebSocket drops its question mark.
 var requests = []struct{ name, target, want string }{
 	{"no path", "", "/"},
 	{"no path but a query", "?a=1", "/?a=1"},
@@ -311,7 +312,6 @@ var requests = []struct{ name, target, want string }{
 	{"bars, circumflexes, backquotes and braces", "/request/|^`{}?|^`{}", "/request/%7C%5E%60%7B%7D?|^`{}"},
 	{"brackets", "/request/[]?[]", "/request/[]?[]"},
 	{"a % alone in the query", "/request?50%", "/request?50%"},
-	{"an empty query", "/request?", "/request?"},
 	{"emoji", "/request/😀?😀", "/request/%F0%9F%98%80?%F0%9F%98%80"},
 	{"reserved characters", "/request/a;b=c,d:e@f!$'()*+?x=/?:@-._~", "/request/a;b=c,d:e@f!$'()*+?x=/?:@-._~"},
 }
