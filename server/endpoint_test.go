@@ -3,14 +3,17 @@
 package server_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"log"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -495,4 +498,35 @@ func TestPanicInTheHandshake(t *testing.T) {
 		t.Error("Dial succeeded")
 	}
 	mustShutdown(t, e)
+}
+
+// noDeadlines is a connection that has none.
+type noDeadlines struct{ net.Conn }
+
+func (noDeadlines) SetDeadline(time.Time) error      { return os.ErrNoDeadline }
+func (noDeadlines) SetReadDeadline(time.Time) error  { return os.ErrNoDeadline }
+func (noDeadlines) SetWriteDeadline(time.Time) error { return os.ErrNoDeadline }
+
+type hijackedWithout struct{ http.ResponseWriter }
+
+func (h hijackedWithout) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffered, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	return noDeadlines{conn}, buffered, err
+}
+
+// TestConnectionWithoutDeadlines: the handshake and the connection need none.
+func TestConnectionWithoutDeadlines(t *testing.T) {
+	t.Parallel()
+	e := server.Handler(echo, nil)
+	s := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		e.ServeHTTP(hijackedWithout{w}, r)
+	}))
+	t.Cleanup(func() { mustShutdown(t, e) })
+	conn := dial(t, s, nil)
+	if err := conn.Send(timeout(t), ws.Text("hello")); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := conn.Receive(timeout(t)); err != nil || m.String() != "hello" {
+		t.Errorf("Receive = %q, %v", m, err)
+	}
 }

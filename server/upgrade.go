@@ -82,11 +82,13 @@ func (u *upgrade) respond() error {
 	b.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
 	handshake.Spelled(header).WriteSubset(&b, bodyFields)
 	b.WriteString("\r\n")
-	u.conn.SetDeadline(time.Now().Add(responseTimeout))
+	_ = u.conn.SetDeadline(time.Now().Add(responseTimeout))
 	if _, err := u.conn.Write(b.Bytes()); err != nil {
 		return err
 	}
-	return u.conn.SetDeadline(time.Time{}) // also those of the http.Server
+	// Also those of the http.Server. A connection without deadlines has none.
+	_ = u.conn.SetDeadline(time.Time{})
+	return nil
 }
 
 // bodyFields describe a body, which a 101 has not.

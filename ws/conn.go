@@ -38,7 +38,8 @@ type Conn struct {
 	kept    atomic.Bool     // Done was called: dropped is off
 
 	receiving atomic.Bool
-	closed    atomic.Bool // by the local Close
+	closed    atomic.Bool // by the local Close or CloseNow
+	closedNow atomic.Bool // by CloseNow
 	closing   sync.Once
 	closeErr  error
 	closeDone atomic.Bool // closing has been done
@@ -272,6 +273,25 @@ func (c *Conn) Close(reason errors.CloseReason, message string) error {
 	return c.close(reason, message, c.closeTimeout)
 }
 
+// CloseNow is [Conn.Close] that does not wait: for a peer that is not worth a
+// wait, and for JavaScript callbacks. The connection has ended when CloseNow
+// returns. The close frame is sent after what was sent before, as far as the
+// peer takes it within CloseTimeout; that goes on without the caller, and
+// everything is released then. Whether the peer answers is not found out.
+//
+// The first cause of an end is kept, and a Close after CloseNow returns nil at
+// once. A reason that may not be sent is [errors.ErrInvalidCloseReason], and the
+// connection stays open.
+func (c *Conn) CloseNow(reason errors.CloseReason, message string) error {
+	if err := CheckCloseReason(reason); err != nil {
+		return err
+	}
+	c.abort(reason, closeMessage(message))
+	c.closedNow.Store(true)
+	c.closed.Store(true)
+	return nil
+}
+
 // abort ends the connection with a peer from which no answer can be expected.
 func (c *Conn) abort(reason errors.CloseReason, message string) {
 	if t, ok := c.transport.(Failer); ok {
@@ -282,6 +302,9 @@ func (c *Conn) abort(reason errors.CloseReason, message string) {
 }
 
 func (c *Conn) close(reason errors.CloseReason, message string, timeout time.Duration) error {
+	if c.closedNow.Load() {
+		return nil
+	}
 	if c.closed.Load() && !c.closeDone.Load() {
 		if err := c.mayWait("Close", "another Close is under way; wait for Done on another goroutine"); err != nil {
 			return err

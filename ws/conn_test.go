@@ -437,3 +437,29 @@ func TestMessagesYieldsEveryOtherEnd(t *testing.T) {
 		t.Errorf("Messages yielded %v after ctx ended", got)
 	}
 }
+
+func TestCloseNow(t *testing.T) {
+	t.Parallel()
+	a, b := ws.Pipe(nil, nil)
+	if err := a.CloseNow(1005, ""); !errors.Is(err, errors.ErrInvalidCloseReason) || a.Err() != nil {
+		t.Errorf("CloseNow(1005) = %v, then Err = %v", err, a.Err())
+	}
+	_ = b.Send(t.Context(), ws.Text("unread"))
+	if err := a.CloseNow(4000, strings.Repeat("x", 200)); err != nil {
+		t.Errorf("CloseNow = %v", err)
+	}
+	want := errors.ConnectionClosed{Reason: 4000, Message: strings.Repeat("x", 123)}
+	_, err := a.Receive(t.Context())
+	mustClosed(t, "Receive", err, want)
+	mustClosed(t, "Send", a.Send(t.Context(), ws.Text("late")), want)
+	if err := a.Close(errors.NormalClosure, ""); err != nil {
+		t.Errorf("Close after CloseNow = %v", err)
+	}
+	want.Remote = true
+	_, err = b.Receive(t.Context())
+	mustClosed(t, "the peer's Receive", err, want)
+	if err := b.CloseNow(4001, ""); err != nil {
+		t.Errorf("CloseNow after the end = %v", err)
+	}
+	mustClosed(t, "Err", b.Err(), want)
+}
