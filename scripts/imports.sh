@@ -20,7 +20,7 @@ internal/presence: js:internal/jscall
 internal/browsersocket: errors ws internal/jscall internal/relay
 internal/handshake: errors ws internal/rfc6455 github.com/coder/websocket
 .: errors ws internal/presence js:internal/jscall js:internal/browsersocket native:internal/rfc6455 native:internal/stream native:internal/handshake native:github.com/coder/websocket native:golang.org/x/net/idna
-server: errors ws . internal/rfc6455 internal/stream internal/handshake github.com/coder/websocket
+server: errors ws . internal/rfc6455 internal/stream internal/handshake github.com/coder/websocket golang.org/x/net/idna
 internal/chat: errors ws
 wasm: errors ws . internal/chat js:github.com/hack-pad/safejs
 cmd/isosocket: errors ws . server internal/chat wasm
