@@ -35,15 +35,22 @@ type Conn struct {
 	heartbeat    *heartbeat // nil: neither sends nor answers one
 
 	dropped runtime.Cleanup // not if Supervised
-	kept    atomic.Bool     // Done was called: dropped is off
 
 	receiving atomic.Bool
-	closed    atomic.Bool // by the local Close or CloseNow
-	closedNow atomic.Bool // by CloseNow
+	closed    atomic.Bool   // by the local Close or CloseNow
+	done      atomic.Uint32 // a set of the constants below; this order spares memory
 	closing   sync.Once
 	closeErr  error
-	closeDone atomic.Bool // closing has been done
+	hurry     atomic.Pointer[context.CancelFunc] // ends the wait of a Close that is under way
 }
+
+const (
+	keptAlive = 1 << iota // Done was called: dropped is off
+	closeDone             // closing has been done
+	closedNow             // CloseNow was called
+)
+
+func (c *Conn) has(done uint32) bool { return c.done.Load()&done != 0 }
 
 // NewConn returns a Conn over t, which it takes over. A nil config has every
 // default.
@@ -273,22 +280,38 @@ func (c *Conn) Close(reason errors.CloseReason, message string) error {
 	return c.close(reason, message, c.closeTimeout)
 }
 
-// CloseNow is [Conn.Close] that does not wait: for a peer that is not worth a
-// wait, and for JavaScript callbacks. The connection has ended when CloseNow
-// returns. The close frame is sent after what was sent before, as far as the
-// peer takes it within CloseTimeout; that goes on without the caller, and
-// everything is released then. Whether the peer answers is not found out.
+// CloseNow ends the connection for a reason of this side, and never waits: neither
+// for the peer's answer nor for room to send. Use it for a peer from which no answer
+// can be expected, for many at once, and in JavaScript callbacks. The connection has
+// ended when CloseNow returns. The close frame follows what was sent before, as far as
+// the peer takes that within CloseTimeout; this goes on in the background, and
+// everything is released then. Messages that were not received yet are dropped.
 //
-// The first cause of an end is kept, and a Close after CloseNow returns nil at
-// once. A reason that may not be sent is [errors.ErrInvalidCloseReason], and the
-// connection stays open.
+// The first cause of an end is kept, as for [Conn.Close]. A CloseNow beside a Close
+// that waits for the peer ends that wait; a Close after it returns nil at once. The
+// error is nil, or [errors.ErrInvalidCloseReason] for a reason that may not be sent;
+// then the connection stays open. The message is treated as Close does.
 func (c *Conn) CloseNow(reason errors.CloseReason, message string) error {
 	if err := CheckCloseReason(reason); err != nil {
 		return err
 	}
-	c.abort(reason, closeMessage(message))
-	c.closedNow.Store(true)
+	cause := &errors.ConnectionClosed{Reason: reason, Message: closeMessage(message)}
+	if f, ok := c.transport.(Failer); ok {
+		f.Fail(cause)
+	}
+	c.ending.Set(cause) // if something else has not been the end yet
 	c.closed.Store(true)
+	c.done.Or(closedNow)
+	if cancel := c.hurry.Load(); cancel != nil {
+		(*cancel)()
+		return nil
+	}
+	if _, ok := c.transport.(Failer); !ok {
+		c.closing.Do(func() {
+			defer c.done.Or(closeDone)
+			c.transport.Close(endedContext(), cause.Reason, cause.Message)
+		})
+	}
 	return nil
 }
 
@@ -302,21 +325,25 @@ func (c *Conn) abort(reason errors.CloseReason, message string) {
 }
 
 func (c *Conn) close(reason errors.CloseReason, message string, timeout time.Duration) error {
-	if c.closedNow.Load() {
-		return nil
-	}
-	if c.closed.Load() && !c.closeDone.Load() {
+	underWay := c.closed.Load() && !c.has(closeDone)
+	if underWay && (!c.has(closedNow) || c.hurry.Load() != nil) {
 		if err := c.mayWait("Close", "another Close is under way; wait for Done on another goroutine"); err != nil {
 			return err
 		}
 	}
 	c.closing.Do(func() {
-		defer c.closeDone.Store(true)
+		defer c.done.Or(closeDone)
 		message = closeMessage(message)
 		first := c.ending.Set(&errors.ConnectionClosed{Reason: reason, Message: message})
 		c.closed.Store(true)
 		ctx, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
+		// CloseNow sets closedNow and then looks here; one of the two sees the other.
+		c.hurry.Store(&cancel)
+		defer c.hurry.Store(nil)
+		if c.has(closedNow) {
+			return
+		}
 		err := c.transport.Close(ctx, reason, message)
 		if errors.Is(err, errors.ErrWouldBlock) {
 			c.closeErr = err
@@ -326,7 +353,10 @@ func (c *Conn) close(reason errors.CloseReason, message string, timeout time.Dur
 			return
 		}
 		closed := &errors.ConnectionClosed{Reason: errors.AbnormalClosure, Message: "the connection was lost while closing", Err: err}
-		if ctx.Err() != nil {
+		switch {
+		case c.has(closedNow):
+			closed.Message = "CloseNow ended the wait for the peer's answer"
+		case ctx.Err() != nil:
 			closed.Message = "the peer did not answer the close in time"
 		}
 		c.closeErr = closed
@@ -385,7 +415,7 @@ func (c *Conn) Buffered() int { return c.transport.Buffered() }
 // Done returns a channel that is closed when the connection has ended, whether
 // somebody receives or not. Messages that arrived before may still be waiting.
 func (c *Conn) Done() <-chan struct{} {
-	if !c.kept.Load() && c.kept.CompareAndSwap(false, true) {
+	if !c.has(keptAlive) && c.done.Or(keptAlive)&keptAlive == 0 {
 		c.dropped.Stop()
 	}
 	return c.ending.Done()

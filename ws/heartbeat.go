@@ -27,11 +27,13 @@ const (
 // application's that the peer answers. A browser cannot send the pings of RFC
 // 6455, section 5.5.2; it can send this. The zero value has every default.
 //
-// Whatever comes from the peer counts as life, and nothing is sent while
-// something comes. After Every without anything, Message is sent; when nothing
-// comes for Timeout after it, the connection ends with
-// [errors.PolicyViolation], [PingTimeoutMessage]. A browser runs the timers of
-// a hidden page once a minute, or not at all: a timer that came late finds
+// Message is sent once in Every, also while other messages flow, so that
+// [Conn.Latency] is known. Whatever comes from the peer is a sign of life, and so
+// is that it takes some of what waits to be sent, where the transport can tell: a
+// peer that reads a long stream slowly is alive. Without a sign of life for Every and
+// Timeout together the connection ends with [errors.PolicyViolation],
+// [PingTimeoutMessage], whether somebody receives or not. A browser runs the timers
+// of a hidden page once a minute, or not at all: a timer that came late finds
 // nobody dead before the peer had another chance to answer.
 //
 // Answers are kept from Receive, as many as there were heartbeats. They are
@@ -47,11 +49,10 @@ type Heartbeat struct {
 	// an echo.
 	Answer Message
 
-	// Every is how long nothing may come from the peer before Message is sent.
-	// 0 means 25 seconds.
+	// Every is how often Message is sent. 0 means 25 seconds.
 	Every time.Duration
 
-	// Timeout is how long the peer may then stay silent. 0 means 20 seconds.
+	// Timeout is how long the peer may take to answer. 0 means 20 seconds.
 	Timeout time.Duration
 }
 
@@ -168,9 +169,11 @@ func (h *heartbeat) answer(t Transport, m Message) bool {
 		return false
 	}
 	// A peer that does not read what it is sent has enough to come from here
-	// to see life, and a Receive shall not wait until it reads.
-	if t.Buffered() < h.sendBuffer {
-		t.Send(context.Background(), h.peers.Answer)
+	// to see life, and a Receive must not wait until it reads.
+	if try, ok := t.(TrySender); ok {
+		try.TrySend(h.peers.Answer)
+	} else if t.Buffered() < h.sendBuffer {
+		t.Send(endedContext(), h.peers.Answer)
 	}
 	return true
 }
@@ -202,13 +205,29 @@ func (h *heartbeat) send(ctx context.Context, c *Conn) (uint64, error) {
 	case <-ctx.Done():
 		return 0, c.explain(ctx, "heartbeat", ctx.Err())
 	}
-	// The answer may come before Send has returned.
+	return h.numbered(func() error { return c.Send(ctx, h.own.Message) })
+}
+
+// trySend is send that never waits: with no room to send there is something else
+// that shows whether the peer is alive.
+func (h *heartbeat) trySend(c *Conn) {
+	select {
+	case h.sending <- struct{}{}:
+		h.numbered(func() error { return c.TrySend(h.own.Message) })
+		<-h.sending
+	default: // a Confirm waits for room
+	}
+}
+
+// numbered counts the heartbeat that send sends. sending is taken.
+func (h *heartbeat) numbered(send func() error) (uint64, error) {
+	// The answer may come before send has returned.
 	h.mu.Lock()
 	h.sent++
 	n, before := h.sent, h.sentAt
 	h.sentAt = time.Now()
 	h.mu.Unlock()
-	if err := c.Send(ctx, h.own.Message); err != nil {
+	if err := send(); err != nil {
 		h.mu.Lock()
 		h.sent, h.sentAt = h.sent-1, before
 		h.mu.Unlock()
@@ -236,23 +255,42 @@ func (h *heartbeat) arrivals(c *Conn) (n uint64, listening bool) {
 	return n, c.receiving.Load()
 }
 
-// looks is how often, at least, a heartbeat looks for arrivals within Every
+// departures returns what [DepartureCounter] does.
+func departures(t Transport) (n uint64, waiting bool) {
+	if t, ok := t.(DepartureCounter); ok {
+		return t.Departures()
+	}
+	return 0, false
+}
+
+// looks is how often, at least, a heartbeat looks for signs of life within Every
 // and within Timeout.
 const looks = 4
 
-// run sends heartbeats and looks for arrivals until c ends. Looking costs next
+// run sends heartbeats and looks for signs of life until c ends. Looking costs next
 // to nothing and spares the hot path a clock.
 func (h *heartbeat) run(c *Conn) {
 	step := max(min(h.own.Every, h.own.Timeout)/looks, time.Millisecond)
-	seen, _ := h.arrivals(c)
-	last := time.Now()  // the look that saw the last arrival, which was at most a step before
-	var asked time.Time // when the heartbeat that waits for an answer was sent
+	came, _ := h.arrivals(c)
+	gone, waited := departures(c.transport)
+	looked := time.Now()
+	life := looked      // the last sign of life, or a time at most one look before it
+	beaten := looked    // when the last heartbeat was sent
+	var asked time.Time // when the first one after the last sign of life was
+	probing := false    // whether asked was for a Probe, which does not wait for Every
 	spared := false     // whether a miss was overlooked, because the look came late
+	deadline := func() time.Time {
+		end := asked.Add(h.own.Timeout)
+		if silent := life.Add(h.own.Every + h.own.Timeout); !probing && silent.After(end) {
+			return silent
+		}
+		return end
+	}
 	timer := time.NewTimer(step)
 	defer timer.Stop()
 	for {
 		began, wait, probed := time.Now(), step, false
-		if left := h.own.Timeout - began.Sub(asked); !asked.IsZero() && left > 0 {
+		if left := deadline().Sub(began); !asked.IsZero() && left > 0 {
 			wait = min(step, left)
 		}
 		timer.Reset(wait)
@@ -264,19 +302,26 @@ func (h *heartbeat) run(c *Conn) {
 		case <-timer.C:
 		}
 		n, listening := h.arrivals(c)
-		now := time.Now()
-		if n != seen || !listening {
-			seen, last, asked, spared = n, now, time.Time{}, false
+		left, waits := departures(c.transport)
+		// Where nothing waits, there was room for what has left.
+		took := (waited || waits) && left != gone
+		if n != came || !listening || took {
+			life, asked, probing, spared = looked, time.Time{}, false, false
 		}
-		overdue := !asked.IsZero() && now.Sub(asked) >= h.own.Timeout
+		came, gone, waited = n, left, waits
+		now := time.Now()
+		looked = now
+		overdue := !asked.IsZero() && !now.Before(deadline())
 		switch {
-		case probed && (asked.IsZero() || overdue),
-			asked.IsZero() && now.Sub(last)+2*step > h.own.Every:
-			asked, spared = now, false
-			// When there is no room to send all the time, that is an answer too.
-			ctx, cancel := context.WithTimeout(context.Background(), h.own.Timeout)
-			h.send(ctx, c)
-			cancel()
+		case probed && (!probing || overdue):
+			asked, probing, spared, beaten = now, true, false, now
+			h.trySend(c)
+		case !overdue && now.Sub(beaten)+2*step > h.own.Every:
+			if asked.IsZero() {
+				asked = now
+			}
+			beaten = now
+			h.trySend(c)
 		case !overdue:
 		case now.Sub(began) > 2*step && !spared:
 			// The timer was held, and so may have been what brings the answer.

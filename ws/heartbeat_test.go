@@ -115,19 +115,132 @@ func TestHeartbeatIsAnsweredInTryReceive(t *testing.T) {
 	})
 }
 
-func TestHeartbeatIsNotSentWhileSomethingComes(t *testing.T) {
+// The latency is known also while messages flow, and it costs one heartbeat in Every,
+// not one a message.
+func TestHeartbeatMeasuresLatencyWhileMessagesFlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, peer := Pipe(&Config{Heartbeat: beat()}, nil)
 		receiveAll(c)
-		for range 100 {
-			time.Sleep(14 * time.Second)
+		heartbeats := 0
+		go func() {
+			for m, err := range peer.Messages(context.Background()) {
+				if err != nil {
+					return
+				}
+				if same(m, beat().WithDefaults().Message) {
+					heartbeats++
+					time.Sleep(70 * time.Millisecond)
+					mustSend(t, peer, beat().WithDefaults().Answer)
+				}
+			}
+		}()
+		for range 2000 {
+			time.Sleep(500 * time.Millisecond)
 			mustSend(t, peer, Text("news"))
+			mustSend(t, c, Text("news"))
 		}
-		if m, ok, _ := peer.TryReceive(); ok {
-			t.Errorf("the peer got %q, want nothing while it talks itself", m)
+		if c.Latency() != 70*time.Millisecond {
+			t.Errorf("Latency = %v, want 70ms", c.Latency())
 		}
 		c.Close(errors.NormalClosure, "")
+		if heartbeats < 50 || heartbeats > 67 {
+			t.Errorf("%d heartbeats in 1000 s, want one in 20 s or a little less", heartbeats)
+		}
 	})
+}
+
+// A heartbeat goes out once in Every although Timeout is longer, so that proxies do not
+// take the connection for idle.
+func TestHeartbeatsWhileAnAnswerIsAwaited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, peer := Pipe(&Config{Heartbeat: &Heartbeat{Every: 5 * time.Second, Timeout: 60 * time.Second}}, nil)
+		receiveAll(c)
+		<-c.Done()
+		n := 0
+		for {
+			if _, ok, _ := peer.TryReceive(); !ok {
+				break
+			}
+			n++
+		}
+		if n < 12 {
+			t.Errorf("%d heartbeats in a minute, want one in 5 s", n)
+		}
+	})
+}
+
+// A peer that takes what it is sent, however slowly, is alive; one that takes nothing
+// is not, and neither is one for which nothing waits.
+func TestHeartbeatSeesWhatThePeerTakes(t *testing.T) {
+	push := func(c *Conn) {
+		for c.Send(context.Background(), Binary(make([]byte, 1000))) == nil {
+		}
+	}
+	for name, tt := range map[string]struct {
+		pause time.Duration // between two messages of the peer's
+		push  bool
+		alive bool
+	}{
+		"push to a slow peer":          {7 * time.Second, true, true},
+		"push to a quick peer":         {time.Millisecond, true, true},
+		"push to a peer without pulse": {10 * time.Minute, true, false},
+		"no push":                      {time.Millisecond, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, peer := Pipe(&Config{Heartbeat: beat(), SendBuffer: 10_000}, nil)
+				receiveAll(c)
+				if tt.push {
+					go push(c)
+				}
+				go func() {
+					for peer.Err() == nil {
+						peer.TryReceive()
+						time.Sleep(tt.pause)
+					}
+				}()
+				began := time.Now()
+				select {
+				case <-c.Done():
+				case <-time.After(5 * time.Minute):
+				}
+				if alive := c.Err() == nil; alive != tt.alive {
+					t.Errorf("after %v: %v", time.Since(began), c.Err())
+				}
+				if !tt.alive && (!isTimeout(c.Err()) || time.Since(began) > 28*time.Second) {
+					t.Errorf("ended after %v with %v", time.Since(began), c.Err())
+				}
+				c.Close(errors.NormalClosure, "")
+				time.Sleep(10 * time.Minute) // the peer's goroutine ends
+			})
+		})
+	}
+}
+
+// A dead peer is found however the program receives.
+func TestHeartbeatHoweverReceived(t *testing.T) {
+	for name, receive := range map[string]func(c *Conn){
+		"blocking": func(c *Conn) { <-receiveAll(c) },
+		"polling": func(c *Conn) {
+			for c.Err() == nil {
+				c.TryReceive()
+				time.Sleep(16 * time.Millisecond)
+			}
+		},
+		"not at all": func(c *Conn) { <-c.Done() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				transport, _ := newCounter(func() (uint64, bool) { return 0, true })
+				c := NewConn(transport, &Config{Heartbeat: beat()})
+				began := time.Now()
+				receive(c)
+				if took := time.Since(began); !isTimeout(c.Err()) || took > 28*time.Second+16*time.Millisecond {
+					t.Errorf("ended after %v with %v", took, c.Err())
+				}
+			})
+		})
+	}
 }
 
 func TestHeartbeatKeepsOnlyAnswersFromTheApplication(t *testing.T) {

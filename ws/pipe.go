@@ -29,6 +29,7 @@ type pipeEnd struct {
 
 	mu   sync.Mutex    // orders this side's sends, and its end behind them
 	room chan struct{} // closed when the peer pulled, while a Send waits
+	gone uint64        // messages that the peer has pulled
 }
 
 func newPipeEnd(config *Config) *pipeEnd {
@@ -99,6 +100,7 @@ func (p *pipeEnd) waitForRoom(ctx context.Context) error {
 func (p *pipeEnd) makeRoom() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.gone++
 	if p.room != nil && p.Buffered() < p.sendBuffer {
 		close(p.room)
 		p.room = nil
@@ -112,6 +114,13 @@ func (p *pipeEnd) end(cause *errors.ConnectionClosed) {
 	p.inbox.End()
 	p.peer.ending.Set(&errors.ConnectionClosed{Reason: cause.Reason, Message: cause.Message, Remote: true})
 	p.peer.inbox.End()
+}
+
+// Departures implements DepartureCounter.
+func (p *pipeEnd) Departures() (n uint64, waiting bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.gone, p.Buffered() > 0
 }
 
 // Flush has nothing to wait for: a message is the peer's as soon as it is sent.

@@ -44,6 +44,7 @@ type outbound struct {
 	direct   int    // messages handed over one by one in this turn
 	gathered []byte // messages that go in one parcel
 	lost     bool   // something was sent that will not go out
+	given    uint64 // bytes of messages that were ever queued
 	array    scratch
 }
 
@@ -66,6 +67,7 @@ func (b *outbound) queue(m ws.Message, limit int) (excess int, err error) {
 			return 0, err
 		}
 	}
+	b.given += uint64(len(m.Data))
 	if direct {
 		b.direct++
 		return 0, b.write(m)
@@ -84,6 +86,15 @@ func (b *outbound) newTurn() {
 	defer b.mu.Unlock()
 	b.direct = 0
 	_ = b.flush() // what was lost is noted
+}
+
+// tryNewTurn is newTurn where a callback may be running on top of a send.
+func (b *outbound) tryNewTurn() {
+	if b.mu.TryLock() {
+		defer b.mu.Unlock()
+		b.direct = 0
+		_ = b.flush()
+	}
 }
 
 // flush hands over what was gathered. b.mu is held, as below.

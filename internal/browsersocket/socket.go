@@ -226,6 +226,7 @@ func (s *socket) Fail(cause *errors.ConnectionClosed) {
 	s.in.relay.Stop()
 	s.in.end()
 	s.ended.open()
+	s.out.tryNewTurn()
 	_, _ = s.js.Call("close", int(cause.Reason.BrowserAlias()), cause.Message)
 	s.releaseLater()
 }

@@ -1,0 +1,153 @@
+package ws_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/ws"
+)
+
+// unanswered is a transport whose peer never answers a close. It is no Failer.
+type unanswered struct {
+	ending ws.Ending
+	closes int
+}
+
+func (t *unanswered) Receive(ctx context.Context, _ []byte) (ws.Message, error) {
+	select {
+	case <-ctx.Done():
+		return ws.Message{}, ctx.Err()
+	case <-t.ending.Done():
+		return ws.Message{}, t.ending.Cause()
+	}
+}
+
+func (t *unanswered) TryReceive([]byte) (ws.Message, bool, error) { return ws.Message{}, false, nil }
+func (t *unanswered) Send(context.Context, ws.Message) error      { return nil }
+func (t *unanswered) Flush(context.Context) error                 { return nil }
+func (t *unanswered) Buffered() int                               { return 0 }
+func (t *unanswered) Ending() *ws.Ending                          { return &t.ending }
+
+func (t *unanswered) Close(ctx context.Context, _ errors.CloseReason, _ string) error {
+	t.closes++
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// failing is unanswered, and ends at once where that is asked for.
+type failing struct {
+	unanswered
+	failed []*errors.ConnectionClosed
+}
+
+func (t *failing) Fail(cause *errors.ConnectionClosed) {
+	t.failed = append(t.failed, cause)
+	t.ending.Set(cause)
+}
+
+func mustBeClosed(t *testing.T, err error, reason errors.CloseReason, message string) {
+	t.Helper()
+	closed, ok := errors.AsType[*errors.ConnectionClosed](err)
+	if !ok || closed.Reason != reason || closed.Message != message || closed.Remote {
+		t.Errorf("got %v, want %d %q, local", err, reason, message)
+	}
+}
+
+func TestCloseNowNeverWaits(t *testing.T) {
+	for name, transport := range map[string]func() ws.Transport{
+		"Failer":    func() ws.Transport { return &failing{} },
+		"no Failer": func() ws.Transport { return &unanswered{} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				conn := ws.NewConn(transport(), nil)
+				received := goReceive(conn)
+				synctest.Wait()
+				start := time.Now()
+				if err := conn.CloseNow(4008, "kicked"); err != nil {
+					t.Errorf("CloseNow = %v", err)
+				}
+				mustBeClosed(t, <-received, 4008, "kicked")
+				mustBeClosed(t, conn.Err(), 4008, "kicked")
+				<-conn.Done()
+				for range 2 {
+					if err := conn.CloseNow(4009, "again"); err != nil {
+						t.Errorf("second CloseNow = %v", err)
+					}
+					if err := conn.Close(errors.NormalClosure, ""); err != nil {
+						t.Errorf("Close after CloseNow = %v", err)
+					}
+				}
+				_, err := conn.Receive(context.Background())
+				mustBeClosed(t, err, 4008, "kicked")
+				mustBeClosed(t, conn.Send(context.Background(), ws.Text("x")), 4008, "kicked")
+				if d := time.Since(start); d != 0 {
+					t.Errorf("all that took %v", d)
+				}
+			})
+		})
+		t.Run(name+", beside a Close", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				conn := ws.NewConn(transport(), nil)
+				closed := make(chan error, 1)
+				start := time.Now()
+				go func() { closed <- conn.Close(errors.GoingAway, "bye") }()
+				time.Sleep(time.Second)
+				if err := conn.CloseNow(4008, "kicked"); err != nil {
+					t.Errorf("CloseNow = %v", err)
+				}
+				mustBeClosed(t, <-closed, errors.AbnormalClosure, "CloseNow ended the wait for the peer's answer")
+				mustBeClosed(t, conn.Err(), errors.GoingAway, "bye")
+				if d := time.Since(start); d != time.Second {
+					t.Errorf("Close took %v", d)
+				}
+			})
+		})
+	}
+}
+
+func goReceive(conn *ws.Conn) <-chan error {
+	received := make(chan error, 1)
+	go func() {
+		_, err := conn.Receive(context.Background())
+		received <- err
+	}()
+	return received
+}
+
+func TestCloseNowInvalidReason(t *testing.T) {
+	a, b := ws.Pipe(nil, nil)
+	if err := a.CloseNow(errors.AbnormalClosure, ""); !errors.Is(err, errors.ErrInvalidCloseReason) {
+		t.Errorf("CloseNow = %v", err)
+	}
+	if a.Err() != nil || b.Err() != nil {
+		t.Errorf("the connection ended: %v, %v", a.Err(), b.Err())
+	}
+	a.CloseNow(errors.NormalClosure, "")
+}
+
+// The peer learns the reason; what was not received is dropped.
+func TestCloseNowOfAPipe(t *testing.T) {
+	a, b := ws.Pipe(nil, nil)
+	a.Send(t.Context(), ws.Text("before"))
+	b.Send(t.Context(), ws.Text("unread"))
+	if err := a.CloseNow(4001, string(make([]byte, 200))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Receive(t.Context()); !errors.Is(err, errors.CloseReason(4001)) {
+		t.Errorf("Receive = %v", err)
+	}
+	if m, err := b.Receive(t.Context()); err != nil || m.String() != "before" {
+		t.Errorf("the peer received %q, %v", m, err)
+	}
+	_, err := b.Receive(t.Context())
+	if closed, ok := errors.AsType[*errors.ConnectionClosed](err); !ok || closed.Reason != 4001 || len(closed.Message) != 123 || !closed.Remote {
+		t.Errorf("then %v", err)
+	}
+	if err := b.CloseNow(4002, "late"); err != nil || !errors.Is(b.Err(), errors.CloseReason(4001)) {
+		t.Errorf("CloseNow = %v, Err = %v", err, b.Err())
+	}
+}
