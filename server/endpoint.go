@@ -43,7 +43,8 @@ type Endpoint struct {
 // the reason, serve returns a [*errors.ConnectionClosed] with a Reason that may
 // be sent, and its Message, or an error that is or wraps such an
 // [errors.CloseReason]: fmt.Errorf("token expired: %w", errors.CloseReason(4003))
-// closes with 4003 and "token expired". If serve has closed the connection itself, or the peer has, that
+// closes with 4003 and "token expired". All the text around such a reason goes to
+// the peer, so wrap it with nothing secret; that of errors.Join does not. If serve has closed the connection itself, or the peer has, that
 // stays; returning the error with which Receive told so is the normal way out
 // and no failure.
 //

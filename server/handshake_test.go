@@ -703,3 +703,32 @@ func TestRefusedOriginSaysHowToAllowIt(t *testing.T) {
 		t.Errorf("status %d, %q", answer.Code, answer.Body)
 	}
 }
+
+// TestNullOriginIsNeverAdvised: every sandboxed page has the origin "null", so
+// the way to allow it would allow strangers, and "*" everybody.
+func TestNullOriginIsNeverAdvised(t *testing.T) {
+	t.Parallel()
+	logged := &logBuffer{}
+	_, s := startEndpoint(t, echo, &server.Options{Logger: logged.logger()})
+	response, _, _ := roundTrip(t, s, with("Origin: null"))
+	body, _ := io.ReadAll(response.Body)
+	for name, text := range map[string]string{"answer": string(body), "log": logged.String()} {
+		if strings.Contains(text, `"*"`) || strings.Contains(text, "allow=*") || strings.Contains(text, "Add the pattern") || !strings.Contains(text, "names no host") {
+			t.Errorf("the %s is %q", name, text)
+		}
+	}
+}
+
+// TestForwardedRequestsAreNotLocal: behind a proxy on the same machine every
+// stranger comes from a loopback address.
+func TestForwardedRequestsAreNotLocal(t *testing.T) {
+	t.Parallel()
+	_, s := startEndpoint(t, echo, nil)
+	for _, field := range []string{"X-Forwarded-For: 192.0.2.1", "Forwarded: for=192.0.2.1", "X-Real-IP: 192.0.2.1", "Via: 1.1 proxy"} {
+		response, _, _ := roundTrip(t, s, with("Origin: https://evil.example", field))
+		body, _ := io.ReadAll(response.Body)
+		if response.StatusCode != http.StatusForbidden || strings.Contains(string(body), "OriginPatterns") {
+			t.Errorf("with %s: status %d, %q", field, response.StatusCode, body)
+		}
+	}
+}

@@ -46,17 +46,22 @@ func (e *originError) Error() string {
 	return fmt.Sprintf("pages of the origin %q may not connect to this server", e.origin)
 }
 
-// advice says to a developer what was compared, and what would allow it.
+// advice says to a developer what was compared, and what would allow it. Every
+// sandboxed page and every local file has the origin "null", so to allow that is
+// never advised.
 func (e *originError) advice() string {
-	return fmt.Sprintf("The origin was compared with the request's Host, %q, and with Options.OriginPatterns. "+
-		"Add the pattern %q to allow it; behind a proxy that rewrites Host, make the proxy pass the original one.", e.host, e.pattern())
+	compared := fmt.Sprintf("The origin was compared with the request's Host, %q, and with Options.OriginPatterns. ", e.host)
+	if e.pattern() == "" {
+		return compared + "It names no host that a pattern could allow: serve the page over http or https, and not in a sandbox."
+	}
+	return compared + fmt.Sprintf("Add the pattern %q to allow it; behind a proxy that rewrites Host, make the proxy pass the original one.", e.pattern())
 }
 
-// pattern returns the pattern that allows e's origin alone.
+// pattern returns the pattern that allows e's origin alone, "" if there is none.
 func (e *originError) pattern() string {
 	_, full, ok := splitOrigin(e.origin)
 	if !ok {
-		return "*"
+		return ""
 	}
 	return full
 }

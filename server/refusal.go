@@ -35,16 +35,27 @@ func misconfigured(err error) *refusal {
 }
 
 // refuseOrigin refuses a page. A developer, who is on the same machine, is told
-// what would allow it.
+// what would allow it; who comes through a proxy on that machine is not.
 func refuseOrigin(r *http.Request, err error) *refusal {
 	f := refuse(http.StatusForbidden, "%s%s.", strings.ToUpper(err.Error()[:1]), err.Error()[1:])
 	if refused, ok := errors.AsType[*originError](err); ok {
 		f.err = err
-		if addr, parseErr := netip.ParseAddrPort(r.RemoteAddr); parseErr == nil && addr.Addr().IsLoopback() {
+		if isLocal(r) {
 			f.sentence += " " + refused.advice()
 		}
 	}
 	return f
+}
+
+// isLocal reports whether r comes from this machine, and was not forwarded.
+func isLocal(r *http.Request) bool {
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} {
+		if len(r.Header[name]) > 0 {
+			return false
+		}
+	}
+	addr, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && addr.Addr().IsLoopback()
 }
 
 // answer writes the refusal and returns it as an error. allowedOrigin is the
@@ -109,12 +120,17 @@ func requestURL(r *http.Request) string {
 	return scheme + r.Host + r.URL.EscapedPath()
 }
 
-// missingUpgrade names what a proxy has dropped.
-func missingUpgrade(header http.Header) string {
-	if !hasToken(header["Upgrade"], "websocket") {
-		return "Upgrade: websocket"
+// droppedByProxy says what a proxy has taken from a handshake, "" if nothing.
+func droppedByProxy(r *http.Request) string {
+	switch {
+	case len(r.Header["Upgrade"]) == 0:
+		return "arrived in " + r.Proto + " and lacks the header Upgrade: websocket: a proxy in between has dropped it"
+	case !hasToken(r.Header["Connection"], "upgrade"):
+		return "arrived in " + r.Proto + " and lacks the header Connection: Upgrade: a proxy in between has dropped it"
+	case r.ProtoMinor < 1:
+		return "arrived in " + r.Proto + ", not in HTTP/1.1: a proxy in between has changed that"
 	}
-	return "Connection: Upgrade"
+	return ""
 }
 
 // check holds a request against RFC 6455, section 4.2.1.
@@ -125,10 +141,10 @@ func check(r *http.Request) *refusal {
 		return refuse(http.StatusNotImplemented, "WebSocket over HTTP/%d is not supported; connect with HTTP/1.1.", r.ProtoMajor)
 	case r.Method != http.MethodGet:
 		return refuse(http.StatusMethodNotAllowed, "This is a WebSocket endpoint: the method must be GET, not %s.", r.Method)
-	case r.ProtoMajor == 1 && len(header["Sec-Websocket-Key"]) > 0 && (r.ProtoMinor < 1 || len(header["Upgrade"]) == 0):
-		return refuse(http.StatusUpgradeRequired, "The WebSocket handshake arrived in %s and lacks the header %s: a proxy in between has dropped it. "+
+	case r.ProtoMajor == 1 && len(header["Sec-Websocket-Key"]) > 0 && droppedByProxy(r) != "":
+		return refuse(http.StatusUpgradeRequired, "The WebSocket handshake %s. "+
 			"nginx needs the lines: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\"; proxy_set_header Host $host;",
-			r.Proto, missingUpgrade(header))
+			droppedByProxy(r))
 	case r.ProtoMajor != 1 || r.ProtoMinor < 1:
 		return refuse(http.StatusUpgradeRequired, "This is a WebSocket endpoint: it needs a handshake in HTTP/1.1, not in %s.", r.Proto)
 	case !hasToken(header["Connection"], "upgrade") && !hasToken(header["Upgrade"], "websocket"):
