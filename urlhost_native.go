@@ -3,6 +3,8 @@
 package isosocket
 
 import (
+	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -113,119 +115,16 @@ func ipv4Number(s string) (n uint64, ok bool) {
 	return n, true
 }
 
-// ipv6 returns an address in brackets, in the form of RFC 5952 (URL Standard,
-// IPv6 parser and serializer).
+// ipv6 returns an address in brackets, in the form of RFC 5952, but without
+// dotted decimals, which the URL Standard's serializer does not write.
 func ipv6(s string) (address string, ok bool) {
-	var pieces [8]uint64
-	n, gap := 0, 0 // how many pieces there are, and how many of them end with ::, which stands for one or more
-	if strings.HasPrefix(s, ":") {
-		if !strings.HasPrefix(s, "::") {
-			return "", false
-		}
-		n, gap, s = 1, 1, s[2:]
-	}
-	for s != "" {
-		if n == 8 {
-			return "", false
-		}
-		if s[0] == ':' { // the second of two
-			if gap > 0 {
-				return "", false
-			}
-			n++
-			gap, s = n, s[1:]
-			continue
-		}
-		length := 0
-		for length < len(s) && length < 4 && digit(s[length]) < 16 {
-			pieces[n] = pieces[n]<<4 | digit(s[length])
-			length++
-		}
-		if length < len(s) && s[length] == '.' {
-			a, ok := dottedQuad(s)
-			if !ok || n > 6 {
-				return "", false
-			}
-			pieces[n], pieces[n+1] = a>>16, a&0xffff
-			n += 2
-			break
-		}
-		if length == 0 {
-			return "", false
-		}
-		n++
-		if s = s[length:]; s == "" {
-			break
-		}
-		if s[0] != ':' || s == ":" {
-			return "", false
-		}
-		s = s[1:]
-	}
-	if gap == 0 && n < 8 {
+	a, err := netip.ParseAddr(s)
+	if err != nil || !a.Is6() || a.Zone() != "" {
 		return "", false
 	}
-	if gap > 0 && n < 8 {
-		for i := n - 1; i >= gap; i-- {
-			pieces[i+8-n], pieces[i] = pieces[i], 0
-		}
+	if a.Is4In6() {
+		b := a.As16()
+		return fmt.Sprintf("[::ffff:%x:%x]", uint(b[12])<<8|uint(b[13]), uint(b[14])<<8|uint(b[15])), true
 	}
-	return "[" + formatIPv6(&pieces) + "]", true
-}
-
-// dottedQuad reads the IPv4 address at the end of an IPv6 address: four decimal
-// numbers without zeros in front.
-func dottedQuad(s string) (address uint64, ok bool) {
-	for i := range 4 {
-		part, rest, more := strings.Cut(s, ".")
-		if more != (i < 3) || part == "" || len(part) > 3 || part[0] == '0' && part != "0" {
-			return 0, false
-		}
-		n := uint64(0)
-		for j := range len(part) {
-			if part[j] < '0' || part[j] > '9' {
-				return 0, false
-			}
-			n = 10*n + uint64(part[j]-'0')
-		}
-		if n > 255 {
-			return 0, false
-		}
-		address, s = address<<8|n, rest
-	}
-	return address, true
-}
-
-// formatIPv6 puts :: in the place of the first longest run of zeros, of two or
-// more.
-func formatIPv6(pieces *[8]uint64) string {
-	start, longest := -1, 1
-	for i := 0; i < 8; i++ {
-		length := 0
-		for i+length < 8 && pieces[i+length] == 0 {
-			length++
-		}
-		if length > longest {
-			start, longest = i, length
-		}
-		i += length
-	}
-	const digits = "0123456789abcdef"
-	var b []byte
-	for i := 0; i < 8; i++ {
-		if i == start {
-			b = append(b, ':', ':')
-			i += longest - 1
-			continue
-		}
-		if len(b) > 0 && b[len(b)-1] != ':' {
-			b = append(b, ':')
-		}
-		for shift := 12; shift >= 0; shift -= 4 {
-			if pieces[i]>>shift != 0 || shift == 0 {
-				b = append(b, digits[pieces[i]>>shift&15])
-			}
-		}
-	}
-	return string(b)
+	return "[" + a.String() + "]", true
 }
