@@ -202,6 +202,7 @@ func (r *redialer) connections(ctx context.Context) iter.Seq2[*ws.Conn, error] {
 			return
 		}
 		usual := backoff{base: o.BaseDelay, limit: o.MaxDelay, random: r.random}
+		planned := backoff{base: min(restartDelay, o.BaseDelay), limit: o.MaxDelay, random: r.random}
 		// Connections that have ended, but of which something may be left: at
 		// most one, because the next attempt waits.
 		var closing sync.WaitGroup
@@ -237,7 +238,7 @@ func (r *redialer) connections(ctx context.Context) iter.Seq2[*ws.Conn, error] {
 			}
 			asked, wait := retryAfter(err), time.Duration(0)
 			if restarting(err) {
-				wait = (&backoff{base: min(restartDelay, o.BaseDelay), limit: o.MaxDelay, random: r.random}).wait(restarts)
+				wait = planned.wait(restarts)
 				restarts++
 			} else {
 				wait = usual.wait(waits)

@@ -86,13 +86,29 @@ func startTLS(t *testing.T, h http.HandlerFunc) (*httptest.Server, *tls.Config) 
 // Sec-WebSocket-Accept, and keeps the connection open until the test ends.
 func rawServer(t *testing.T, answer func(accept string) string) string {
 	t.Helper()
+	done := make(chan struct{})
+	addr := serveConns(t, func(conn net.Conn) {
+		request, err := http.ReadRequest(bufio.NewReader(conn))
+		if err != nil {
+			return
+		}
+		io.WriteString(conn, answer(acceptOf(request)))
+		<-done
+	})
+	t.Cleanup(func() { close(done) }) // before serveConns waits
+	return "ws://" + addr + "/"
+}
+
+// serveConns calls serve for each connection to the address that it returns, and
+// closes the connection after it, until the test ends.
+func serveConns(t *testing.T, serve func(net.Conn)) (addr string) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var conns sync.WaitGroup
-	done := make(chan struct{})
-	t.Cleanup(func() { l.Close(); close(done); conns.Wait() })
+	t.Cleanup(func() { l.Close(); conns.Wait() })
 	conns.Go(func() {
 		for {
 			conn, err := l.Accept()
@@ -101,16 +117,11 @@ func rawServer(t *testing.T, answer func(accept string) string) string {
 			}
 			conns.Go(func() {
 				defer conn.Close()
-				request, err := http.ReadRequest(bufio.NewReader(conn))
-				if err != nil {
-					return
-				}
-				io.WriteString(conn, answer(acceptOf(request)))
-				<-done
+				serve(conn)
 			})
 		}
 	})
-	return "ws://" + l.Addr().String() + "/"
+	return l.Addr().String()
 }
 
 // acceptOf returns the answer to a Sec-WebSocket-Key (RFC 6455, section 4.2.2).

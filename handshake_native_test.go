@@ -15,7 +15,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -28,35 +27,20 @@ import (
 // wireServer answers each handshake and sends the raw bytes of its request to the channel.
 func wireServer(t *testing.T, lines ...string) (url string, requests <-chan string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	seen := make(chan string, 16)
-	var conns sync.WaitGroup
-	t.Cleanup(func() { l.Close(); conns.Wait() })
-	conns.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			conns.Go(func() {
-				defer conn.Close()
-				var raw bytes.Buffer
-				reader := bufio.NewReader(io.TeeReader(conn, &raw))
-				request, err := http.ReadRequest(reader)
-				if err != nil { // a target that net/http cannot parse
-					line, _, _ := strings.Cut(raw.String(), "\r\n")
-					seen <- line
-					return
-				}
-				seen <- raw.String()
-				io.WriteString(conn, switching(acceptOf(request), lines...))
-			})
+	addr := serveConns(t, func(conn net.Conn) {
+		var raw bytes.Buffer
+		reader := bufio.NewReader(io.TeeReader(conn, &raw))
+		request, err := http.ReadRequest(reader)
+		if err != nil { // a target that net/http cannot parse
+			line, _, _ := strings.Cut(raw.String(), "\r\n")
+			seen <- line
+			return
 		}
+		seen <- raw.String()
+		io.WriteString(conn, switching(acceptOf(request), lines...))
 	})
-	return "ws://" + l.Addr().String(), seen
+	return "ws://" + addr, seen
 }
 
 // The client spells the fields of the handshake as RFC 6455 does.

@@ -123,18 +123,5 @@ func TestProbe(t *testing.T) {
 	test := browser.CompileWasmTest(t, "..")
 	test.Args = []string{"-test.run=^(TestProbe|TestDialUserinfo|TestDialForbidden|TestCallback)"}
 	test.Env = map[string]string{"ISOSOCKET_PROBE_URL": "ws" + strings.TrimPrefix(s.URL, "http")}
-	for name, where := range map[string]browser.Where{"page": browser.InPage, "worker": browser.InWorker, "node": browser.InNode} {
-		t.Run(name, func(t *testing.T) {
-			if where == browser.InNode {
-				if _, err := browser.FindNode(t.Context()); err != nil {
-					t.Skip(err)
-				}
-			}
-			test := test
-			test.Where = where
-			ctx, cancel := context.WithTimeout(t.Context(), wasmTimeout)
-			defer cancel()
-			browser.RunWasmTest(ctx, t, b, test)
-		})
-	}
+	runEverywhere(t, b, "", test)
 }

@@ -26,23 +26,29 @@ func TestSocket(t *testing.T) {
 	for _, pkg := range socketTests {
 		test := browser.CompileWasmTest(t, pkg.path)
 		test.Args = pkg.args
-		for name, where := range map[string]browser.Where{
-			"page":   browser.InPage,
-			"worker": browser.InWorker,
-			"node":   browser.InNode,
-		} {
-			t.Run(pkg.name+"/"+name, func(t *testing.T) {
-				if where == browser.InNode {
-					if _, err := browser.FindNode(t.Context()); err != nil {
-						t.Skip(err)
-					}
+		runEverywhere(t, b, pkg.name+"/", test)
+	}
+}
+
+// runEverywhere runs test in a page, in a worker and, where there is one, in Node,
+// each as a subtest whose name begins with prefix.
+func runEverywhere(t *testing.T, b *browser.Browser, prefix string, test browser.WasmTest) {
+	for name, where := range map[string]browser.Where{
+		"page":   browser.InPage,
+		"worker": browser.InWorker,
+		"node":   browser.InNode,
+	} {
+		t.Run(prefix+name, func(t *testing.T) {
+			if where == browser.InNode {
+				if _, err := browser.FindNode(t.Context()); err != nil {
+					t.Skip(err)
 				}
-				test := test
-				test.Where = where
-				ctx, cancel := context.WithTimeout(t.Context(), wasmTimeout)
-				defer cancel()
-				browser.RunWasmTest(ctx, t, b, test)
-			})
-		}
+			}
+			test := test
+			test.Where = where
+			ctx, cancel := context.WithTimeout(t.Context(), wasmTimeout)
+			defer cancel()
+			browser.RunWasmTest(ctx, t, b, test)
+		})
 	}
 }

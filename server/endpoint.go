@@ -207,7 +207,7 @@ func (e *Endpoint) logRefusal(r *http.Request, err error) {
 	}
 	failed, _ := errors.AsType[*errors.ConnectionError](err)
 	if refused, ok := errors.AsType[*originError](err); ok && e.refused.first(refused.origin) {
-		e.Logger.Warn("websocket: pages of an origin may not connect", "origin", refused.origin, "host", refused.host, "allow", refused.pattern(), "advice", refused.advice())
+		e.Logger.Warn("websocket: pages of an origin may not connect", "origin", refused.origin, "host", refused.host, "allow", refused.pattern, "advice", refused.advice())
 	}
 	if failed.StatusCode >= 500 {
 		e.Logger.Error("websocket: handshake failed", "error", failed.Err, "status", failed.StatusCode, "remote", r.RemoteAddr, "path", r.URL.Path)

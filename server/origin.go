@@ -36,11 +36,18 @@ func checkOrigin(r *http.Request, patterns []string) (origin string, err error) 
 			return origin, nil
 		}
 	}
-	return origin, &originError{origin: origin, host: r.Host}
+	refused := &originError{origin: origin, host: r.Host}
+	if ok {
+		refused.pattern = full
+	}
+	return origin, refused
 }
 
 // originError is a refusal of pages of an origin.
-type originError struct{ origin, host string }
+type originError struct {
+	origin, host string
+	pattern      string // allows this origin alone; "" if there is none
+}
 
 func (e *originError) Error() string {
 	return fmt.Sprintf("pages of the origin %q may not connect to this server", e.origin)
@@ -51,19 +58,10 @@ func (e *originError) Error() string {
 // never advised.
 func (e *originError) advice() string {
 	compared := fmt.Sprintf("The origin was compared with the request's Host, %q, and with Options.OriginPatterns. ", e.host)
-	if e.pattern() == "" {
+	if e.pattern == "" {
 		return compared + "It names no host that a pattern could allow: serve the page over http or https, and not in a sandbox."
 	}
-	return compared + fmt.Sprintf("Add the pattern %q to allow it; behind a proxy that rewrites Host, make the proxy pass the original one.", e.pattern())
-}
-
-// pattern returns the pattern that allows e's origin alone, "" if there is none.
-func (e *originError) pattern() string {
-	_, full, ok := splitOrigin(e.origin)
-	if !ok {
-		return ""
-	}
-	return full
+	return compared + fmt.Sprintf("Add the pattern %q to allow it; behind a proxy that rewrites Host, make the proxy pass the original one.", e.pattern)
 }
 
 // splitOrigin returns the host with its port, and the whole in lower case. ok

@@ -120,9 +120,12 @@ func requestURL(r *http.Request) string {
 	return scheme + r.Host + r.URL.EscapedPath()
 }
 
-// droppedByProxy says what a proxy has taken from a handshake, "" if nothing.
+// droppedByProxy says what a proxy has taken from a handshake, of which it left
+// the key, "" if nothing.
 func droppedByProxy(r *http.Request) string {
 	switch {
+	case r.ProtoMajor != 1 || len(r.Header["Sec-Websocket-Key"]) == 0:
+		return ""
 	case len(r.Header["Upgrade"]) == 0:
 		return "arrived in " + r.Proto + " and lacks the header Upgrade: websocket: a proxy in between has dropped it"
 	case !hasToken(r.Header["Connection"], "upgrade"):
@@ -136,15 +139,16 @@ func droppedByProxy(r *http.Request) string {
 // check holds a request against RFC 6455, section 4.2.1.
 func check(r *http.Request) *refusal {
 	header := r.Header
+	dropped := droppedByProxy(r)
 	switch {
 	case r.Method == http.MethodConnect:
 		return refuse(http.StatusNotImplemented, "WebSocket over HTTP/%d is not supported; connect with HTTP/1.1.", r.ProtoMajor)
 	case r.Method != http.MethodGet:
 		return refuse(http.StatusMethodNotAllowed, "This is a WebSocket endpoint: the method must be GET, not %s.", r.Method)
-	case r.ProtoMajor == 1 && len(header["Sec-Websocket-Key"]) > 0 && droppedByProxy(r) != "":
+	case dropped != "":
 		return refuse(http.StatusUpgradeRequired, "The WebSocket handshake %s. "+
 			"nginx needs the lines: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\"; proxy_set_header Host $host;",
-			droppedByProxy(r))
+			dropped)
 	case r.ProtoMajor != 1 || r.ProtoMinor < 1:
 		return refuse(http.StatusUpgradeRequired, "This is a WebSocket endpoint: it needs a handshake in HTTP/1.1, not in %s.", r.Proto)
 	case !hasToken(header["Connection"], "upgrade") && !hasToken(header["Upgrade"], "websocket"):

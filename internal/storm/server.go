@@ -49,26 +49,10 @@ func Start() (*Server, error) {
 		return nil, fmt.Errorf("storm: %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/echo", s.endpoint(s.echo))
-	mux.Handle("/control", s.endpoint(s.control))
-	leave := s.endpoint(leave)
-	mux.Handle("/leave", leave)
-	mux.HandleFunc("/expire", func(w http.ResponseWriter, r *http.Request) {
-		if s.expire(r.URL.Query().Get("client")) {
-			leave.ServeHTTP(w, r)
-			return
-		}
-		// A page may only read the status of an answer that says so.
-		w.Header().Set("Access-Control-Allow-Origin", r.Header.Get("Origin"))
-		w.Header().Set("Access-Control-Allow-Credentials", "true")
-		if kind := "application/vnd.isosocket.handshake"; strings.HasPrefix(r.Header.Get("Accept"), kind) {
-			// This is how the endpoint itself would answer a browser's question.
-			w.Header().Set("Content-Type", kind)
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-		http.Error(w, "The token has expired.", http.StatusUnauthorized)
-	})
+	mux.Handle("/echo", s.endpoint(s.echo, nil))
+	mux.Handle("/control", s.endpoint(s.control, nil))
+	mux.Handle("/leave", s.endpoint(leave, nil))
+	mux.Handle("/expire", s.endpoint(leave, s.authorize))
 	s.http.Handler = mux
 	s.serving.Go(func() { s.http.Serve(listener) })
 	return s, nil
@@ -92,9 +76,10 @@ func (s *Server) Close() {
 	s.serving.Wait()
 }
 
-func (s *Server) endpoint(serve func(context.Context, *server.Conn) error) *server.Endpoint {
+func (s *Server) endpoint(serve func(context.Context, *server.Conn) error, authorize func(*http.Request) (any, error)) *server.Endpoint {
 	e := server.Handler(serve, &server.Options{
 		OriginPatterns:  []string{"*"},
+		Authorize:       authorize,
 		AnswerHeartbeat: &ws.Heartbeat{},
 		MaxMessageSize:  16 << 20,
 		CloseTimeout:    time.Second,
@@ -141,14 +126,16 @@ func leave(ctx context.Context, conn *server.Conn) error {
 	return errors.GoingAway
 }
 
-// expire reports whether the client's token is good, which it is once.
-func (s *Server) expire(id string) bool {
+// authorize lets each client in once: then its token has expired.
+func (s *Server) authorize(r *http.Request) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.client(id)
-	good := !c.expired
+	c := s.client(r.URL.Query().Get("client"))
+	if c.expired {
+		return nil, &errors.ConnectionError{StatusCode: http.StatusUnauthorized, Body: []byte("The token has expired.")}
+	}
 	c.expired = true
-	return good
+	return nil, nil
 }
 
 func (s *Server) control(ctx context.Context, conn *server.Conn) error {

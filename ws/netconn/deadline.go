@@ -23,8 +23,7 @@ func (d *deadline) context() context.Context {
 	return d.ctx
 }
 
-// prepare makes a context, or a new one if the last one has ended. Called with
-// mu held.
+// prepare makes a context if there is none. Called with mu held.
 func (d *deadline) prepare() {
 	if d.ctx == nil {
 		d.ctx, d.cancel = context.WithCancel(context.Background())
