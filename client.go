@@ -3,7 +3,10 @@ package isosocket
 import (
 	"context"
 	"iter"
+	"math"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/isosocket/isosocket/errors"
@@ -46,7 +49,19 @@ type ClientOptions struct {
 	// DialOptions.SendBuffer is. Without a Heartbeat, messages are not followed
 	// once a connection has taken them.
 	OnLost func(m ws.Message, err error)
+
+	// MaxUnread bounds what has arrived and was not received, in bytes, with 32 for
+	// each message. While a connection is open, the Client stops reading from it at
+	// DialOptions.ReceiveBuffer, 256 KiB unless that is set, and so holds up the
+	// server. What a connection that has ended left unread is kept beyond that, so
+	// that it does not delay the next connection. Above MaxUnread the oldest
+	// messages are dropped, and Receive reports that. 0 means 16 MiB; negative means
+	// no limit.
+	MaxUnread int
 }
+
+// DefaultMaxUnread is 16 MiB.
+const DefaultMaxUnread = 16 << 20
 
 // Client is one handle on connections that follow each other: it keeps
 // connected as [Connections] does, and sends and receives on the connection
@@ -68,7 +83,9 @@ type Client struct {
 
 	config     ws.Config // of every connection
 	inbox      ws.Inbox
-	inboxLimit int
+	inboxLimit int           // bytes at which no more is read from an open connection
+	maxUnread  int           // bytes at which messages are dropped
+	dropped    atomic.Int64  // messages, that no Receive has reported
 	room       chan struct{} // holds one note that something was received
 
 	mu       sync.Mutex
@@ -107,6 +124,7 @@ func newClient(ctx context.Context, r *redialer, o ClientOptions) *Client {
 		done:       make(chan struct{}),
 		room:       make(chan struct{}, 1),
 		inboxLimit: 256 << 10,
+		maxUnread:  o.MaxUnread,
 	}
 	c.ctx, c.cancel = context.WithCancel(ctx)
 	var err error
@@ -124,6 +142,13 @@ func newClient(ctx context.Context, r *redialer, o ClientOptions) *Client {
 	if c.config.ReceiveBuffer > 0 {
 		c.inboxLimit = c.config.ReceiveBuffer
 	}
+	switch {
+	case c.maxUnread == 0:
+		c.maxUnread = max(DefaultMaxUnread, c.inboxLimit)
+	case c.maxUnread < 0:
+		c.maxUnread = math.MaxInt
+	}
+	c.inboxLimit = min(c.inboxLimit, c.maxUnread)
 	c.listen()
 	c.state = State{Phase: Connecting, Attempts: 1}
 	go c.run()
@@ -135,42 +160,28 @@ func newClient(ctx context.Context, r *redialer, o ClientOptions) *Client {
 // next, or, if there is an Outbox, queues m and returns.
 // The data is the caller's again when Send returns.
 //
-// A nil error means that m was accepted: sent once, or reported to OnLost. Any
-// other means that it was not, and will not be sent; if it is a
+// A nil error means that m was accepted: sent once, or reported to OnLost. It does
+// not mean that m arrived: a Client goes on accepting until it knows that a
+// connection has ended, and only OnLost and Confirm tell what arrived. Any
+// other error means that m was not accepted, and will not be sent; if it is a
 // [*errors.ConnectionClosed] and the Client is not Closed, the connection
-// broke meanwhile and the peer may have it all the same. When ctx ends first the
-// error is ctx.Err(). With an Outbox that is full it is [errors.ErrOutboxFull].
-// In a browser, a call of Send, Receive, Flush or Close inside a JavaScript
+// broke meanwhile and the peer may have it all the same. When ctx ends during a wait
+// the error is ctx.Err(). With an Outbox that is full it is [errors.ErrOutboxFull].
+// In a browser, a call of Send, Receive, Flush, Confirm or Close inside a JavaScript
 // callback that had to wait returns an [errors.ErrWouldBlock] instead; Close has
 // ended the Client all the same.
 // Messages that could never be sent are refused as by [ws.Message.Check].
 func (c *Client) Send(ctx context.Context, m ws.Message) error {
-	if err := m.Check(c.config.MaxMessageSize); err != nil {
-		return err
-	}
-	c.mu.Lock()
 	for {
-		switch l := c.link; {
-		case c.isOver():
-			c.mu.Unlock()
-			return c.Err()
-		case ctx.Err() != nil:
-			c.mu.Unlock()
-			return c.explain(ctx, "send")
-		case l.usable() && len(c.waiting.messages) == 0 && !c.draining:
-			c.mu.Unlock()
-			return c.sendOn(ctx, l, m)
-		case c.outbox != nil:
-			dropped, err := c.waiting.add(c.outbox, clone(m))
-			if err == nil {
-				c.wake()
-			}
-			c.mu.Unlock()
-			c.lose(dropped, errors.ErrNotSent, errors.ErrOutboxFull)
+		l, changed, err := c.route(m)
+		switch {
+		case l != nil:
+			return c.sent(l, m, l.conn.Send(ctx, m))
+		case changed == nil:
 			return err
+		case ctx.Err() != nil:
+			return c.explain(ctx, "send")
 		}
-		changed := c.changed
-		c.mu.Unlock()
 		if err := mayWait("Send", "there is no connection, or no room; set an Outbox, or call Send on another goroutine"); err != nil {
 			return err
 		}
@@ -178,12 +189,57 @@ func (c *Client) Send(ctx context.Context, m ws.Message) error {
 		case <-changed:
 		case <-ctx.Done():
 		}
-		c.mu.Lock()
 	}
 }
 
-func (c *Client) sendOn(ctx context.Context, l *link, m ws.Message) error {
-	if err := l.conn.Send(ctx, m); err != nil || !l.tracked {
+// TrySend is [Client.Send] that never waits, as [ws.Conn.TrySend] is: where Send would
+// have to, the error is [errors.ErrWouldBlock], and m was not accepted. That is
+// so without a connection, unless an Outbox takes m; above the high-water mark of the
+// connection; and while more is unconfirmed than OnLost allows. It may be called in
+// JavaScript callbacks.
+func (c *Client) TrySend(m ws.Message) error {
+	l, changed, err := c.route(m)
+	switch {
+	case l != nil:
+		return c.sent(l, m, l.conn.TrySend(m))
+	case changed != nil:
+		return errors.ErrWouldBlock
+	}
+	return err
+}
+
+// route decides where m goes: to the link that it returns, or, without one, to a later
+// attempt after changed is closed. Without either the outbox has m, or err says why
+// m is refused.
+func (c *Client) route(m ws.Message) (l *link, changed <-chan struct{}, err error) {
+	if err := m.Check(c.config.MaxMessageSize); err != nil {
+		return nil, nil, err
+	}
+	var dropped []ws.Message
+	defer func() { c.lose(dropped, errors.ErrNotSent, errors.ErrOutboxFull) }()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.cause() != nil:
+		return nil, nil, c.cause()
+	case c.link.usable() && !c.queued():
+		return c.link, nil, nil
+	case c.outbox == nil:
+		return nil, c.changed, nil
+	}
+	dropped, err = c.waiting.add(c.outbox, clone(m))
+	if err == nil {
+		c.wake()
+	}
+	return nil, nil, err
+}
+
+// queued reports whether something of the outbox has not been sent, with mu held.
+func (c *Client) queued() bool { return len(c.waiting.messages) > 0 || c.draining }
+
+// sent follows m after l's connection has returned err for it.
+func (c *Client) sent(l *link, m ws.Message, err error) error {
+	if err != nil || !l.tracked {
 		return err
 	}
 	c.mu.Lock()
@@ -205,10 +261,15 @@ func clone(m ws.Message) ws.Message {
 //
 // When ctx ends first the error is ctx.Err(). When there will be no more
 // connections and all that arrived was received it is Err; after Close, at once.
-// While nobody receives, the Client reads no more than DialOptions.ReceiveBuffer
-// ahead, 256 KiB unless that is set, and does not reconnect before all that the
-// last connection brought was received.
+//
+// Messages that are not received do not keep the Client from connecting again. If
+// more of them wait than ClientOptions.MaxUnread, the oldest are dropped, and one
+// call returns an [errors.ErrNotReceived] in their place, with their number. The
+// Client goes on, and so does the next call.
 func (c *Client) Receive(ctx context.Context) (ws.Message, error) {
+	if n := c.dropped.Swap(0); n > 0 {
+		return ws.Message{}, &droppedError{n}
+	}
 	m, ok, err := c.inbox.Pull()
 	if !ok && err == nil {
 		if err := mayWait("Receive", "call it on another goroutine"); err != nil {
@@ -228,7 +289,8 @@ func (c *Client) Receive(ctx context.Context) (ws.Message, error) {
 
 // Messages returns an iterator over what Receive returns. It ends without an
 // error once the Client has ended with [errors.NormalClosure], by its Close or by
-// the server; any other error it yields, and ends after it.
+// the server; any other error it yields, and ends after it, but for an
+// [errors.ErrNotReceived], after which it goes on.
 func (c *Client) Messages(ctx context.Context) iter.Seq2[ws.Message, error] {
 	return func(yield func(ws.Message, error) bool) {
 		for {
@@ -236,7 +298,7 @@ func (c *Client) Messages(ctx context.Context) iter.Seq2[ws.Message, error] {
 			if errors.Is(err, errors.NormalClosure) {
 				return
 			}
-			if !yield(m, err) || err != nil {
+			if !yield(m, err) || err != nil && !errors.Is(err, errors.ErrNotReceived) {
 				return
 			}
 		}
@@ -252,10 +314,10 @@ func (c *Client) Flush(ctx context.Context) error {
 		c.mu.Lock()
 		changed, l := c.changed, c.link
 		switch {
-		case c.isOver():
+		case c.cause() != nil:
 			c.mu.Unlock()
 			return c.Err()
-		case len(c.waiting.messages) > 0 || c.draining:
+		case c.queued():
 		case l == nil:
 			c.mu.Unlock()
 			return nil
@@ -284,38 +346,132 @@ func (c *Client) Flush(ctx context.Context) error {
 	}
 }
 
+// Confirm waits until the peer has confirmed, by answering a heartbeat, that it has
+// received all that Send and TrySend accepted before the call, the outbox included.
+// Without a connection it waits for the next.
+//
+// If a connection ends meanwhile, some of that may be lost, and the error is an
+// [errors.ErrUnconfirmed] with its end. When ctx ends first the error is ctx.Err(),
+// and once the Client has ended it is Err. Without DialOptions.Heartbeat it is an
+// [errors.ErrUnsupported]. The peer answers when it receives, and the answer is
+// seen after what arrived before it: both ends have to receive meanwhile.
+func (c *Client) Confirm(ctx context.Context) error {
+	if c.config.Heartbeat == nil {
+		return errNoHeartbeat
+	}
+	var first *link
+	for {
+		c.mu.Lock()
+		changed, l, queued, err := c.changed, c.link, c.queued(), c.cause()
+		c.mu.Unlock()
+		switch {
+		case err != nil:
+			return err
+		case first == nil:
+			first = l
+		case l != first:
+			return &lossError{errors.ErrUnconfirmed, first.conn.Err()}
+		}
+		if l != nil && !queued {
+			err := l.conn.Confirm(ctx)
+			if _, ended := errors.AsType[*errors.ConnectionClosed](err); ended {
+				err = &lossError{errors.ErrUnconfirmed, err}
+			}
+			return err
+		}
+		if err := mayWait("Confirm", "call it on another goroutine"); err != nil {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return c.explain(ctx, "confirm")
+		}
+	}
+}
+
+// Probe has the connection that there is send its heartbeat now, see [ws.Conn.Probe].
+// Without a connection it does nothing.
+func (c *Client) Probe() {
+	if l := c.current(); l != nil {
+		l.conn.Probe()
+	}
+}
+
+// current returns the link that there is, nil for none.
+func (c *Client) current() *link {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.link
+}
+
 // Close ends the connection that there is, as [ws.Conn.Close] does, and all
 // attempts at another. Messages that were not received are dropped; those
 // in the outbox are reported to OnLost: call Flush before Close to have them
-// sent. Close returns when the connection is closed, and Done tells when all is
-// over. A second Close changes nothing.
+// sent. Where OnLost follows messages, Close first waits until those that were sent
+// are confirmed, at most half of DialOptions.CloseTimeout; what then is not is
+// reported, whether the peer answers the close or not. Close returns when the
+// connection is closed, and Done tells when all is over. A second Close changes
+// nothing.
 func (c *Client) Close(reason errors.CloseReason, message string) error {
 	if err := ws.CheckCloseReason(reason); err != nil {
 		return err
 	}
 	c.mu.Lock()
-	conn := c.conn
+	conn, l := c.conn, c.link
 	if c.closing == nil && c.err == nil {
 		c.closing = &errors.ConnectionClosed{Reason: reason, Message: message}
 		c.wake()
 		// The peer may take its time to answer, and nobody waits for more.
 		c.inbox.End()
 		c.inbox.Clear()
+		c.dropped.Store(0)
+		wish(c.room)
 	}
 	c.mu.Unlock()
 	var err error
 	if conn != nil {
-		if err = mayWait("Close", "the close frame is on its way; wait for Done on another goroutine"); err != nil {
+		end := func() error {
+			c.settle(l)
+			return conn.Close(reason, message)
+		}
+		if err = mayWait("Close", "it goes on in the background; wait for Done on another goroutine"); err != nil {
 			go func() {
-				conn.Close(reason, message)
+				end()
 				c.cancel()
 			}()
 			return err
 		}
-		err = conn.Close(reason, message)
+		err = end()
 	}
 	c.cancel()
 	return err
+}
+
+// settle waits until what was sent on l is confirmed, or will not be.
+func (c *Client) settle(l *link) {
+	if l == nil || !l.tracked {
+		return
+	}
+	timer := time.NewTimer(c.config.CloseTimeout / 2)
+	defer timer.Stop()
+	for {
+		c.mu.Lock()
+		changed, settled := c.changed, len(l.unconfirmed.messages) == 0
+		c.mu.Unlock()
+		if settled {
+			return
+		}
+		wish(l.asking)
+		wish(l.urgent)
+		select {
+		case <-changed:
+		case <-l.conn.Done():
+			return
+		case <-timer.C:
+			return
+		}
+	}
 }
 
 // State returns what the Client is doing.
@@ -334,13 +490,10 @@ func (c *Client) Changes() <-chan State { return c.changes }
 // Latency is that of the connection that there is, see [ws.Conn.Latency]; 0 if
 // there is none.
 func (c *Client) Latency() time.Duration {
-	c.mu.Lock()
-	l := c.link
-	c.mu.Unlock()
-	if l == nil {
-		return 0
+	if l := c.current(); l != nil {
+		return l.conn.Latency()
 	}
-	return l.conn.Latency()
+	return 0
 }
 
 // Done returns a channel that is closed when the Client has ended: it is Closed,
@@ -354,14 +507,16 @@ func (c *Client) Done() <-chan struct{} { return c.done }
 func (c *Client) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.cause()
+}
+
+// cause is Err, with mu held.
+func (c *Client) cause() error {
 	if c.closing != nil {
 		return c.closing
 	}
 	return c.err
 }
-
-// isOver reports whether there is an Err, with mu held.
-func (c *Client) isOver() bool { return c.closing != nil || c.err != nil }
 
 // wake has everybody who waits for a change look again, with mu held.
 func (c *Client) wake() {
@@ -530,67 +685,49 @@ func (c *Client) greet(conn *ws.Conn) error {
 	return err
 }
 
-// pump moves messages to the inbox until the connection, or the Client, ends.
+// pump moves messages to the inbox until the connection, or the Client, ends, and
+// all that the connection has left is there.
 func (c *Client) pump(l *link) {
 	for {
+		for c.inbox.Bytes() >= c.inboxLimit && l.conn.Err() == nil {
+			select {
+			case <-c.room:
+			case <-l.conn.Done():
+			case <-c.ctx.Done():
+				return
+			}
+		}
 		m, err := l.conn.Receive(c.ctx)
 		if err != nil {
 			return
 		}
-		c.inbox.Push(m)
-		for ended := l.conn.Done(); c.inbox.Bytes() >= c.inboxLimit; {
-			select {
-			case <-c.room:
-			case <-c.ctx.Done():
-				return
-			case <-ended:
-				ended = nil
-				c.down(l)
-				c.setState(State{Phase: Waiting, Err: l.conn.Err(), Attempts: c.State().Attempts})
+		for l.conn.Err() != nil && c.inbox.Bytes() > max(0, c.maxUnread-len(m.Data)) {
+			if _, ok, _ := c.inbox.Pull(); ok {
+				c.dropped.Add(1)
 			}
 		}
+		c.inbox.Push(m)
 	}
 }
 
-// down takes a link that has ended out of use. The second time it does nothing.
+// down takes a link that has ended out of use, and reports what was not confirmed. That
+// the peer answered a close tells nothing: it may have closed at the same time, and
+// dropped what it had not received.
 func (c *Client) down(l *link) {
 	c.mu.Lock()
-	if c.link != l {
-		c.mu.Unlock()
-		return
-	}
 	c.link = nil
 	c.wake()
 	c.mu.Unlock()
 	l.cancel()
 	l.tasks.Wait()
-	clean := c.closedCleanly(l.conn)
-	cause := l.conn.Err()
+	if c.ctx.Err() != nil {
+		l.conn.Close(errors.GoingAway, "")
+	}
 	c.mu.Lock()
 	l.over = true
 	lost := l.unconfirmed.clear()
 	c.mu.Unlock()
-	if !clean {
-		c.lose(lost, errors.ErrUnconfirmed, cause)
-	}
-}
-
-// closedCleanly waits for the end of a Close that this side has begun, and
-// reports whether the peer answered it: then it had received all that was sent.
-func (c *Client) closedCleanly(conn *ws.Conn) bool {
-	if c.ctx.Err() != nil {
-		conn.Close(errors.GoingAway, "")
-	}
-	c.mu.Lock()
-	ours := errors.GoingAway
-	if c.closing != nil {
-		ours = c.closing.Reason
-	} else if c.ctx.Err() == nil {
-		ours = 0
-	}
-	c.mu.Unlock()
-	closed, ok := errors.AsType[*errors.ConnectionClosed](conn.Err())
-	return ok && !closed.Remote && closed.Reason == ours && conn.Close(errors.NormalClosure, "") == nil
+	c.lose(lost, errors.ErrUnconfirmed, l.conn.Err())
 }
 
 // takeFailed returns OnConnect's error if it has not been told yet.
@@ -604,7 +741,7 @@ func (c *Client) takeFailed() error {
 
 // explain says what ended a wait, and why there was one.
 func (c *Client) explain(ctx context.Context, op string) error {
-	return &downError{op: op, err: ctx.Err(), cause: context.Cause(ctx), state: c.State()}
+	return &downError{op: op, err: ctx.Err(), cause: context.Cause(ctx), state: c.State(), unread: c.inbox.Bytes(), limit: c.inboxLimit}
 }
 
 // downError is a wait of a Client's that ended with its context.
@@ -612,6 +749,8 @@ type downError struct {
 	op         string
 	err, cause error
 	state      State
+
+	unread, limit int // bytes, of what was not received
 }
 
 func (e *downError) Error() string {
@@ -624,6 +763,9 @@ func (e *downError) Error() string {
 		if e.state.Err != nil {
 			s += ", because: " + e.state.Err.Error()
 		}
+	} else if e.unread >= e.limit {
+		// What the peer confirmed comes after what was not received.
+		s += " while " + strconv.Itoa(e.unread) + " bytes wait for Receive, and nothing more is read"
 	}
 	return s
 }
@@ -634,3 +776,24 @@ func (e *downError) Is(target error) bool { return target == errors.ErrWebSocket
 
 // Timeout reports whether a deadline ended the wait, as net.Error does.
 func (e *downError) Timeout() bool { return errors.Is(e.err, context.DeadlineExceeded) }
+
+// droppedError says how many messages were dropped in its place.
+type droppedError struct{ messages int64 }
+
+func (e *droppedError) Error() string {
+	return errors.ErrNotReceived.Error() + ": " + strconv.FormatInt(e.messages, 10) + " over MaxUnread"
+}
+
+func (e *droppedError) Unwrap() error { return errors.ErrNotReceived }
+
+var errNoHeartbeat error = &noHeartbeatError{}
+
+type noHeartbeatError struct{}
+
+func (*noHeartbeatError) Error() string {
+	return "websocket: confirm: DialOptions.Heartbeat is not set: " + errors.ErrUnsupported.Error()
+}
+
+func (*noHeartbeatError) Unwrap() error { return errors.ErrUnsupported }
+
+func (*noHeartbeatError) Is(target error) bool { return target == errors.ErrWebSocket }

@@ -3,6 +3,7 @@ package isosocket
 import (
 	"context"
 	"io"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"sync"
@@ -463,17 +464,106 @@ func TestClientKeepsUnconfirmedBounded(t *testing.T) {
 }
 
 func TestClientCloseConfirms(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n, got := newNetwork(t), &record{}
-		n.serve = got.keep
-		c := n.client(ClientOptions{
-			OnLost:    func(m ws.Message, err error) { t.Errorf("lost %q: %v", m, err) },
-			Reconnect: &ReconnectOptions{Dial: &DialOptions{Heartbeat: beat()}},
+	for _, tt := range []struct {
+		name   string
+		answer *ws.Heartbeat
+		reads  bool
+		want   []string // reported
+	}{
+		{"answers", beat(), true, nil},
+		{"does not answer", nil, true, []string{"just before"}},
+		{"reads nothing", beat(), false, []string{"just before"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n, got, lost := newNetwork(t), &record{}, &record{}
+				n.server = &ws.Config{AnswerHeartbeat: tt.answer}
+				n.serve = func(i int, server *ws.Conn) {
+					if tt.reads {
+						got.keep(i, server)
+						return
+					}
+					<-server.Done()
+				}
+				c := n.client(ClientOptions{
+					OnLost: func(m ws.Message, err error) {
+						lost.add(m.String())
+						if !errors.Is(err, errors.ErrUnconfirmed) {
+							t.Errorf("lost for %v, want that it is unconfirmed", err)
+						}
+					},
+					Reconnect: &ReconnectOptions{Dial: &DialOptions{Heartbeat: beat(), CloseTimeout: 4 * time.Second}},
+				})
+				sendText(t, c, "just before")
+				began := time.Now()
+				end(c)
+				if took := time.Since(began); took > 6*time.Second {
+					t.Errorf("Close took %v, want at most one and a half CloseTimeout", took)
+				}
+				lost.check(t, tt.want...)
+				if tt.reads && (len(got.all) == 0 || got.all[0] != "1:just before") {
+					t.Errorf("the server got %q", got.all)
+				}
+			})
 		})
-		sendText(t, c, "just before")
-		end(c)
-		got.check(t, "1:just before")
-	})
+	}
+}
+
+// TestClientAccountsForEachMessage ends connections from both sides at once: each
+// message that was accepted has arrived, or is reported.
+func TestClientAccountsForEachMessage(t *testing.T) {
+	for seed := range uint64(300) {
+		synctest.Test(t, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 0))
+			n, got, lost := newNetwork(t), &record{}, &record{}
+			n.server = &ws.Config{AnswerHeartbeat: beat()}
+			ends := time.Now().Add(time.Duration(random.Int64N(int64(time.Second))))
+			n.serve = func(_ int, server *ws.Conn) {
+				ctx, cancel := context.WithDeadline(context.Background(), ends)
+				defer cancel()
+				for m, err := range server.Messages(ctx) {
+					if err != nil || !time.Now().Before(ends) {
+						break
+					}
+					got.add(m.String())
+					time.Sleep(3 * time.Millisecond)
+				}
+				server.Close(errors.GoingAway, "")
+			}
+			o := ClientOptions{
+				OnLost:    func(m ws.Message, _ error) { lost.add(m.String()) },
+				Reconnect: &ReconnectOptions{Dial: &DialOptions{Heartbeat: beat()}},
+			}
+			if seed%2 == 0 {
+				o.Outbox = &Outbox{}
+			}
+			c := n.client(o)
+			var accepted []string
+			stopped := make(chan struct{})
+			go func() {
+				defer close(stopped)
+				for i := 0; c.Err() == nil; i++ {
+					if c.Send(context.Background(), ws.Text(strconv.Itoa(i))) == nil {
+						accepted = append(accepted, strconv.Itoa(i))
+					}
+					time.Sleep(2 * time.Millisecond)
+				}
+			}()
+			time.Sleep(time.Until(ends) + time.Duration(random.Int64N(int64(10*time.Millisecond))) - 5*time.Millisecond)
+			end(c)
+			<-stopped
+			time.Sleep(time.Minute) // the servers end
+			known := map[string]bool{}
+			for _, text := range append(got.all, lost.all...) {
+				known[text] = true
+			}
+			for _, text := range accepted {
+				if !known[text] {
+					t.Errorf("seed %d: %q was accepted, and neither arrived nor was reported", seed, text)
+				}
+			}
+		})
+	}
 }
 
 func TestClientFlush(t *testing.T) {
@@ -733,51 +823,272 @@ func TestClientStates(t *testing.T) {
 	})
 }
 
-func TestClientWaitsForReader(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n, got := newNetwork(t), &record{}
-		n.server = &ws.Config{SendBuffer: 1000}
-		n.serve = func(i int, server *ws.Conn) {
-			for k := range 100 {
-				ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-				err := server.Send(ctx, ws.Text(strconv.Itoa(i)+"-"+strconv.Itoa(k)))
-				cancel()
-				if err != nil {
-					got.add(strconv.Itoa(k))
-					break
+// TestClientReconnectsWithUnreadMessages has every connection end with more unread
+// than a Client reads ahead.
+func TestClientReconnectsWithUnreadMessages(t *testing.T) {
+	const connections, messages = 4, 20
+	for _, tt := range []struct {
+		name      string
+		maxUnread int
+		dropped   string
+	}{
+		{"with room", 0, ""},
+		{"without a limit", -1, ""},
+		{"with room for two connections", 2 * messages * (100 + 32), "40 over MaxUnread"},
+		{"with room for less than is read ahead", 100 + 32, "79 over MaxUnread"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n, got := newNetwork(t), &record{}
+				n.serve = func(i int, server *ws.Conn) {
+					if i > connections {
+						got.keep(i, server)
+						return
+					}
+					for k := range messages {
+						m := make([]byte, 100)
+						copy(m, strconv.Itoa(i)+"-"+strconv.Itoa(k)+" ")
+						if err := server.Send(context.Background(), ws.Text(string(m))); err != nil {
+							t.Error(err)
+						}
+					}
+					server.Close(errors.GoingAway, "")
 				}
+				c := n.client(ClientOptions{
+					MaxUnread: tt.maxUnread,
+					Reconnect: &ReconnectOptions{Dial: &DialOptions{ReceiveBuffer: 500}},
+				})
+				time.Sleep(time.Minute)
+				if s := c.State(); s.Phase != Connected {
+					t.Fatalf("State = %+v with messages unread, want connected", s)
+				}
+				sendText(t, c, "on the last one")
+				synctest.Wait()
+				got.check(t, strconv.Itoa(connections+1)+":on the last one")
+				next := 0
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				for m, err := range c.Messages(ctx) {
+					switch {
+					case errors.Is(err, errors.ErrNotReceived) && next == 0 && tt.dropped != "":
+						number, _, _ := strings.Cut(tt.dropped, " ")
+						next, _ = strconv.Atoi(number)
+						if !strings.HasSuffix(err.Error(), tt.dropped) {
+							t.Errorf("Receive = %v, want it to end in %q", err, tt.dropped)
+						}
+						continue
+					case err != nil && ctx.Err() == nil:
+						t.Errorf("Receive = %v", err)
+					}
+					if err != nil {
+						break
+					}
+					want := strconv.Itoa(next/messages+1) + "-" + strconv.Itoa(next%messages)
+					if number, _, _ := strings.Cut(m.String(), " "); number != want {
+						t.Fatalf("received %s, want %s", number, want)
+					}
+					next++
+				}
+				if next != connections*messages {
+					t.Errorf("received or dropped %d messages, want %d", next, connections*messages)
+				}
+				end(c)
+			})
+		})
+	}
+}
+
+// TestClientHoldsUpTheServer lets nobody receive on a connection that stays open.
+func TestClientHoldsUpTheServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, sent := newNetwork(t), 0
+		n.server = &ws.Config{SendBuffer: 1000}
+		n.serve = func(_ int, server *ws.Conn) {
+			for server.Send(context.Background(), ws.Text("news")) == nil {
+				sent++
 			}
-			server.Close(errors.GoingAway, "")
-		}
-		n.answer = func(i int) error {
-			if i == 3 {
-				return refused(404)
-			}
-			return nil
 		}
 		c := n.client(ClientOptions{Reconnect: &ReconnectOptions{Dial: &DialOptions{ReceiveBuffer: 500}}})
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if len(got.all) != 1 {
-			t.Fatalf("the server was held up %d times, want once: a bound on what is read ahead", len(got.all))
+		if sent < 10 || sent > 1000 {
+			t.Errorf("the server sent %d messages, want that it waits for a reader", sent)
 		}
-		if s := c.State(); s.Phase != Waiting || !errors.Is(s.Err, errors.GoingAway) || !s.Next.IsZero() {
-			t.Errorf("State = %+v, want waiting, and not known until when", s)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := c.Flush(ctx); err != nil {
+			t.Errorf("Flush = %v", err)
 		}
-		want := map[string]int{"1": 0, "2": 0}
-		for m, err := range c.Messages(t.Context()) {
-			if err != nil {
-				break
+		end(c)
+	})
+}
+
+func TestClientTrySend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, got, lost := newNetwork(t), &record{}, &record{}
+		up := make(chan struct{})
+		n.answer = func(i int) error {
+			if i == 1 {
+				return refused(503)
 			}
-			i, k, _ := strings.Cut(m.String(), "-")
-			if k != strconv.Itoa(want[i]) {
-				t.Fatalf("received %q, want number %d", m, want[i])
+			return nil
+		}
+		n.server = &ws.Config{AnswerHeartbeat: beat()}
+		n.serve = func(i int, server *ws.Conn) {
+			<-up
+			got.keep(i, server)
+		}
+		o := ClientOptions{
+			OnLost:    func(m ws.Message, _ error) { lost.add(m.String()) },
+			Reconnect: &ReconnectOptions{Dial: &DialOptions{Heartbeat: beat(), SendBuffer: 8}},
+		}
+		c := n.client(o)
+		synctest.Wait()
+		if err := c.TrySend(ws.Text("down")); !errors.Is(err, errors.ErrWouldBlock) {
+			t.Errorf("TrySend = %v without a connection, want ErrWouldBlock", err)
+		}
+		if err := c.TrySend(ws.Text("\xff")); !errors.Is(err, errors.ErrInvalidUTF8) {
+			t.Errorf("TrySend = %v of what is not UTF-8", err)
+		}
+		time.Sleep(10 * time.Second)
+		if err := c.TrySend(ws.Text("12345678")); err != nil {
+			t.Errorf("TrySend = %v with room", err)
+		}
+		if err := c.TrySend(ws.Text("full")); !errors.Is(err, errors.ErrWouldBlock) {
+			t.Errorf("TrySend = %v with all of SendBuffer unconfirmed, want ErrWouldBlock", err)
+		}
+		close(up)
+		if err := c.Confirm(t.Context()); err != nil {
+			t.Errorf("Confirm = %v", err)
+		}
+		got.check(t, "2:12345678")
+		synctest.Wait()
+		if err := c.TrySend(ws.Text("again")); err != nil {
+			t.Errorf("TrySend = %v after all was confirmed", err)
+		}
+		end(c)
+		if err := c.TrySend(ws.Text("over")); err != c.Err() {
+			t.Errorf("TrySend = %v after Close, want Err", err)
+		}
+		got.check(t, "2:12345678", "2:again")
+		lost.check(t)
+	})
+	t.Run("with an outbox", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			n, got := newNetwork(t), &record{}
+			n.answer = func(i int) error {
+				if i == 1 {
+					return refused(503)
+				}
+				return nil
 			}
-			want[i]++
+			n.serve = got.keep
+			c := n.client(ClientOptions{Outbox: &Outbox{MaxMessages: 1}})
+			synctest.Wait()
+			if err := c.TrySend(ws.Text("queued")); err != nil {
+				t.Errorf("TrySend = %v", err)
+			}
+			if err := c.TrySend(ws.Text("more")); !errors.Is(err, errors.ErrOutboxFull) {
+				t.Errorf("TrySend = %v with a full outbox, want ErrOutboxFull", err)
+			}
+			time.Sleep(time.Minute)
+			got.check(t, "2:queued")
+			end(c)
+		})
+	})
+}
+
+// TestClientSendsWithoutWaiting has a context that has ended bound no send that need not wait.
+func TestClientSendsWithoutWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, got := newNetwork(t), &record{}
+		n.serve = got.keep
+		c := n.client(ClientOptions{})
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := c.Send(ctx, ws.Text("down")); !errors.Is(err, context.Canceled) {
+			t.Errorf("Send = %v without a connection, want the context's end", err)
 		}
-		if strconv.Itoa(want["1"]) != got.all[0] || want["2"] == 0 {
-			t.Errorf("received %v, want as many as were sent: %v", want, got.all)
+		synctest.Wait()
+		if err := c.Send(ctx, ws.Text("up")); err != nil {
+			t.Errorf("Send = %v with room, want that it is sent", err)
 		}
+		synctest.Wait()
+		got.check(t, "1:up")
+		end(c)
+	})
+}
+
+func TestClientConfirm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, got := newNetwork(t), &record{}
+		n.server = &ws.Config{AnswerHeartbeat: beat()}
+		n.answer = func(i int) error {
+			if i == 1 {
+				return refused(503)
+			}
+			return nil
+		}
+		n.serve = func(i int, server *ws.Conn) {
+			if i == 3 { // reads nothing, and ends
+				time.Sleep(time.Second)
+				server.Close(errors.GoingAway, "")
+				return
+			}
+			m, _ := server.Receive(context.Background())
+			got.add(m.String())
+			if m.String() == "bye" {
+				server.Close(errors.GoingAway, "")
+				return
+			}
+			got.keep(i, server)
+		}
+		c := n.client(ClientOptions{Outbox: &Outbox{}, Reconnect: &ReconnectOptions{Dial: &DialOptions{Heartbeat: beat()}}})
+		sendText(t, c, "queued")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		if err := c.Confirm(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Confirm = %v without a connection, want the context's end", err)
+		}
+		if err := c.Confirm(t.Context()); err != nil {
+			t.Errorf("Confirm = %v", err)
+		}
+		got.check(t, "queued")
+		if c.Latency() < 0 {
+			t.Errorf("Latency = %v", c.Latency())
+		}
+		c.Probe()
+		end(c)
+		if err := c.Confirm(t.Context()); err != c.Err() {
+			t.Errorf("Confirm = %v after Close, want Err", err)
+		}
+	})
+	t.Run("lost", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			n := newNetwork(t)
+			n.serve = func(_ int, server *ws.Conn) {
+				time.Sleep(time.Second)
+				server.Close(errors.GoingAway, "")
+			}
+			c := n.client(ClientOptions{Reconnect: &ReconnectOptions{Dial: &DialOptions{Heartbeat: beat()}}})
+			sendText(t, c, "lost")
+			if err := c.Confirm(t.Context()); !errors.Is(err, errors.ErrUnconfirmed) || !errors.Is(err, errors.GoingAway) {
+				t.Errorf("Confirm = %v, want that it is unconfirmed, and why", err)
+			}
+			end(c)
+		})
+	})
+	t.Run("without a heartbeat", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			n := newNetwork(t)
+			n.serve = func(_ int, server *ws.Conn) { drain(context.Background(), server) }
+			c := n.client(ClientOptions{})
+			if err := c.Confirm(t.Context()); !errors.Is(err, errors.ErrUnsupported) || !errors.Is(err, errors.ErrWebSocket) {
+				t.Errorf("Confirm = %v, want ErrUnsupported", err)
+			}
+			c.Probe()
+			end(c)
+		})
 	})
 }
 

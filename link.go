@@ -102,7 +102,7 @@ func (c *Client) drain(l *link) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
-		for len(c.waiting.messages) == 0 || !l.usable() {
+		for len(c.waiting.messages) == 0 || !l.usable() || c.closing != nil {
 			changed := c.changed
 			c.mu.Unlock()
 			select {

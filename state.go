@@ -46,7 +46,7 @@ type State struct {
 	// Attempts is how many attempts there were since the last stable connection,
 	// the one under way included.
 	Attempts int
-	// Next is when the next attempt will be made, while Waiting; zero if that
-	// is not known yet. See Down.Wait for when it may come sooner or later.
+	// Next is when the next attempt will be made, while Waiting. See Down.Wait for
+	// when it may come sooner or later.
 	Next time.Time
 }

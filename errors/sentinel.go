@@ -61,6 +61,9 @@ var (
 	ErrNotSent error = sentinel("websocket: the message was not sent")
 	// ErrUnconfirmed: the message was sent, and nobody knows whether it arrived.
 	ErrUnconfirmed error = sentinel("websocket: the message may not have arrived")
+	// ErrNotReceived: messages that had arrived were dropped, because they were not
+	// received in time. What follows them is not affected.
+	ErrNotReceived error = sentinel("websocket: messages were dropped that nobody received")
 )
 
 type sentinel string
