@@ -2,7 +2,7 @@ package wstest
 
 // Case is one row of the specification: an event, and what must come of it.
 type Case struct {
-	// ID is the row's name: P01 to P37, and D01 onwards for what stays different
+	// ID is the row's name: P01 onwards, and D01 onwards for what stays different
 	// beside them.
 	ID string
 	// Event says what happens.
@@ -51,7 +51,8 @@ func differs(difference, key, native, browser string) Expectation {
 func Cases() []Case {
 	var all []Case
 	for _, part := range [][]Case{
-		messageCases(), closeCases(), receiveCases(), sendCases(), dialCases(), livenessCases(), bufferCases(), differenceCases(),
+		messageCases(), closeCases(), receiveCases(), sendCases(), dialCases(), livenessCases(), bufferCases(),
+		heartbeatCases(), noWaitCases(), differenceCases(),
 	} {
 		all = append(all, part...)
 	}

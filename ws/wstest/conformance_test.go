@@ -32,6 +32,7 @@ func TestConformance(t *testing.T) {
 				CloseTimeout:     o.CloseTimeout,
 				PingInterval:     o.PingInterval,
 				PingTimeout:      o.PingTimeout,
+				Heartbeat:        o.Heartbeat,
 				Compression:      o.Compression,
 				Native:           trust(addresses.Certificate),
 			})

@@ -138,6 +138,8 @@ func differenceCases() []Case {
 				differs("D5", "a peer that does not answer", `CC(1008, "Ping/Pong timeout", local)`, "ConnectionError{0} that is ErrUnsupported"),
 				differs("D5", "the error names the field", "no error", "PingInterval"),
 				differs("D5", "PingTimeout alone", usable, "ConnectionError{0} that is ErrUnsupported"),
+				differs("D5", "TryReceive every 16 ms", `CC(1008, "Ping/Pong timeout", local)`, "ConnectionError{0} that is ErrUnsupported"),
+				differs("D5", "no call at all", `CC(1008, "Ping/Pong timeout", local)`, "ConnectionError{0} that is ErrUnsupported"),
 			},
 			run: runClientPings,
 		},
@@ -252,4 +254,17 @@ func runClientPings(r *row) {
 		got = r.echoes(conn)
 	}
 	r.see("PingTimeout alone", got)
+
+	pings := &Options{PingInterval: 100 * time.Millisecond, PingTimeout: 200 * time.Millisecond, CloseTimeout: time.Second}
+	conn, err = r.dialURL(r.url("/mute"), pings)
+	for err == nil && r.ctx.Err() == nil {
+		time.Sleep(16 * time.Millisecond)
+		_, _, err = conn.TryReceive()
+	}
+	r.see("TryReceive every 16 ms", Describe(err))
+	if conn, err = r.dialURL(r.url("/mute"), pings); err == nil {
+		r.waitDone(conn)
+		err = conn.Err()
+	}
+	r.see("no call at all", Describe(err))
 }

@@ -16,7 +16,19 @@ import (
 func TestCasesAreWhatTheSpecificationLists(t *testing.T) {
 	t.Parallel()
 	seen := make(map[string]bool)
+	var parity, different int
 	for _, c := range wstest.Cases() {
+		want := ""
+		if strings.HasPrefix(c.ID, "D") {
+			different++
+			want = fmt.Sprintf("D%02d", different)
+		} else {
+			parity++
+			want = fmt.Sprintf("P%02d", parity)
+		}
+		if c.ID != want {
+			t.Errorf("%s stands where %s comes next", c.ID, want)
+		}
 		if seen[c.ID] {
 			t.Errorf("%s is there twice", c.ID)
 		}
@@ -32,10 +44,8 @@ func TestCasesAreWhatTheSpecificationLists(t *testing.T) {
 			keys[e.Key] = true
 		}
 	}
-	for i := 1; i <= 37; i++ {
-		if id := fmt.Sprintf("P%02d", i); !seen[id] {
-			t.Errorf("%s is missing", id)
-		}
+	if parity < 41 || different < 4 {
+		t.Errorf("%d and %d rows: some are missing", parity, different)
 	}
 }
 

@@ -85,5 +85,6 @@ type Options struct {
 	CloseTimeout     time.Duration
 	PingInterval     time.Duration
 	PingTimeout      time.Duration
+	Heartbeat        *ws.Heartbeat
 	Compression      *ws.Compression
 }

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/isosocket/isosocket/ws/wstest"
@@ -32,6 +33,8 @@ var behaviours = map[string]func(*link) error{
 	"/announce":  (*link).announce,
 	"/pinger":    (*link).pinger,
 	"/mute":      (*link).mute,
+	"/sip":       (*link).sip,
+	"/ticker":    (*link).ticker,
 	"/flood":     (*link).flood,
 	"/violate":   (*link).violate,
 	"/after":     (*link).after,
@@ -177,6 +180,9 @@ func (l *link) silent() error {
 		m, err := l.read()
 		if err != nil {
 			return l.sawEnd(err)
+		}
+		if m.op != opClose && l.query.Has("record") {
+			l.saw("%s", describe(m))
 		}
 		if m.op == opClose {
 			l.sawClose(m)
@@ -340,6 +346,73 @@ func (l *link) mute() error {
 		case opClose:
 			l.sawClose(m)
 			return l.write(frame(fin|opClose, m.payload))
+		}
+	}
+}
+
+// sip reads rate= bytes a second, and sends nothing.
+func (l *link) sip() error {
+	rate := l.number("rate")
+	if rate <= 0 {
+		return errors.New("rate= is not a number of bytes")
+	}
+	buf := make([]byte, 8<<10)
+	for {
+		n, err := io.ReadFull(l.reader, buf)
+		if err != nil {
+			return l.sawEnd(err)
+		}
+		time.Sleep(time.Duration(n) * time.Second / time.Duration(rate))
+	}
+}
+
+// ticker sends a message every= so often, and answers default heartbeats.
+func (l *link) ticker() error {
+	every := l.duration("every")
+	if every <= 0 {
+		return errors.New("every= is not a duration")
+	}
+	var mu sync.Mutex // orders the writes
+	done := make(chan struct{})
+	var ticking sync.WaitGroup
+	ticking.Go(func() {
+		ticks := time.NewTicker(every)
+		defer ticks.Stop()
+		for {
+			select {
+			case <-ticks.C:
+			case <-done:
+				return
+			}
+			mu.Lock()
+			err := l.write(frame(fin|opText, []byte("tick")))
+			mu.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	})
+	defer ticking.Wait()
+	defer close(done)
+	for {
+		m, err := l.read()
+		if err != nil {
+			return l.sawEnd(err)
+		}
+		mu.Lock()
+		switch {
+		case m.op == opClose:
+			l.sawClose(m)
+			err = l.write(frame(fin|opClose, m.payload))
+			mu.Unlock()
+			return err
+		case m.op == opText && string(m.payload) == "\x05":
+			l.saw("heartbeat")
+			err = l.write(frame(fin|opText, []byte("\x06")))
+		}
+		mu.Unlock()
+		if err != nil {
+			return err
 		}
 	}
 }

@@ -21,7 +21,7 @@
 //	/burst               n= messages of size= bytes, then close= with message=, or echoes
 //	/close               closes with code= (1005: no status) and message=
 //	/drop                n= messages, then, as how= says, FIN, RST or a killed process
-//	/silent              reads everything, answers nothing, not even a close; ends hold= after one
+//	/silent              reads everything, answers nothing, not even a close; ends hold= after one; record=1 records
 //	/stall               reads nothing until told
 //	/cross               answers a close with its own code= and message=
 //	/closewhen           reads until told, then closes with code= and message=
@@ -30,6 +30,8 @@
 //	/announce            the header of a message of size= bytes; the payload when asked
 //	/pinger              n= pings, each answered within ten seconds, then "done"
 //	/mute                answers closes but no pings
+//	/sip                 reads rate= bytes a second and answers nothing, not even a close
+//	/ticker              a message every= so often, and the answer to each heartbeat
 //	/flood               n= messages of size= bytes as fast as they go, then echoes
 //	/violate             what= names a violation of the protocol
 //	/request             sends what the handshake request asked for, as JSON
