@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/wsurl"
 	"github.com/isosocket/isosocket/ws"
 )
 
@@ -680,7 +681,7 @@ func (c *Client) greet(conn *ws.Conn) error {
 	err := c.onConnect(ctx, conn)
 	if err != nil && ctx.Err() != nil {
 		// The peer was too slow, as one may be that does not finish a handshake.
-		return &errors.ConnectionError{URL: redact(c.redialer.url), Err: err}
+		return &errors.ConnectionError{URL: wsurl.Redact(c.redialer.url), Err: err}
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/presence"
+	"github.com/isosocket/isosocket/internal/wsurl"
 	"github.com/isosocket/isosocket/ws"
 )
 
@@ -263,7 +264,7 @@ func (r *redialer) attempt(ctx context.Context, o *ReconnectOptions, number int)
 	if o.Prepare != nil {
 		if err := prepare(ctx, o.Prepare, &a); err != nil {
 			if _, ok := errors.AsType[*errors.ConnectionError](err); !ok {
-				err = &errors.ConnectionError{URL: redact(a.URL), Err: err}
+				err = &errors.ConnectionError{URL: wsurl.Redact(a.URL), Err: err}
 			}
 			return nil, err
 		}

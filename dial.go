@@ -6,6 +6,7 @@ import (
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/presence"
+	"github.com/isosocket/isosocket/internal/wsurl"
 	"github.com/isosocket/isosocket/ws"
 )
 
@@ -105,7 +106,7 @@ func Dial(ctx context.Context, url string, opts *DialOptions) (*ws.Conn, error) 
 	if opts != nil {
 		o = *opts
 	}
-	target, err := parseURL(url)
+	target, err := wsurl.Parse(url)
 	if err == nil {
 		err = checkSubprotocols(o.Subprotocols)
 	}
@@ -132,10 +133,10 @@ func Dial(ctx context.Context, url string, opts *DialOptions) (*ws.Conn, error) 
 	conn, err := dial(ctx, target, &o)
 	if err != nil {
 		if failed, ok := errors.AsType[*errors.ConnectionError](err); ok {
-			failed.URL, failed.Err = target.String(), target.scrub(failed.Err)
+			failed.URL, failed.Err = target.String(), target.Scrub(failed.Err)
 			return nil, failed
 		}
-		return nil, &errors.ConnectionError{URL: target.String(), Err: target.scrub(err)}
+		return nil, &errors.ConnectionError{URL: target.String(), Err: target.Scrub(err)}
 	}
 	if o.Heartbeat != nil {
 		probeOnReturn(conn)

@@ -23,6 +23,7 @@ var wasmPackages = []struct {
 	{"internal/jscall", "../internal/jscall"},
 	{"internal/relay", "../internal/relay"},
 	{"internal/presence", "../internal/presence"},
+	{"internal/wsurl", "../internal/wsurl"},
 	{"internal/leak", "../internal/leak"},
 	{"internal/chat", "../internal/chat"},
 	{"wasm", "../wasm"},

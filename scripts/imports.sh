@@ -17,9 +17,10 @@ internal/stream: errors ws internal/rfc6455
 internal/jscall:
 internal/relay: internal/jscall
 internal/presence: js:internal/jscall
+internal/wsurl: errors js:internal/jscall native:golang.org/x/net/idna
 internal/browsersocket: errors ws internal/jscall internal/relay
 internal/handshake: errors ws internal/rfc6455 github.com/coder/websocket
-.: errors ws internal/presence js:internal/jscall js:internal/browsersocket native:internal/rfc6455 native:internal/stream native:internal/handshake native:github.com/coder/websocket native:golang.org/x/net/idna
+.: errors ws internal/presence internal/wsurl js:internal/jscall js:internal/browsersocket native:internal/rfc6455 native:internal/stream native:internal/handshake
 server: errors ws . internal/rfc6455 internal/stream internal/handshake github.com/coder/websocket golang.org/x/net/idna
 internal/chat: errors ws
 wasm: errors ws . internal/chat js:github.com/hack-pad/safejs

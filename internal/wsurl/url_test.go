@@ -1,4 +1,4 @@
-package isosocket
+package wsurl
 
 import (
 	"strings"
@@ -136,20 +136,20 @@ var invalidURLs = []struct{ name, url, want string }{
 func TestParseURL(t *testing.T) {
 	t.Parallel()
 	for _, test := range validURLs {
-		got, err := parseURL(test.url)
+		got, err := Parse(test.url)
 		if err != nil {
-			t.Errorf("%s: parseURL(%q) = %v", test.name, test.url, err)
-		} else if got.url() != test.want {
-			t.Errorf("%s: parseURL(%q) = %s, want %s", test.name, test.url, got.url(), test.want)
+			t.Errorf("%s: Parse(%q) = %v", test.name, test.url, err)
+		} else if got.Unredacted() != test.want {
+			t.Errorf("%s: Parse(%q) = %s, want %s", test.name, test.url, got.Unredacted(), test.want)
 		}
 	}
 	for _, test := range append(strictURLs, invalidURLs...) {
-		got, err := parseURL(test.url)
+		got, err := Parse(test.url)
 		switch {
 		case err == nil:
-			t.Errorf("%s: parseURL(%q) = %s", test.name, test.url, got.url())
+			t.Errorf("%s: Parse(%q) = %s", test.name, test.url, got.Unredacted())
 		case !errors.Is(err, errors.ErrInvalidURL) || !errors.Is(err, errors.ErrWebSocket) || !strings.Contains(err.Error(), test.want):
-			t.Errorf("%s: parseURL(%q) = %v, want an ErrInvalidURL with %s in it", test.name, test.url, err, test.want)
+			t.Errorf("%s: Parse(%q) = %v, want an ErrInvalidURL with %s in it", test.name, test.url, err, test.want)
 		}
 	}
 }
@@ -166,8 +166,8 @@ func TestRedact(t *testing.T) {
 		"ws://ann:secret/more@example.com/": "",
 		"nonsense":                          "",
 	} {
-		if got := redact(url); got != want {
-			t.Errorf("redact(%q) = %q, want %q", url, got, want)
+		if got := Redact(url); got != want {
+			t.Errorf("Redact(%q) = %q, want %q", url, got, want)
 		}
 	}
 }
@@ -178,22 +178,22 @@ func FuzzParseURL(f *testing.F) {
 		f.Add(test.url)
 	}
 	f.Fuzz(func(t *testing.T, url string) {
-		a, err := parseURL(url)
+		a, err := Parse(url)
 		if err != nil {
 			if !errors.Is(err, errors.ErrInvalidURL) {
-				t.Errorf("parseURL(%q) = %v", url, err)
+				t.Errorf("Parse(%q) = %v", url, err)
 			}
 			return
 		}
-		got := a.url()
+		got := a.Unredacted()
 		for i := range len(got) {
 			if got[i] <= ' ' || got[i] > '~' || got[i] == '#' {
-				t.Errorf("parseURL(%q) = %q", url, got)
+				t.Errorf("Parse(%q) = %q", url, got)
 			}
 		}
-		again, err := parseURL(got)
+		again, err := Parse(got)
 		if err != nil || *again != *a {
-			t.Errorf("parseURL(%q) = %q, whose own parseURL is %+v, %v", url, got, again, err)
+			t.Errorf("Parse(%q) = %q, whose own Parse is %+v, %v", url, got, again, err)
 		}
 	})
 }
@@ -220,16 +220,16 @@ func FuzzRedact(f *testing.F) {
 			scheme + "example.com/chat?" + before + secret + after,
 			scheme + "example.com/?key=" + before + secret + after,
 		} {
-			texts := redact(url)
-			a, err := parseURL(url)
+			texts := Redact(url)
+			a, err := Parse(url)
 			if err != nil {
 				texts += err.Error()
 			} else {
-				if strings.Contains(a.path, "@") {
-					a.path = "/" // natively only, see TestScrub
+				if strings.Contains(a.Path, "@") {
+					a.Path = "/" // natively only, see TestScrub
 				}
-				texts += a.scrub(errors.New("said of " + a.scheme + "://" + a.host + a.path + a.query)).Error()
-				if strings.Contains(a.host, lowerASCII(secret)) || strings.Contains(a.path, secret) && !strings.Contains(a.path, "@") {
+				texts += a.Scrub(errors.New("said of " + a.Scheme + "://" + a.Host + a.Path + a.Query)).Error()
+				if strings.Contains(a.Host, lowerASCII(secret)) || strings.Contains(a.Path, secret) && !strings.Contains(a.Path, "@") {
 					continue // not where a secret is, by any reading
 				}
 			}

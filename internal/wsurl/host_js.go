@@ -1,4 +1,4 @@
-package isosocket
+package wsurl
 
 import "github.com/isosocket/isosocket/internal/jscall"
 

@@ -1,13 +1,13 @@
 //go:build !js
 
-package isosocket
+package wsurl
 
 import "strings"
 
 // scrubText takes the secrets out of what a server, a proxy or a transport says:
 // user, password and query as they stand in the URL, and each part of them, as
 // it is and decoded.
-func (a *address) scrubText(text string) string {
+func (u *URL) scrubText(text string) string {
 	hide := func(secret, by string) {
 		if secret != "" {
 			text = strings.ReplaceAll(text, secret, by)
@@ -20,23 +20,23 @@ func (a *address) scrubText(text string) string {
 			}
 		}
 	}
-	if a.userinfo != "" {
-		hide(a.userinfo+"@", hidden+"@")
-		for part := range strings.SplitSeq(a.userinfo, ":") {
+	if u.Userinfo != "" {
+		hide(u.Userinfo+"@", hidden+"@")
+		for part := range strings.SplitSeq(u.Userinfo, ":") {
 			hidePart(part)
 		}
 	}
-	if len(a.query) > 1 {
-		hide(a.query, "?"+hidden)
-		for part := range strings.SplitSeq(a.query[1:], "&") {
+	if len(u.Query) > 1 {
+		hide(u.Query, "?"+hidden)
+		for part := range strings.SplitSeq(u.Query[1:], "&") {
 			if _, value, ok := strings.Cut(part, "="); ok {
 				part = value
 			}
 			hidePart(part)
 		}
 	}
-	if strings.Contains(a.path, "@") { // the rest of a password, see String
-		hide(a.path, "/"+hidden)
+	if strings.Contains(u.Path, "@") { // the rest of a password, see String
+		hide(u.Path, "/"+hidden)
 	}
 	return text
 }

@@ -1,4 +1,4 @@
-package isosocket
+package wsurl
 
 import (
 	"strings"
@@ -15,7 +15,7 @@ func hrefOf(url string) string {
 	return parsed.Get("href").String()
 }
 
-// parseURL agrees with the browser's parser, and the browser leaves its result as
+// Parse agrees with the browser's parser, and the browser leaves its result as
 // it is.
 func TestParseURLAsTheBrowser(t *testing.T) {
 	if js.Global().Get("URL").Get("parse").IsUndefined() {
@@ -33,7 +33,7 @@ func TestParseURLAsTheBrowser(t *testing.T) {
 		}
 		// Browsers differ in paths.
 		if test.name != "unwise characters" && got != test.want {
-			t.Errorf("%s: the browser makes %s of %q, parseURL %s", test.name, got, test.url, test.want)
+			t.Errorf("%s: the browser makes %s of %q, Parse %s", test.name, got, test.url, test.want)
 		}
 	}
 	lenient := map[string]bool{ // in Chromium, against the Standard

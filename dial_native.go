@@ -4,30 +4,29 @@ package isosocket
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/handshake"
 	"github.com/isosocket/isosocket/internal/rfc6455"
 	"github.com/isosocket/isosocket/internal/stream"
+	"github.com/isosocket/isosocket/internal/wsurl"
 	"github.com/isosocket/isosocket/ws"
 )
 
 // dial performs the handshake over net/http and puts the native engine on what
 // is left of it: a byte stream.
-func dial(ctx context.Context, target *address, o *DialOptions) (*ws.Conn, error) {
+func dial(ctx context.Context, target *wsurl.URL, o *DialOptions) (*ws.Conn, error) {
 	header, host, err := handshake.RequestHeader(o.Header)
 	if err != nil {
 		return nil, err
 	}
-	if target.userinfo != "" && header["Authorization"] == nil {
-		header["Authorization"] = []string{target.basic()}
+	if target.Userinfo != "" && header["Authorization"] == nil {
+		header["Authorization"] = []string{target.Basic()}
 	}
 	deflate, policy, err := handshake.Deflate(o.Compression)
 	if err != nil {
@@ -39,9 +38,9 @@ func dial(ctx context.Context, target *address, o *DialOptions) (*ws.Conn, error
 		return nil, err
 	}
 	response, err := handshake.Dial(ctx, handshake.Request{
-		Secure:       target.scheme == "wss",
-		Authority:    target.host,
-		Target:       target.path + target.query,
+		Secure:       target.Scheme == "wss",
+		Authority:    target.Host,
+		Target:       target.Path + target.Query,
 		Header:       header,
 		Host:         host,
 		Subprotocols: o.Subprotocols,
@@ -63,13 +62,6 @@ func dial(ctx context.Context, target *address, o *DialOptions) (*ws.Conn, error
 		PingTimeout:   o.PingTimeout,
 		Prefix:        response.Prefix,
 	}), config), nil
-}
-
-// basic returns the user and password as the value of an Authorization field (RFC
-// 7617). They are not left in the URL, which net/http repeats in its errors.
-func (a *address) basic() string {
-	user, password, _ := strings.Cut(a.userinfo, ":")
-	return "Basic " + base64.StdEncoding.EncodeToString([]byte(percentDecode(user)+":"+percentDecode(password)))
 }
 
 // client returns what carries the handshake request. Unless the user brought a

@@ -5,12 +5,13 @@ import (
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/browsersocket"
+	"github.com/isosocket/isosocket/internal/wsurl"
 	"github.com/isosocket/isosocket/ws"
 )
 
 // dial opens the browser's own WebSocket, which performs the handshake. Options
 // that it cannot honour are refused before anything is tried.
-func dial(ctx context.Context, target *address, o *DialOptions) (*ws.Conn, error) {
+func dial(ctx context.Context, target *wsurl.URL, o *DialOptions) (*ws.Conn, error) {
 	switch {
 	case len(o.Header) > 0:
 		return nil, &unsupportedError{"DialOptions.Header"}
@@ -18,10 +19,10 @@ func dial(ctx context.Context, target *address, o *DialOptions) (*ws.Conn, error
 		return nil, &unsupportedError{"DialOptions.PingInterval"}
 	case o.PingTimeout != 0:
 		return nil, &unsupportedError{"DialOptions.PingTimeout"}
-	case target.userinfo != "":
+	case target.Userinfo != "":
 		return nil, &unsupportedError{"a user and password in the URL; use a cookie, a subprotocol or a token in the query"}
 	}
-	return browsersocket.Dial(ctx, target.url(), browsersocket.Options{
+	return browsersocket.Dial(ctx, target.Unredacted(), browsersocket.Options{
 		Subprotocols:       o.Subprotocols,
 		Config:             *o.config(""),
 		DisableStatusProbe: o.DisableStatusProbe,

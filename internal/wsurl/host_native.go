@@ -1,6 +1,6 @@
 //go:build !js
 
-package isosocket
+package wsurl
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package isosocket
+package wsurl
 
 import (
 	"strconv"
@@ -7,31 +7,31 @@ import (
 	"github.com/isosocket/isosocket/errors"
 )
 
-// address is a WebSocket URL in the form in which the WHATWG URL Standard
-// serialises it: ASCII only, without dot segments, percent-encoded. No URL
+// URL is a WebSocket URL in the form in which the WHATWG URL Standard
+// serializes it: ASCII only, without dot segments, percent-encoded. No URL
 // parser changes it any more, so that every target asks for the same.
-type address struct {
-	scheme   string // "ws" or "wss"
-	userinfo string // percent-encoded, without the @; "" if there is none
-	host     string // with the port, unless it is the scheme's own
-	path     string // begins with a slash
-	query    string // begins with a question mark, unless it is empty
+type URL struct {
+	Scheme   string // "ws" or "wss"
+	Userinfo string // percent-encoded, without the @; "" if there is none
+	Host     string // with the port, unless it is the scheme's own
+	Path     string // begins with a slash
+	Query    string // begins with a question mark, unless it is empty
 }
 
-// url returns the whole URL, secrets included.
-func (a *address) url() string {
-	user := a.userinfo
+// Unredacted returns the whole URL, secrets included.
+func (u *URL) Unredacted() string {
+	user := u.Userinfo
 	if user != "" {
 		user += "@"
 	}
-	return a.scheme + "://" + user + a.host + a.path + a.query
+	return u.Scheme + "://" + user + u.Host + u.Path + u.Query
 }
 
 // String returns the URL for an error or a log. It leaves out what may be a
 // secret: the user and the password, the query, and a path with an @ in it,
 // which is most likely the rest of a password that has a slash.
-func (a *address) String() string {
-	user, path, query := a.userinfo, a.path, a.query
+func (u *URL) String() string {
+	user, path, query := u.Userinfo, u.Path, u.Query
 	if user != "" {
 		user = hidden + "@"
 	}
@@ -41,30 +41,30 @@ func (a *address) String() string {
 	if len(query) > 1 {
 		query = "?" + hidden
 	}
-	return a.scheme + "://" + user + a.host + path + query
+	return u.Scheme + "://" + user + u.Host + path + query
 }
 
-// redact returns url as it may stand in an error, "" if it is not valid: nobody
+// Redact returns url as it may stand in an error, "" if it is not valid: nobody
 // knows what a text holds that cannot be read.
-func redact(url string) string {
-	a, err := parseURL(url)
+func Redact(url string) string {
+	u, err := Parse(url)
 	if err != nil {
 		return ""
 	}
-	return a.String()
+	return u.String()
 }
 
 // hidden stands where a secret may have been.
 const hidden = "xxxxx"
 
-// parseURL reads a WebSocket URL before any I/O, by the rules of the WHATWG URL
+// Parse reads a WebSocket URL before any I/O, by the rules of the WHATWG URL
 // Standard and its WebSocket constructor, on every target. It is stricter where
 // those rules guess (slashes that are missing or too many), or accept what
 // nobody can dial (port 0, hosts that no DNS name has).
 //
 // No error repeats any part of url that could be a secret. net/url would make a
 // browser build too large, and follows other rules.
-func parseURL(url string) (*address, error) {
+func Parse(url string) (*URL, error) {
 	url = trimURL(url)
 	if url == "" {
 		return nil, &urlError{"it is empty; a ws, wss, http or https URL is needed"}
@@ -73,12 +73,12 @@ func parseURL(url string) (*address, error) {
 	if !ok || len(rest) < 2 || !isSlash(rest[0]) || !isSlash(rest[1]) {
 		return nil, &urlError{"it is not absolute; it must begin with ws://, wss://, http:// or https://"}
 	}
-	a := &address{}
+	u := &URL{}
 	switch lowerASCII(scheme) {
 	case "ws", "http":
-		a.scheme = "ws"
+		u.Scheme = "ws"
 	case "wss", "https":
-		a.scheme = "wss"
+		u.Scheme = "wss"
 	default:
 		if !isScheme(scheme) {
 			return nil, &urlError{"it does not begin with ws://, wss://, http:// or https://"}
@@ -95,17 +95,17 @@ func parseURL(url string) (*address, error) {
 	}
 	host, rest := rest[:end], rest[end:]
 	if at := strings.LastIndexByte(host, '@'); at >= 0 {
-		a.userinfo, host = encodeUserinfo(host[:at]), host[at+1:]
+		u.Userinfo, host = encodeUserinfo(host[:at]), host[at+1:]
 	}
-	if err := a.setHost(host); err != nil {
+	if err := u.setHost(host); err != nil {
 		return nil, err
 	}
 	path, query, hasQuery := strings.Cut(rest, "?")
-	a.path = encodePath(path)
+	u.Path = encodePath(path)
 	if hasQuery {
-		a.query = string(percentEncode([]byte{'?'}, query, inQuery))
+		u.Query = string(percentEncode([]byte{'?'}, query, inQuery))
 	}
-	return a, nil
+	return u, nil
 }
 
 // trimURL removes the white space that URL parsers ignore: control characters
@@ -278,14 +278,14 @@ func lowerASCII(s string) string {
 	return string(lower)
 }
 
-// scrub keeps secrets of a out of err's text, should a server, a transport or a
+// Scrub keeps secrets of u out of err's text, should a server, a transport or a
 // browser have repeated them there. What err is stays visible.
-func (a *address) scrub(err error) error {
+func (u *URL) Scrub(err error) error {
 	if err == nil {
 		return nil
 	}
 	text := err.Error()
-	clean := a.scrubText(text)
+	clean := u.scrubText(text)
 	if clean == text {
 		return err
 	}

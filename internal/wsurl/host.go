@@ -1,4 +1,4 @@
-package isosocket
+package wsurl
 
 import (
 	"strconv"
@@ -6,7 +6,7 @@ import (
 )
 
 // setHost reads a host with an optional port (URL Standard, host parsing).
-func (a *address) setHost(s string) error {
+func (u *URL) setHost(s string) error {
 	name, port := s, ""
 	if strings.HasPrefix(s, "[") {
 		end := strings.IndexByte(s, ']')
@@ -38,9 +38,9 @@ func (a *address) setHost(s string) error {
 	} else if name, ok = canonicalHost(name); !ok {
 		return &urlError{"the host in [ ] is not an IPv6 address such as [2001:db8::1]"}
 	}
-	a.host = name
-	if number != 0 && !(a.scheme == "ws" && number == 80) && !(a.scheme == "wss" && number == 443) {
-		a.host += ":" + strconv.Itoa(number)
+	u.Host = name
+	if number != 0 && !(u.Scheme == "ws" && number == 80) && !(u.Scheme == "wss" && number == 443) {
+		u.Host += ":" + strconv.Itoa(number)
 	}
 	return nil
 }
