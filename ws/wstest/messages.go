@@ -106,22 +106,25 @@ func (r *row) echoAll(conn *ws.Conn, all []ws.Message) string {
 		}
 		sent <- nil
 	}()
-	got := "unchanged, in order"
-	for i, m := range all {
-		back, err := conn.Receive(r.ctx)
-		if err != nil {
-			got = fmt.Sprintf("message %d: %s", i, Describe(err))
-			break
-		}
-		if !equal(back, m) {
-			got = fmt.Sprintf("message %d: %s in place of %s", i, DescribeMessage(back), DescribeMessage(m))
-			break
-		}
-	}
+	got := r.receiveAll(conn, all)
 	if err := <-sent; err != nil {
 		return "Send: " + Describe(err)
 	}
 	return got
+}
+
+// receiveAll receives what must equal all, and describes whether it does.
+func (r *row) receiveAll(conn *ws.Conn, all []ws.Message) string {
+	for i, m := range all {
+		back, err := conn.Receive(r.ctx)
+		if err != nil {
+			return fmt.Sprintf("message %d: %s", i, Describe(err))
+		}
+		if !equal(back, m) {
+			return fmt.Sprintf("message %d: %s in place of %s", i, DescribeMessage(back), DescribeMessage(m))
+		}
+	}
+	return "unchanged, in order"
 }
 
 func equal(a, b ws.Message) bool { return a.Kind == b.Kind && bytes.Equal(a.Data, b.Data) }

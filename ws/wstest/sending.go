@@ -87,7 +87,7 @@ func wantStall(with string) []Expectation {
 		same(with+": Err", "nil"),
 		same(with+": the peer reads: Send, Flush", "nil, nil"),
 		same(with+": Buffered", "0"),
-		same(with+": the peer received", "exactly what Send accepted, in order"),
+		same(with+": the peer received", "exactly what was accepted, in order"),
 	}
 }
 
@@ -173,7 +173,7 @@ func (r *row) receiveStalled(conn *ws.Conn, accepted int) string {
 			if i != accepted {
 				return fmt.Sprintf("%d of %d", i, accepted)
 			}
-			return "exactly what Send accepted, in order"
+			return "exactly what was accepted, in order"
 		}
 		if want := fmt.Sprintf("%08d", i); len(m.Data) < 8 || string(m.Data[:8]) != want {
 			return fmt.Sprintf("%.8s in place of %s; %d were accepted", m.Data, want, accepted)
