@@ -85,7 +85,7 @@ func (c *netConn) Read(p []byte) (int, error) {
 		case err != nil:
 			return 0, c.explain("read", ctx, err)
 		case m.Kind != ws.KindBinary:
-			c.conn.Close(errors.UnsupportedData, "binary messages only")
+			_ = c.conn.CloseNow(errors.UnsupportedData, "binary messages only") // Read has a deadline, and Close waits for the peer
 			return 0, c.opError("read", errNotBinary)
 		case len(m.Data) > len(p):
 			c.rest = m.Data // in memory of its own

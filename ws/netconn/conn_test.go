@@ -2,9 +2,11 @@ package netconn_test
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -165,6 +167,64 @@ func TestTextClosesTheStream(t *testing.T) {
 	if _, err := peer.Receive(t.Context()); !errors.Is(err, errors.UnsupportedData) {
 		t.Errorf("the peer sees %v, want 1003", err)
 	}
+}
+
+// stubborn is a connection whose peer sends one text message and never answers a close.
+type stubborn struct {
+	ending ws.Ending
+	text   atomic.Bool
+}
+
+func (s *stubborn) Receive(ctx context.Context, buf []byte) (ws.Message, error) {
+	if m, ok, _ := s.TryReceive(buf); ok {
+		return m, nil
+	}
+	select {
+	case <-ctx.Done():
+		return ws.Message{}, ctx.Err()
+	case <-s.ending.Done():
+		return ws.Message{}, s.ending.Cause()
+	}
+}
+
+func (s *stubborn) TryReceive(buf []byte) (ws.Message, bool, error) {
+	if s.text.Swap(true) {
+		return ws.Message{}, false, nil
+	}
+	return ws.Message{Kind: ws.KindText, Data: append(buf[:0], "hello"...)}, true, nil
+}
+
+func (*stubborn) Send(context.Context, ws.Message) error { return nil }
+func (*stubborn) Flush(context.Context) error            { return nil }
+func (*stubborn) Buffered() int                          { return 0 }
+func (s *stubborn) Ending() *ws.Ending                   { return &s.ending }
+
+func (*stubborn) Close(ctx context.Context, _ errors.CloseReason, _ string) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestTextDoesNotMakeReadWait: a Read that gets a text message returns at once,
+// whatever the peer does, and so does the Close after it.
+func TestTextDoesNotMakeReadWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		conn := ws.NewConn(&stubborn{}, nil)
+		c := netconn.New(conn, nil)
+		start := time.Now()
+		if n, err := c.Read(make([]byte, 10)); n != 0 || err == nil || err == io.EOF {
+			t.Errorf("Read = %d, %v, want an error that is not the end", n, err)
+		}
+		if _, err := c.Read(make([]byte, 10)); !errors.Is(err, errors.UnsupportedData) {
+			t.Errorf("the next Read = %v, want 1003", err)
+		}
+		if err := c.Close(); err != nil {
+			t.Errorf("Close = %v", err)
+		}
+		if waited := time.Since(start); waited != 0 {
+			t.Errorf("Read, Read and Close took %v", waited)
+		}
+	})
 }
 
 // TestDeadlines: a deadline ends the wait alone, and may be moved meanwhile.
