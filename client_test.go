@@ -803,7 +803,7 @@ func TestClientStates(t *testing.T) {
 			if s.Err != nil {
 				line += " " + s.Err.Error()[len("websocket: "):]
 			}
-			if got = append(got, line); len(got) == 6 {
+			if got = append(got, line); len(got) == 8 {
 				break
 			}
 		}
@@ -814,6 +814,8 @@ func TestClientStates(t *testing.T) {
 			"connecting 1 connection closed by the peer: 1001 (going away)",
 			"waiting 1 in 3s cannot connect: HTTP status 503",
 			"connecting 2 cannot connect: HTTP status 503",
+			"connected 2", // without what the last attempt failed with
+			"waiting 0 in 1s connection closed by the peer: 1001 (going away)",
 		}
 		if !equal(got, want) {
 			t.Errorf("states\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
