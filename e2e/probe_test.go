@@ -19,7 +19,7 @@ import (
 // handshakeType is what the browser's probe asks for, and what marks the answer of this library's server.
 const handshakeType = "application/vnd.isosocket.handshake"
 
-// probed serves what the root package's TestProbe wants: it loses handshakes, and answers plain requests as a foreign
+// probed serves what the client's TestProbe wants: it loses handshakes, and answers plain requests as a foreign
 // server does or as this library's does.
 type probed struct {
 	mu   sync.Mutex
@@ -114,13 +114,13 @@ func allow(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// TestProbe runs the root package's tests of what Dial finds out about a handshake that failed, and those of calls
+// TestProbe runs the tests of what Dial finds out about a handshake that failed, and those of calls
 // inside JavaScript callbacks.
 func TestProbe(t *testing.T) {
 	s := httptest.NewServer(&probed{lost: map[string]int{}})
 	t.Cleanup(s.Close)
 	b := browser.Start(t)
-	test := browser.CompileWasmTest(t, "..")
+	test := browser.CompileWasmTest(t, "../internal/testing/client")
 	test.Args = []string{"-test.run=^(TestProbe|TestDialUserinfo|TestDialForbidden|TestCallback)"}
 	test.Env = map[string]string{"ISOSOCKET_PROBE_URL": "ws" + strings.TrimPrefix(s.URL, "http")}
 	runEverywhere(t, b, "", test)

@@ -16,7 +16,8 @@ var socketTests = []struct {
 	args []string
 }{
 	{"internal/browsersocket", "../internal/browsersocket", nil},
-	{"root", "..", []string{"-test.run=^(TestDial|TestParseURL|TestRedact|TestDefaultRetry|FuzzParseURL|FuzzRedact)"}},
+	{"internal/testing/client", "../internal/testing/client", []string{"-test.run=^TestDial(WithoutWebSocket|ConstructorThrows|OptionsThatABrowserCannotHonour)$"}},
+	{"internal/wsurl", "../internal/wsurl", nil},
 }
 
 // TestSocket runs the browser transport's own tests, and those of what Dial

@@ -12,8 +12,8 @@ import (
 	"github.com/isosocket/isosocket/internal/storm"
 )
 
-// TestStorm runs the root package's tests of staying connected in a page,
-// through a network that fails in every way. ISOSOCKET_STORM_TIME says how long,
+// TestStorm runs the tests of staying connected in a page, through a network that
+// fails in every way. ISOSOCKET_STORM_TIME says how long,
 // ten seconds unless it is set.
 func TestStorm(t *testing.T) {
 	s, err := storm.Start()
@@ -22,8 +22,8 @@ func TestStorm(t *testing.T) {
 	}
 	defer s.Close()
 	b := browser.Start(t)
-	test := browser.CompileWasmTest(t, "..")
-	test.Args = []string{"-test.run=^(TestStorm|TestExpired|TestThousand|TestPresence|TestHalfOpen|TestHeartbeat|TestClient|TestConnections|TestHerd|TestReconnect)"}
+	test := browser.CompileWasmTest(t, "../internal/testing/client")
+	test.Args = []string{"-test.run=^(TestStorm|TestExpired|TestThousand|TestPresence|TestHalfOpen|TestHeartbeat)"}
 	test.Env = map[string]string{"ISOSOCKET_STORM_URL": s.URL(), "ISOSOCKET_STORM_DIRECT": s.Direct()}
 	limit := 5 * time.Minute
 	for _, name := range []string{"ISOSOCKET_STORM_TIME", "ISOSOCKET_STORM_SEED"} {

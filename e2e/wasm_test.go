@@ -15,6 +15,7 @@ var wasmPackages = []struct {
 	name string // relative to the module
 	path string // relative to this directory
 }{
+	{"root", ".."},
 	{"errors", "../errors"},
 	{"ws", "../ws"},
 	{"ws/netconn", "../ws/netconn"},
@@ -23,7 +24,6 @@ var wasmPackages = []struct {
 	{"internal/jscall", "../internal/jscall"},
 	{"internal/relay", "../internal/relay"},
 	{"internal/presence", "../internal/presence"},
-	{"internal/wsurl", "../internal/wsurl"},
 	{"internal/leak", "../internal/leak"},
 	{"internal/chat", "../internal/chat"},
 	{"wasm", "../wasm"},

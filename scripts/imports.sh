@@ -17,6 +17,7 @@ internal/stream: errors ws internal/rfc6455
 internal/jscall:
 internal/relay: internal/jscall
 internal/presence: js:internal/jscall
+internal/testing/client:
 internal/wsurl: errors js:internal/jscall native:golang.org/x/net/idna
 internal/browsersocket: errors ws internal/jscall internal/relay
 internal/handshake: errors ws internal/rfc6455 github.com/coder/websocket

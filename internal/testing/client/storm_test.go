@@ -1,4 +1,4 @@
-package isosocket_test
+package client_test
 
 import (
 	"context"

@@ -1,6 +1,6 @@
 //go:build !js
 
-package isosocket_test
+package client_test
 
 import (
 	"context"
