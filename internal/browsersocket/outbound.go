@@ -45,6 +45,7 @@ type outbound struct {
 	gathered []byte // messages that go in one parcel
 	lost     bool   // something was sent that will not go out
 	given    uint64 // bytes of messages that were ever queued
+	backlog  backlog
 	array    scratch
 }
 

@@ -469,6 +469,46 @@ func TestSocketHighWaterMark(t *testing.T) {
 	}
 }
 
+// What leaves the browser is a sign of life only while older bytes wait: the browser and
+// the system have room of their own.
+func TestSocketDepartures(t *testing.T) {
+	f := newFake(t)
+	s, conn := f.dial(nil)
+	look := func(wantLeft uint64, wantWaiting bool) {
+		t.Helper()
+		time.Sleep(patience + 5*time.Millisecond)
+		left, waiting := s.Departures()
+		if left != wantLeft || waiting != wantWaiting {
+			t.Errorf("Departures = %d, %v, want %d, %v", left, waiting, wantLeft, wantWaiting)
+		}
+	}
+	send := func(buffered int) {
+		t.Helper()
+		if err := conn.Send(t.Context(), ws.Binary(make([]byte, 100))); err != nil {
+			t.Fatal(err)
+		}
+		f.set("bufferedAmount", buffered)
+	}
+	look(0, false)
+	send(100)
+	look(0, false) // just sent
+	f.set("bufferedAmount", 0)
+	look(100, false)
+	send(100)
+	send(100)
+	look(200, false) // what was sent last is still here, but not for long
+	send(100)
+	look(300, false)
+	look(300, true) // it has been for two looks
+	send(150)
+	look(350, true)
+	if _, waiting := s.Departures(); waiting {
+		t.Error("bytes wait at once after a look")
+	}
+	f.set("bufferedAmount", 0)
+	look(500, false)
+}
+
 // TrySend never waits: it takes a message, or refuses it whole.
 func TestSocketTrySend(t *testing.T) {
 	f := newFake(t)
