@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -124,9 +125,14 @@ func TestStorm(t *testing.T) {
 		reported = map[int]error{}
 		conn     *ws.Conn
 		opened   int
+		history  []string     // of the connection, for a failure's message
 		sent     atomic.Int64 // numbers from 0 up to here were sent, or are being
 		echoed   = make(chan int, 1)
 	)
+	began := time.Now()
+	note := func(what string) { // with mu held
+		history = append(history, time.Since(began).Round(time.Millisecond).String()+" "+what)
+	}
 	report := func(n int, err error) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -149,6 +155,7 @@ func TestStorm(t *testing.T) {
 			defer mu.Unlock()
 			conn = c
 			opened++
+			note("connected")
 			return nil
 		},
 		Reconnect: &isosocket.ReconnectOptions{
@@ -156,9 +163,15 @@ func TestStorm(t *testing.T) {
 			BaseDelay:   100 * time.Millisecond,
 			MaxDelay:    maxDelay,
 			StableAfter: time.Second,
+			OnDown: func(d isosocket.Down) {
+				mu.Lock()
+				defer mu.Unlock()
+				note(d.Err.Error() + ", the next attempt in " + d.Wait.String())
+			},
 			OnAttempt: func(isosocket.Attempt) {
 				mu.Lock()
 				defer mu.Unlock()
+				note("attempt")
 				if conn != nil && conn.Err() == nil {
 					t.Error("an attempt was made while there was a connection")
 				}
@@ -204,7 +217,7 @@ func TestStorm(t *testing.T) {
 
 	faults := []string{"blackhole", "reset", "half-close", "refuse", "hang"}
 	count, slowest := 0, time.Duration(0)
-	for began := time.Now(); time.Since(began) < lasts && !t.Failed(); count++ {
+	for start := time.Now(); time.Since(start) < lasts && !t.Failed(); count++ {
 		fault := faults[random.IntN(len(faults))]
 		if count < len(faults) {
 			fault = faults[count] // each of them at least once
@@ -218,7 +231,10 @@ func TestStorm(t *testing.T) {
 			select {
 			case n = <-echoed:
 			case <-deadline:
-				t.Fatalf("%v after %s the client is not back: %+v", back, fault, client.State())
+				mu.Lock()
+				recent := strings.Join(history[max(0, len(history)-20):], "\n\t")
+				mu.Unlock()
+				t.Fatalf("%v after %s, at %v, the client is not back: %+v\n\t%s", back, fault, time.Since(began), client.State(), recent)
 			}
 		}
 		slowest = max(slowest, time.Since(passed))
