@@ -14,12 +14,13 @@ func heartbeatCases() []Case {
 		{
 			ID:      "P38",
 			Event:   "the peer falls silent, and the app has a Heartbeat",
-			Outcome: `CC(1008, "Ping/Pong timeout", local) within Every + Timeout, however the app receives`,
+			Outcome: `CC(1008, "Ping/Pong timeout", local) within Every + Timeout, however the app receives, and whatever it sends`,
 			Why:     "a dead peer looks like a quiet one until it is asked; a program that polls, or only sends, must learn of it, too",
 			Want: []Expectation{
 				same("Receive", `CC(1008, "Ping/Pong timeout", local)`),
 				same("TryReceive every 16 ms", `CC(1008, "Ping/Pong timeout", local)`),
 				same("no call at all", `CC(1008, "Ping/Pong timeout", local)`),
+				same("a short Send every 3 ms", `CC(1008, "Ping/Pong timeout", local)`),
 				same("each within Every + Timeout", "yes"),
 			},
 			run: runDeadPeer,
@@ -68,6 +69,14 @@ func runDeadPeer(r *row) {
 		{"no call at all", func(conn *ws.Conn) error {
 			r.waitDone(conn)
 			return conn.Err()
+		}},
+		{"a short Send every 3 ms", func(conn *ws.Conn) error { // what leaves is no sign of life
+			for {
+				if err := conn.Send(r.ctx, ws.Text("anybody?")); err != nil {
+					return err
+				}
+				time.Sleep(3 * time.Millisecond)
+			}
 		}},
 	} {
 		conn := r.dial(&Options{Heartbeat: &ws.Heartbeat{Every: every, Timeout: timeout}, CloseTimeout: time.Second}, "/mute")
