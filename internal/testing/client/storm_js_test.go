@@ -13,6 +13,9 @@ import (
 // sendsPings tells that DialOptions.PingInterval can be honoured.
 const sendsPings = false
 
+// parallel does nothing: the tests in a page share a server and its network.
+func parallel(*testing.T) {}
+
 // stormURLs returns where the server was started for the browser.
 func stormURLs(t *testing.T) (url, direct string) {
 	t.Helper()

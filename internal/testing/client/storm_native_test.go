@@ -21,6 +21,9 @@ import (
 // sendsPings tells that DialOptions.PingInterval can be honoured.
 const sendsPings = true
 
+// parallel runs t beside other tests: each has a server and a network of its own.
+func parallel(t *testing.T) { t.Parallel() }
+
 // stormURLs starts the server.
 func stormURLs(t *testing.T) (url, direct string) {
 	t.Helper()
@@ -69,6 +72,7 @@ func watchSockets(t *testing.T, o *isosocket.DialOptions) {
 // TestOneSocketAtATime: a peer that is gone does not answer the close either, and
 // the next attempt, due at once, waits until its socket is closed all the same.
 func TestOneSocketAtATime(t *testing.T) {
+	parallel(t)
 	s := newStorm(t)
 	dial := &isosocket.DialOptions{
 		CloseTimeout: 500 * time.Millisecond,

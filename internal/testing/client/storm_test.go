@@ -105,6 +105,7 @@ func (s *stormServer) arrived(id string) (all [][]int) {
 // time, has one connection at most, and of every message it is known whether it
 // arrived: it did, once and in order, or Send or OnLost reported it.
 func TestStorm(t *testing.T) {
+	parallel(t)
 	const (
 		every, timeout = 300 * time.Millisecond, 500 * time.Millisecond
 		handshake      = 700 * time.Millisecond
@@ -287,73 +288,88 @@ func TestStorm(t *testing.T) {
 // TestHalfOpenLinkIsFound: a peer that is gone without a word is missed within
 // interval and timeout, whether anybody receives or not.
 func TestHalfOpenLinkIsFound(t *testing.T) {
+	parallel(t)
 	// The slack is for busy machines, on which everything stands still at times.
 	const interval, timeout, slack = 400 * time.Millisecond, 1500 * time.Millisecond, 3 * time.Second
-	kinds := map[string]*isosocket.DialOptions{
+	kinds := map[string]isosocket.DialOptions{
 		"heartbeat": {Heartbeat: &ws.Heartbeat{Every: interval, Timeout: timeout}},
 	}
 	if sendsPings {
-		kinds["pings"] = &isosocket.DialOptions{PingInterval: interval, PingTimeout: timeout}
+		kinds["pings"] = isosocket.DialOptions{PingInterval: interval, PingTimeout: timeout}
 	}
 	s := newStorm(t)
+	s.fault("pass", 20*time.Millisecond)
+	// All links are open at the same time, because what happens to them takes seconds.
+	type link struct {
+		kind      string
+		receiving bool
+		conn      *ws.Conn
+		ended     chan error // what Receive returned in the end
+	}
+	var links []*link
 	for kind, options := range kinds {
 		options.CloseTimeout = 300 * time.Millisecond
 		for _, receiving := range []bool{true, false} {
-			t.Run(kind+", receiving "+strconv.FormatBool(receiving), func(t *testing.T) {
-				s.fault("pass", 20*time.Millisecond)
-				conn, err := isosocket.Dial(t.Context(), s.url+"/echo?client=half-open", options)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer conn.Close(errors.NormalClosure, "")
-				ended := make(chan error, 1)
-				if receiving {
-					go func() {
-						_, err := conn.Receive(context.Background())
-						ended <- err
-					}()
-				}
-				select { // long enough for a miss, if there were any
-				case <-conn.Done():
-					t.Fatalf("a live link ended: %v", conn.Err())
-				case <-time.After(interval + timeout + timeout/2):
-				}
-				// Heartbeats are answered on both sides by whoever receives.
-				if latency := conn.Latency(); (receiving || kind == "pings") && (latency < 40*time.Millisecond || latency > time.Second) {
-					t.Errorf("Latency = %v through a network that takes 40ms there and back", latency)
-				}
-				s.fault("blackhole", 0)
-				began := time.Now()
-				select {
-				case <-conn.Done():
-				case <-time.After(10 * time.Second):
-					t.Fatal("the dead link was not found")
-				}
-				if took := time.Since(began); took > interval+timeout+slack {
-					t.Errorf("found after %v, want %v", took, interval+timeout)
-				}
-				if !receiving {
-					// What was not received, answers among it, comes before the end.
-					go func() {
-						for {
-							if _, err := conn.Receive(context.Background()); err != nil {
-								ended <- err
-								return
-							}
-						}
-					}()
-				}
-				closed, ok := errors.AsType[*errors.ConnectionClosed](<-ended)
-				if !ok || closed.Reason != errors.PolicyViolation || closed.Message != "Ping/Pong timeout" || closed.Remote {
-					t.Errorf("ended with %v, want 1008 Ping/Pong timeout, local", closed)
-				}
-				if !isosocket.DefaultRetry(closed) {
-					t.Error("DefaultRetry does not try again")
-				}
-			})
+			conn, err := isosocket.Dial(t.Context(), s.url+"/echo?client=half-open", &options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close(errors.NormalClosure, "")
+			l := &link{kind, receiving, conn, make(chan error, 1)}
+			links = append(links, l)
+			if receiving {
+				go func() {
+					_, err := conn.Receive(context.Background())
+					l.ended <- err
+				}()
+			}
 		}
 	}
-	s.fault("pass", 0)
+	time.Sleep(interval + timeout + timeout/2) // long enough for a miss, if there were any
+	for _, l := range links {
+		t.Run("alive, "+l.kind+", receiving "+strconv.FormatBool(l.receiving), func(t *testing.T) {
+			if err := l.conn.Err(); err != nil {
+				t.Fatalf("a live link ended: %v", err)
+			}
+			// Heartbeats are answered on both sides by whoever receives.
+			if latency := l.conn.Latency(); (l.receiving || l.kind == "pings") && (latency < 40*time.Millisecond || latency > timeout) {
+				t.Errorf("Latency = %v through a network that takes 40ms there and back", latency)
+			}
+		})
+	}
+	s.fault("blackhole", 0)
+	defer s.fault("pass", 0)
+	began := time.Now()
+	for _, l := range links {
+		t.Run("dead, "+l.kind+", receiving "+strconv.FormatBool(l.receiving), func(t *testing.T) {
+			select {
+			case <-l.conn.Done():
+			case <-time.After(10 * time.Second):
+				t.Fatal("the dead link was not found")
+			}
+			if took := time.Since(began); took > interval+timeout+slack {
+				t.Errorf("found after %v, want %v", took, interval+timeout)
+			}
+			if !l.receiving {
+				// What was not received, answers among it, comes before the end.
+				go func() {
+					for {
+						if _, err := l.conn.Receive(context.Background()); err != nil {
+							l.ended <- err
+							return
+						}
+					}
+				}()
+			}
+			closed, ok := errors.AsType[*errors.ConnectionClosed](<-l.ended)
+			if !ok || closed.Reason != errors.PolicyViolation || closed.Message != "Ping/Pong timeout" || closed.Remote {
+				t.Errorf("ended with %v, want 1008 Ping/Pong timeout, local", closed)
+			}
+			if !isosocket.DefaultRetry(closed) {
+				t.Error("DefaultRetry does not try again")
+			}
+		})
+	}
 }
 
 // TestExpiredTokenStopsTheLoop: a 401 ends it at once, in a browser too.
