@@ -135,7 +135,7 @@ func (w *writer) SendPrepared(ctx context.Context, p *ws.Prepared) error {
 // it returns with mu held.
 func (w *writer) admit(ctx context.Context) (ok bool, err error) {
 	w.mu.Lock()
-	for w.queued() >= w.highWater && w.broken == nil && !w.closeSent {
+	for w.full() && w.broken == nil && !w.closeSent {
 		if ctx == noWait {
 			w.mu.Unlock()
 			return false, errors.ErrWouldBlock
@@ -159,6 +159,17 @@ func (w *writer) admit(ctx context.Context) (ok bool, err error) {
 	return false, nil
 }
 
+// full reports whether the output has reached the high-water mark, after it has
+// begun to write output that was only left for a later write. Called with mu held,
+// which it gives up meanwhile.
+func (w *writer) full() bool {
+	if w.queued() >= w.highWater && w.out != nil && !w.writing {
+		w.dispatch(false)
+		w.mu.Lock()
+	}
+	return w.queued() >= w.highWater
+}
+
 // sendPong answers a ping (RFC 6455, section 5.5.3), unless the peer takes so
 // little that it would not come by in time.
 func (w *writer) sendPong(payload []byte) {
@@ -167,7 +178,7 @@ func (w *writer) sendPong(payload []byte) {
 
 func (w *writer) sendControl(op rfc6455.Opcode, payload []byte) {
 	w.mu.Lock()
-	if w.closeSent || w.broken != nil || w.queued() >= w.highWater {
+	if w.full() || w.closeSent || w.broken != nil {
 		w.mu.Unlock()
 		return
 	}

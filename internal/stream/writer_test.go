@@ -1,0 +1,156 @@
+package stream
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/rfc6455"
+	"github.com/isosocket/isosocket/ws"
+)
+
+// fakeOutlet is an outlet without a system below it. tryWrite takes room bytes in
+// all, and Write waits for room.
+type fakeOutlet struct {
+	mu      sync.Mutex
+	more    bool // what moreToAnswer reports
+	blocks  bool // tryWrite may not be called
+	room    int
+	grown   sync.Cond
+	failure error
+	writes  []string // what each call took
+	broken  []error  // what broke was called with
+}
+
+func newFakeOutlet(room int) *fakeOutlet {
+	o := &fakeOutlet{room: room}
+	o.grown.L = &o.mu
+	return o
+}
+
+func (o *fakeOutlet) usable() bool { return !o.blocks }
+
+func (o *fakeOutlet) tryWrite(header, payload []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.take(append(header[:len(header):len(header)], payload...))
+}
+
+func (o *fakeOutlet) Write(p []byte) (n int, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for {
+		m, err := o.take(p[n:])
+		n += m
+		if err != nil || n == len(p) {
+			return n, err
+		}
+		o.grown.Wait()
+	}
+}
+
+// take is called with mu held.
+func (o *fakeOutlet) take(p []byte) (int, error) {
+	if o.failure != nil {
+		return 0, o.failure
+	}
+	n := min(len(p), o.room)
+	o.room -= n
+	if n > 0 {
+		o.writes = append(o.writes, string(p[:n]))
+	}
+	return n, nil
+}
+
+// grow lets the outlet take n bytes more.
+func (o *fakeOutlet) grow(n int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.room += n
+	o.grown.Broadcast()
+}
+
+// fail makes every write return err.
+func (o *fakeOutlet) fail(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.failure = err
+	o.grown.Broadcast()
+}
+
+// took returns what each write took since the last call.
+func (o *fakeOutlet) took() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	writes := o.writes
+	o.writes = nil
+	return writes
+}
+
+func (o *fakeOutlet) moreToAnswer() bool { return o.more }
+
+func (o *fakeOutlet) hasEnded() bool { return false }
+
+func (o *fakeOutlet) broke(err error) { o.broken = append(o.broken, err) }
+
+// newWriter returns a server's writer over o with the high-water mark given. What it
+// leaves for later stays until somebody writes it: no goroutine does.
+func newWriter(o *fakeOutlet, highWater int) *writer {
+	w := &writer{outlet: o, highWater: highWater, role: rfc6455.Server, onLeft: func() {}}
+	w.flushers = &Flushers{working: 1, processors: 1}
+	w.encoder.Init(rfc6455.Server, nil, rfc6455.DeflatePolicy{})
+	return w
+}
+
+// Output that was left for a later write does not keep a message out: it is written
+// first.
+func TestLeftOutputMakesRoom(t *testing.T) {
+	for name, send := range map[string]func(w *writer, m ws.Message) error{
+		"Send":            func(w *writer, m ws.Message) error { return w.Send(t.Context(), m) },
+		"TrySend":         (*writer).TrySend,
+		"SendPrepared":    func(w *writer, m ws.Message) error { return w.SendPrepared(t.Context(), ws.Prepare(m)) },
+		"TrySendPrepared": func(w *writer, m ws.Message) error { return w.TrySendPrepared(ws.Prepare(m)) },
+		"sendPong":        func(w *writer, m ws.Message) error { w.sendPong(m.Data); return nil },
+	} {
+		o := newFakeOutlet(1 << 20)
+		o.more = true
+		w := newWriter(o, 50)
+		for i := range 100 {
+			if err := send(w, ws.Text("0123456789")); err != nil {
+				t.Fatalf("%s, message %d: %v", name, i, err)
+			}
+		}
+		w.flushLeft()
+		sum := 0
+		for _, p := range o.took() {
+			sum += len(p)
+		}
+		if sum != 100*12 {
+			t.Errorf("%s: %d bytes written, want 1200", name, sum)
+		}
+	}
+}
+
+// One attempt to write is what a full writer makes before it refuses.
+func TestFullWriterRefuses(t *testing.T) {
+	o := newFakeOutlet(0)
+	o.more = true
+	w := newWriter(o, 50)
+	for range 5 {
+		if err := w.TrySend(ws.Text("0123456789")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := w.Buffered(); n != 60 {
+		t.Fatalf("Buffered = %d, want 60", n)
+	}
+	for range 3 {
+		if err := w.TrySend(ws.Text("0123456789")); !errors.Is(err, errors.ErrWouldBlock) {
+			t.Errorf("above the mark: %v, want ErrWouldBlock", err)
+		}
+	}
+	o.grow(1 << 20)
+	if err := w.Flush(t.Context()); err != nil || w.Buffered() != 0 {
+		t.Errorf("Flush = %v, Buffered = %d", err, w.Buffered())
+	}
+}
