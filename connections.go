@@ -55,8 +55,8 @@ type ReconnectOptions struct {
 	BaseDelay, MaxDelay time.Duration
 
 	// Delay, if not nil, decides how long to wait before the next attempt: from
-	// the error and the wait that was drawn, it returns the wait. 0 or less means
-	// at once. What a server asked for in Retry-After is waited out before it. An
+	// the error and the wait that was drawn, it returns the wait; a negative
+	// one counts as 0. What a server asked for in Retry-After is waited out before it. An
 	// application whose server advises a delay in its close message reads it here.
 	Delay func(err error, wait time.Duration) time.Duration
 

@@ -10,8 +10,9 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// DialOptions are what [Dial] can be told. A nil pointer and the zero value
-// mean every default. Fields that a browser cannot honour make Dial fail
+// DialOptions configure [Dial]. A nil pointer and the zero value mean every
+// default. A negative number is an error that names the field, unless the field
+// says what it means. Fields that a browser cannot honour make Dial fail
 // there, with an error that is [errors.ErrUnsupported] and names the field.
 type DialOptions struct {
 	// Subprotocols are offered to the server in this order of preference
@@ -31,27 +32,27 @@ type DialOptions struct {
 	MaxMessageSize int
 
 	// SendBuffer is the high-water mark in bytes: while as many are queued,
-	// Send waits. 0 or less means 1 MiB.
+	// Send waits. 0 means 1 MiB.
 	SendBuffer int
 
 	// ReceiveBuffer is how many bytes of messages may wait while nobody
-	// receives. 0 or less means 16 MiB in a browser, where going over it ends the
+	// receives. 0 means 16 MiB in a browser, where going over it ends the
 	// connection with [errors.PolicyViolation], and 256 KiB natively, where the
 	// connection is then not read from, so that TCP slows the peer down.
 	ReceiveBuffer int
 
 	// HandshakeTimeout bounds Dial beside ctx. 0 means 30 seconds, a negative
-	// number no bound of its own.
+	// number no limit.
 	HandshakeTimeout time.Duration
 
-	// CloseTimeout bounds Close: how long the peer may take to answer. 0 or
-	// less means 5 seconds.
+	// CloseTimeout bounds Close: how long the peer may take to answer. 0 means 5
+	// seconds.
 	CloseTimeout time.Duration
 
 	// PingInterval is how often to ping the peer, whether something else comes from it
 	// or not: that keeps proxies from closing a quiet connection, and measures
-	// Latency. 0 or less means never. Native targets only: a browser cannot
-	// send pings.
+	// Latency. 0 means [DefaultPingInterval], a negative number never. Native targets
+	// only: a browser cannot send pings.
 	PingInterval time.Duration
 
 	// PingTimeout is how long the peer may take to answer. The connection ends with
@@ -59,13 +60,12 @@ type DialOptions struct {
 	// for PingInterval and PingTimeout together. Whatever comes from the peer is one,
 	// and so is that it takes some of what waits to be sent: who reads a long stream
 	// slowly is alive. A peer that takes nothing of what waits for that long is given
-	// up, too, whatever it sends. 0 or less means
-	// 20 seconds. Native targets only.
+	// up, too, whatever it sends. 0 means [DefaultPingTimeout]. Native targets only.
 	PingTimeout time.Duration
 
 	// Heartbeat, if not nil, finds a link that is half-open on every target, by
-	// a message that the peer answers. The server of this library answers the
-	// zero Heartbeat if its options say so.
+	// a message that the peer answers. A server of this library answers the zero
+	// Heartbeat by default; with any other server, the application there has to.
 	Heartbeat *ws.Heartbeat
 
 	// Compression, if not nil, offers permessage-deflate (RFC 7692) to the
@@ -111,8 +111,7 @@ func Dial(ctx context.Context, url string, opts *DialOptions) (*ws.Conn, error) 
 		err = checkSubprotocols(o.Subprotocols)
 	}
 	if err == nil {
-		config := o.config("").WithDefaults()
-		err = o.Heartbeat.Check(config.MaxMessageSize)
+		err = o.check()
 	}
 	if err != nil {
 		failed := &errors.ConnectionError{Err: err}
@@ -145,6 +144,22 @@ func Dial(ctx context.Context, url string, opts *DialOptions) (*ws.Conn, error) 
 }
 
 const defaultHandshakeTimeout = 30 * time.Second
+
+// The defaults of pings, on native targets.
+const (
+	// DefaultPingInterval is 25 seconds: less than the idle timeouts of usual proxies.
+	DefaultPingInterval = 25 * time.Second
+	// DefaultPingTimeout is 20 seconds.
+	DefaultPingTimeout = 20 * time.Second
+)
+
+// check returns an error that names an option that cannot be used on any target.
+func (o *DialOptions) check() error {
+	if o.PingTimeout < 0 {
+		return &optionError{"PingTimeout", "is negative: " + o.PingTimeout.String()}
+	}
+	return o.config("").Check()
+}
 
 // probeOnReturn makes conn's heartbeat check at once when the user comes back:
 // timers that were held may have kept it from finding that the link is gone.

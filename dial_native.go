@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"time"
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/handshake"
@@ -53,15 +54,28 @@ func dial(ctx context.Context, target *wsurl.URL, o *DialOptions) (*ws.Conn, err
 		return nil, err
 	}
 	config := o.config(response.Subprotocol)
+	maxFragments := 0
+	if o.Native != nil {
+		maxFragments = o.Native.MaxFragments
+	}
 	return ws.NewConn(stream.New(response.Stream, stream.Options{
 		Role:          rfc6455.Client,
 		Config:        *config,
 		Deflate:       response.Deflate,
 		DeflatePolicy: policy,
-		PingInterval:  o.PingInterval,
+		PingInterval:  pingInterval(o.PingInterval),
 		PingTimeout:   o.PingTimeout,
+		MaxFragments:  maxFragments,
 		Prefix:        response.Prefix,
 	}), config), nil
+}
+
+// pingInterval returns d with its default, 0 for never.
+func pingInterval(d time.Duration) time.Duration {
+	if d == 0 {
+		return DefaultPingInterval
+	}
+	return max(d, 0)
 }
 
 // client returns what carries the handshake request. Unless the user brought a

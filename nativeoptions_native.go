@@ -14,6 +14,11 @@ import (
 // zero value has every default. Nothing in it is changed by Dial; it may be
 // used by many Dials at the same time.
 type NativeOptions struct {
+	// MaxFragments is the most frames that one incoming message may be split into. A
+	// message of more ends the connection with 1008 (policy violation). 0 means
+	// 100,000, a negative number no limit. A browser has limits of its own.
+	MaxFragments int
+
 	// HTTPClient carries the handshake request. Its Jar's cookies are sent and
 	// its Timeout bounds the handshake too; its CheckRedirect is never asked,
 	// because redirects are refused. If its Transport is set, it dials, and

@@ -18,6 +18,7 @@ internal/jscall:
 internal/relay: internal/jscall
 internal/presence: js:internal/jscall
 internal/testing/client:
+internal/testing/options:
 internal/wsurl: errors js:internal/jscall native:golang.org/x/net/idna
 internal/browsersocket: errors ws internal/jscall internal/relay
 internal/handshake: errors ws internal/rfc6455 github.com/coder/websocket

@@ -52,8 +52,12 @@ func newAcceptor(o *Options) *acceptor {
 		a.Options = *o
 	}
 	a.deflate, a.policy, a.err = handshake.Deflate(a.Compression)
-	if config := a.config(""); a.err == nil {
-		a.err = a.AnswerHeartbeat.Check(config.WithDefaults().MaxMessageSize)
+	if err := a.Options.check(); err != nil {
+		a.err = err
+	}
+	if !a.DisableHeartbeatAnswer {
+		answer := a.AnswerHeartbeat.WithDefaults() // one for all connections
+		a.AnswerHeartbeat = &answer
 	}
 	origins, err := compileOrigins(a.OriginPatterns)
 	if err != nil {
@@ -156,6 +160,7 @@ func (a *acceptor) connect(u *upgrade, r *http.Request, ctx *connContext) *Conn 
 		PingInterval:  interval,
 		PingTimeout:   timeout,
 		Prefix:        u.prefix,
+		MaxFragments:  a.MaxFragments,
 		Flushers:      a.flushers,
 	}
 	if ctx != nil {
@@ -163,7 +168,7 @@ func (a *acceptor) connect(u *upgrade, r *http.Request, ctx *connContext) *Conn 
 	}
 	transport := stream.New(u.conn, o)
 	if ctx != nil {
-		ctx.ending = transport.Ending()
+		ctx.transport = transport
 	}
 	conn := &Conn{
 		Conn:       ws.NewConn(transport, &config),

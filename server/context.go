@@ -6,25 +6,50 @@ import (
 	"context"
 	"sync/atomic"
 
-	"github.com/isosocket/isosocket/ws"
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/stream"
 )
 
-// connContext is the context that a Handler's function gets: it ends when the
-// connection does. The standard library's contexts are only made for it once
-// somebody waits for it or derives from it; most connections of a server just
-// pass it to Receive, where it costs next to nothing.
+// connContext is the context of a Handler's function. It ends when the connection
+// does, or when a Drain reaches the connection. The standard library's contexts are
+// only made for it once somebody waits for it or derives from it; most connections of
+// a server just pass it to Receive, where it costs next to nothing.
 type connContext struct {
-	context.Context            // the request's, for its values; it does not end
-	ending          *ws.Ending // the connection's
-	made            atomic.Pointer[context.Context]
+	context.Context                   // the request's, for its values; it does not end
+	transport       *stream.Transport // the connection's; nil before the handshake
+	drained         atomic.Pointer[errors.ConnectionClosed]
+	made            atomic.Pointer[madeContext]
+}
+
+// madeContext is what the standard library made for a connContext.
+type madeContext struct {
+	context.Context
+	cancel context.CancelCauseFunc
+}
+
+// cause returns why the context has ended, nil if it has not.
+func (c *connContext) cause() *errors.ConnectionClosed {
+	if drained := c.drained.Load(); drained != nil {
+		return drained
+	}
+	return c.transport.Ending().Cause()
+}
+
+// drain ends the context for a connection that stays open for now.
+func (c *connContext) drain(cause *errors.ConnectionClosed) {
+	c.drained.Store(cause)
+	if made := c.made.Load(); made != nil {
+		made.cancel(cause)
+	}
+	c.transport.Interrupt()
 }
 
 // Err implements [context.Context].
 func (c *connContext) Err() error {
 	if made := c.made.Load(); made != nil {
-		return (*made).Err()
+		return made.Err()
 	}
-	if c.ending.Cause() != nil {
+	if c.cause() != nil {
 		return context.Canceled
 	}
 	return nil
@@ -46,13 +71,18 @@ func (c *connContext) Value(key any) any {
 // cancelable returns the context that package context knows how to derive from.
 func (c *connContext) cancelable() context.Context {
 	if made := c.made.Load(); made != nil {
-		return *made
+		return made
 	}
 	ctx, cancel := context.WithCancelCause(c.Context)
-	if !c.made.CompareAndSwap(nil, &ctx) {
+	made := &madeContext{ctx, cancel}
+	if !c.made.CompareAndSwap(nil, made) {
 		cancel(nil)
-		return *c.made.Load()
+		return c.made.Load()
 	}
-	c.ending.Notify(func() { cancel(c.ending.Cause()) })
-	return ctx
+	c.transport.Ending().Notify(func() { cancel(c.transport.Ending().Cause()) })
+	// drain stores its cause and then looks for made; one of the two sees the other.
+	if drained := c.drained.Load(); drained != nil {
+		cancel(drained)
+	}
+	return made
 }

@@ -83,6 +83,11 @@
 //	defer cancel()
 //	err := errors.Join(httpServer.Shutdown(ctx), chat.Shutdown(ctx))
 //
+// [Endpoint.Drain] is gentler, and meant for rolling restarts: it ends the functions'
+// contexts first, one after the other, and closes each connection with 1012 (service
+// restart) when its function has returned. [Stop] drains endpoints and shuts their
+// http.Server down.
+//
 // # Connections of your own
 //
 // The net.Listener of the http.Server may return any net.Conn. One that is exactly a

@@ -6,10 +6,13 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/stream"
@@ -19,15 +22,22 @@ import (
 // function for each. [Handler] makes one. All methods may be called by many
 // goroutines at the same time.
 type Endpoint struct {
-	serve   func(ctx context.Context, conn *Conn) error
-	refused originLog
-	*acceptor
+	serve    func(ctx context.Context, conn *Conn) error
+	refused  originLog
+	acceptor *acceptor
 
 	mu       sync.Mutex
-	conns    map[*Conn]struct{}
+	conns    map[*Conn]*connContext
 	pending  int           // handshakes under way
-	shutdown bool          // no more of them
-	idle     chan struct{} // made by the first Shutdown, closed when nothing is left
+	stopping *stopping     // nil while new connections are accepted
+	shutdown bool          // Shutdown was called
+	idle     chan struct{} // closed when nothing is left; made with stopping
+}
+
+// stopping says how an Endpoint treats what comes too late.
+type stopping struct {
+	cause      *errors.ConnectionClosed // ends connections
+	retryAfter time.Duration            // for handshakes that are refused, 0 for none
 }
 
 // Handler returns an http.Handler that accepts WebSocket connections, each
@@ -35,7 +45,9 @@ type Endpoint struct {
 //
 // ctx has the values of the request's context. It ends when the connection
 // does, for whatever reason, and [context.Cause] is then the
-// [*errors.ConnectionClosed]. A Receive with it returns what arrived before.
+// [*errors.ConnectionClosed]. A Receive with it returns what arrived before. When
+// [Endpoint.Drain] reaches the connection, ctx ends first, and the connection stays
+// open until serve returns.
 //
 // When serve returns, the connection is closed: with 1000 (normal closure) if
 // the error is nil, and with 1011 "internal error" if it is not, or if serve
@@ -49,58 +61,63 @@ type Endpoint struct {
 // and no failure.
 //
 // o may be nil. If something in it is invalid, every request is answered with
-// 500, and Options.Logger told.
+// 500, and Options.Logger gets the reason.
 func Handler(serve func(ctx context.Context, conn *Conn) error, o *Options) *Endpoint {
 	a := newAcceptor(o)
 	a.flushers = new(stream.Flushers)
-	return &Endpoint{serve: serve, acceptor: a, conns: make(map[*Conn]struct{})}
+	return &Endpoint{serve: serve, acceptor: a, conns: make(map[*Conn]*connContext)}
 }
 
 // ServeHTTP performs the handshake, calls the function that Handler was given,
 // and returns when that has returned and the connection is closed; with
 // Options.Detach it returns after the handshake, and the function runs on.
-// Requests that are no handshakes, or come after Shutdown, are refused.
+// Requests that are no handshakes are refused, and so are those that come after Shutdown
+// or Drain, with 503.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !e.begin() {
-		e.refuseLate(w, r)
+	t, late := e.admit()
+	if late != nil {
+		e.refuseLate(w, r, late)
 		return
 	}
-	var conn *Conn
-	// Also if ChooseSubprotocol or a middleware's Hijack panics.
-	defer func() {
-		if conn == nil {
-			e.end(nil)
+	running := false
+	defer func() { // also if Authorize, ChooseSubprotocol or a middleware's Hijack panics
+		if !running {
+			t.done()
 		}
 	}()
 	ctx := &connContext{Context: e.values(r)}
-	conn, err := e.accept(w, r, ctx)
+	conn, err := e.acceptor.accept(w, r, ctx)
 	if err != nil {
 		e.logRefusal(r, err)
 		return
 	}
 	run := e.run
-	if !e.add(conn) {
+	if t.connected(conn, ctx) != nil {
 		run = e.closeLate
 	}
-	if e.Detach {
-		go run(ctx, conn)
+	running = true
+	if e.acceptor.Detach {
+		go run(t, ctx, conn)
 	} else {
-		run(ctx, conn)
+		run(t, ctx, conn)
 	}
 }
 
-// closeLate closes a connection whose handshake was under way when Shutdown
-// came.
-func (e *Endpoint) closeLate(_ context.Context, conn *Conn) {
-	defer e.end(conn)
-	conn.Close(errors.GoingAway, shutdownMessage)
+// closeLate closes a connection whose handshake was under way when Shutdown or Drain
+// was called.
+func (e *Endpoint) closeLate(t ticket, _ *connContext, conn *Conn) {
+	defer t.done()
+	e.mu.Lock()
+	cause := e.stopping.cause
+	e.mu.Unlock()
+	conn.Close(cause.Reason, cause.Message)
 }
 
 // values returns a context with what the function's context takes from the
 // request. The request's own context ends with the request, or when net/http
 // thinks so; a connection's end is what counts here.
 func (e *Endpoint) values(r *http.Request) context.Context {
-	if !e.Detach {
+	if !e.acceptor.Detach {
 		return context.WithoutCancel(r.Context())
 	}
 	ctx := context.Background()
@@ -112,33 +129,45 @@ func (e *Endpoint) values(r *http.Request) context.Context {
 	return ctx
 }
 
-// refuseLate answers a request that comes after Shutdown.
-func (e *Endpoint) refuseLate(w http.ResponseWriter, r *http.Request) {
-	origin, err := checkOrigin(r, e.origins)
+// refuseLate answers a request that comes after Shutdown or Drain.
+func (e *Endpoint) refuseLate(w http.ResponseWriter, r *http.Request, late *stopping) {
+	origin, err := checkOrigin(r, e.acceptor.origins)
 	if err != nil {
 		origin = ""
 	}
 	f := refuse(http.StatusServiceUnavailable, "This WebSocket endpoint is shutting down.")
+	if late.retryAfter > 0 {
+		seconds := (late.retryAfter + time.Second - 1) / time.Second
+		f.header = map[string][]string{"Retry-After": {strconv.FormatInt(int64(seconds), 10)}}
+	}
 	_, f.probed = probed(r)
 	f.answer(w, r, origin)
 }
 
 // run is all that stays of a handler for the life of a connection.
-func (e *Endpoint) run(ctx context.Context, conn *Conn) {
-	defer e.end(conn)
+func (e *Endpoint) run(t ticket, ctx *connContext, conn *Conn) {
+	defer t.done()
+	began := time.Now()
 	reason, message := errors.InternalError, "internal error"
 	// Also if serve ends the goroutine with runtime.Goexit.
-	defer func() { conn.Close(reason, message) }()
+	defer func() {
+		conn.Close(reason, message)
+		e.logEnd(ctx, conn, time.Since(began))
+	}()
 	defer func() {
 		if v := recover(); v != nil && v != http.ErrAbortHandler {
 			e.logPanic(ctx, conn, v)
 		}
 	}()
-	reason, message = e.outcome(conn, e.serve(ctx, conn))
+	reason, message = e.outcome(ctx, conn, e.serve(ctx, conn))
 }
 
 // outcome says with what to close after serve returned err.
-func (e *Endpoint) outcome(conn *Conn, err error) (errors.CloseReason, string) {
+func (e *Endpoint) outcome(ctx *connContext, conn *Conn, err error) (errors.CloseReason, string) {
+	drained := ctx.drained.Load()
+	if drained != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		return drained.Reason, drained.Message
+	}
 	if err == nil {
 		return errors.NormalClosure, ""
 	}
@@ -148,10 +177,37 @@ func (e *Endpoint) outcome(conn *Conn, err error) (errors.CloseReason, string) {
 	if reason, message, ok := chosenReason(err); ok {
 		return reason, message
 	}
-	if e.Logger != nil {
-		e.Logger.Error("websocket: handler failed", "error", err, "remote", conn.RemoteAddr(), "path", conn.URL().Path)
+	if l := e.acceptor.Logger; l != nil {
+		l.Error("websocket: handler failed", "error", err, "remote", conn.RemoteAddr(), "path", conn.URL().Path)
 	}
 	return errors.InternalError, "internal error"
+}
+
+// logEnd says how a connection ended.
+func (e *Endpoint) logEnd(ctx *connContext, conn *Conn, lived time.Duration) {
+	l := e.acceptor.Logger
+	if l == nil || !l.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	closed, ok := errors.AsType[*errors.ConnectionClosed](conn.Err())
+	if !ok {
+		return
+	}
+	received, sent := ctx.transport.Messages()
+	attributes := []slog.Attr{
+		slog.String("reason", closed.Reason.String()),
+		slog.String("message", closed.Message),
+		slog.Bool("byPeer", closed.Remote),
+		slog.Duration("duration", lived),
+		slog.Uint64("received", uint64(received)),
+		slog.Uint64("sent", uint64(sent)),
+		slog.String("remote", conn.RemoteAddr()),
+		slog.String("path", conn.URL().Path),
+	}
+	if closed.Err != nil {
+		attributes = append(attributes, slog.Any("error", closed.Err))
+	}
+	l.LogAttrs(ctx, slog.LevelDebug, "websocket: connection ended", attributes...)
 }
 
 // chosenReason returns the reason and the message that a function's error says
@@ -190,8 +246,8 @@ func wrappedText(err error, reason errors.CloseReason) string {
 
 func (e *Endpoint) logPanic(ctx context.Context, conn *Conn, v any) {
 	stack := debug.Stack()
-	if e.Logger != nil {
-		e.Logger.Error("websocket: handler panicked", "panic", fmt.Sprint(v), "remote", conn.RemoteAddr(), "path", conn.URL().Path, "stack", string(stack))
+	if e.acceptor.Logger != nil {
+		e.acceptor.Logger.Error("websocket: handler panicked", "panic", fmt.Sprint(v), "remote", conn.RemoteAddr(), "path", conn.URL().Path, "stack", string(stack))
 		return
 	}
 	logf := log.Printf
@@ -202,18 +258,18 @@ func (e *Endpoint) logPanic(ctx context.Context, conn *Conn, v any) {
 }
 
 func (e *Endpoint) logRefusal(r *http.Request, err error) {
-	if e.Logger == nil {
+	if e.acceptor.Logger == nil {
 		return
 	}
 	failed, _ := errors.AsType[*errors.ConnectionError](err)
 	if refused, ok := errors.AsType[*originError](err); ok && e.refused.first(refused.origin) {
-		e.Logger.Warn("websocket: pages of an origin may not connect", "origin", refused.origin, "host", refused.host, "allow", refused.pattern, "advice", refused.advice())
+		e.acceptor.Logger.Warn("websocket: pages of an origin may not connect", "origin", refused.origin, "host", refused.host, "allow", refused.pattern, "advice", refused.advice())
 	}
 	if failed.StatusCode >= 500 {
-		e.Logger.Error("websocket: handshake failed", "error", failed.Err, "status", failed.StatusCode, "remote", r.RemoteAddr, "path", r.URL.Path)
+		e.acceptor.Logger.Error("websocket: handshake failed", "error", failed.Err, "status", failed.StatusCode, "remote", r.RemoteAddr, "path", r.URL.Path)
 		return
 	}
-	e.Logger.Debug("websocket: handshake refused", "error", failed.Err, "status", failed.StatusCode, "remote", r.RemoteAddr, "path", r.URL.Path)
+	e.acceptor.Logger.Debug("websocket: handshake refused", "error", failed.Err, "status", failed.StatusCode, "remote", r.RemoteAddr, "path", r.URL.Path)
 }
 
 // Len returns how many connections there are whose function has not returned.
@@ -231,22 +287,20 @@ const shutdownMessage = "server shutting down"
 // first it returns an error that is ctx.Err() and says how many have not.
 //
 // It knows the connections of this endpoint only; [http.Server.Shutdown], on
-// the other hand, does not know them. Call both.
+// the other hand, does not know them: call both, or [Stop]. [Endpoint.Drain] gives
+// functions time to finish, and spreads the ends.
 func (e *Endpoint) Shutdown(ctx context.Context) error {
 	e.mu.Lock()
+	e.stop(&stopping{&errors.ConnectionClosed{Reason: errors.GoingAway, Message: shutdownMessage}, time.Second})
 	if !e.shutdown {
 		e.shutdown = true
-		e.idle = make(chan struct{})
 		for conn := range e.conns {
 			go conn.Close(errors.GoingAway, shutdownMessage)
 		}
-		e.checkIdle()
 	}
 	e.mu.Unlock()
-	select {
-	case <-e.idle:
+	if e.isIdle() {
 		return nil
-	default:
 	}
 	select {
 	case <-e.idle:
@@ -260,39 +314,68 @@ func (e *Endpoint) Shutdown(ctx context.Context) error {
 	}
 }
 
-// begin counts a handshake in, unless the endpoint shuts down.
-func (e *Endpoint) begin() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.shutdown {
-		return false
+// stop refuses what comes from now on, unless that is so already. mu is held.
+func (e *Endpoint) stop(s *stopping) {
+	if e.stopping != nil {
+		return
 	}
-	e.pending++
-	return true
-}
-
-// add counts conn in place of its handshake, and reports whether it may live.
-func (e *Endpoint) add(conn *Conn) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.pending--
-	e.conns[conn] = struct{}{}
-	return !e.shutdown
-}
-
-// end counts out conn, or a handshake that failed if conn is nil.
-func (e *Endpoint) end(conn *Conn) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if conn == nil {
-		e.pending--
-	}
-	delete(e.conns, conn)
+	e.stopping = s
+	e.idle = make(chan struct{})
 	e.checkIdle()
 }
 
+// isIdle reports whether nothing is left after stop.
+func (e *Endpoint) isIdle() bool {
+	select {
+	case <-e.idle:
+		return true
+	default:
+		return false
+	}
+}
+
+// ticket counts a request in, from its handshake until its function has returned.
+type ticket struct {
+	e    *Endpoint
+	conn *Conn // nil before the handshake is done
+}
+
+// admit counts a handshake in, unless it comes too late.
+func (e *Endpoint) admit() (t ticket, late *stopping) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stopping != nil {
+		return ticket{}, e.stopping
+	}
+	e.pending++
+	return ticket{e: e}, nil
+}
+
+// connected counts conn in place of its handshake. It returns how to close it, if it
+// comes too late.
+func (t *ticket) connected(conn *Conn, ctx *connContext) (late *stopping) {
+	t.e.mu.Lock()
+	defer t.e.mu.Unlock()
+	t.conn = conn
+	t.e.pending--
+	t.e.conns[conn] = ctx
+	return t.e.stopping
+}
+
+// done counts the request out.
+func (t *ticket) done() {
+	t.e.mu.Lock()
+	defer t.e.mu.Unlock()
+	if t.conn == nil {
+		t.e.pending--
+	} else {
+		delete(t.e.conns, t.conn)
+	}
+	t.e.checkIdle()
+}
+
 func (e *Endpoint) checkIdle() {
-	if e.shutdown && e.pending == 0 && len(e.conns) == 0 {
+	if e.stopping != nil && e.pending == 0 && len(e.conns) == 0 {
 		close(e.idle)
 	}
 }

@@ -77,6 +77,29 @@ func (l *logBuffer) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
+// withoutEnd returns the log without its one line about the end of a connection, which it
+// checks.
+func (l *logBuffer) withoutEnd(t *testing.T, reason errors.CloseReason, message string, byPeer bool) string {
+	t.Helper()
+	rest, ends := "", 0
+	for line := range strings.Lines(l.String()) {
+		if !strings.Contains(line, `level=DEBUG msg="websocket: connection ended"`) {
+			rest += line
+			continue
+		}
+		ends++
+		for _, want := range []string{fmt.Sprintf(" reason=%q", reason), fmt.Sprint(" byPeer=", byPeer), " remote=127.0.0.1:", message} {
+			if !strings.Contains(line, want) {
+				t.Errorf("the end is logged as %q, want %s in it", line, want)
+			}
+		}
+	}
+	if ends != 1 {
+		t.Errorf("%d lines about the end of the connection, want one: %q", ends, l.String())
+	}
+	return rest
+}
+
 func TestReturnValueClosesTheConnection(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -138,12 +161,13 @@ func TestReturnValueClosesTheConnection(t *testing.T) {
 			s.URL += "/chat?token=secret"
 			assertEnd(t, dial(t, s, nil), test.reason, test.message)
 			mustShutdown(t, e) // the function has returned, and all is logged
+			rest := logged.withoutEnd(t, test.reason, test.message, false)
 			for _, want := range test.logged {
-				if !strings.Contains(logged.String(), want) {
-					t.Errorf("the log is %q, want %q in it", logged.String(), want)
+				if !strings.Contains(rest, want) {
+					t.Errorf("the log is %q, want %q in it", rest, want)
 				}
 			}
-			if test.logged == nil && logged.String() != "" || strings.Contains(logged.String(), "token") && strings.Contains(logged.String(), "?") {
+			if test.logged == nil && rest != "" || strings.Contains(logged.String(), "token") && strings.Contains(logged.String(), "?") {
 				t.Errorf("the log is %q", logged.String())
 			}
 		})
@@ -182,7 +206,7 @@ func TestRefusalsAreLogged(t *testing.T) {
 
 // The usual way out of a function is the error with which Receive tells that
 // the peer has closed.
-func TestPeerClosesAndNothingIsLogged(t *testing.T) {
+func TestPeerClosesAndOnlyTheEndIsLogged(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name  string
@@ -206,10 +230,53 @@ func TestPeerClosesAndNothingIsLogged(t *testing.T) {
 				t.Error(err)
 			}
 			mustShutdown(t, e)
-			if logged.String() != "" {
-				t.Errorf("the log is %q", logged.String())
+			if rest := logged.withoutEnd(t, 4000, "gone", true); rest != "" {
+				t.Errorf("the log is %q", rest)
 			}
 		})
+	}
+}
+
+func TestEndsAreLogged(t *testing.T) {
+	t.Parallel()
+	var logged logBuffer
+	e, s := startEndpoint(t, echo, &server.Options{Logger: logged.logger()})
+	s.URL += "/chat?token=secret"
+	conn := dial(t, s, nil)
+	for range 3 {
+		if err := conn.Send(t.Context(), ws.Text("hello")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := conn.Receive(timeout(t)); err != nil {
+		t.Fatal(err)
+	}
+	conn.Close(4000, "gone")
+	mustShutdown(t, e)
+	got := logged.String()
+	for _, want := range []string{
+		"level=DEBUG msg=\"websocket: connection ended\" reason=\"4000 (", "message=gone", "byPeer=true", "duration=", "received=3", "sent=3", "remote=127.0.0.1:", "path=/chat",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the log is %q, want %q in it", got, want)
+		}
+	}
+	if strings.Contains(got, "secret") || strings.Contains(got, "error=") {
+		t.Errorf("the log is %q", got)
+	}
+
+	var cut logBuffer
+	e, s = startEndpoint(t, echo, &server.Options{Logger: cut.logger()})
+	_, raw, _ := roundTrip(t, s, goodRequest, 0x81) // half a header
+	raw.Close()
+	for e.Len() > 0 {
+		time.Sleep(time.Millisecond)
+	}
+	mustShutdown(t, e)
+	for _, want := range []string{"reason=\"1006 (", "byPeer=false", "error=\"unexpected EOF\""} {
+		if got := cut.String(); !strings.Contains(got, want) {
+			t.Errorf("the log is %q, want %q in it", got, want)
+		}
 	}
 }
 
@@ -528,5 +595,41 @@ func TestConnectionWithoutDeadlines(t *testing.T) {
 	}
 	if m, err := conn.Receive(timeout(t)); err != nil || m.String() != "hello" {
 		t.Errorf("Receive = %q, %v", m, err)
+	}
+}
+
+func TestMaxFragments(t *testing.T) {
+	t.Parallel()
+	// Masked frames of nothing: a first, n-2 in between, and a last one.
+	frames := func(n int) []byte {
+		return []byte("\x01\x80\x00\x00\x00\x00" + strings.Repeat("\x00\x80\x00\x00\x00\x00", n-2) + "\x80\x80\x00\x00\x00\x00")
+	}
+	for _, test := range []struct {
+		name string
+		max  int
+		sent int
+		want []byte // the beginning of the answer
+	}{
+		{"a bound", 3, 3, []byte{0x81, 0}},
+		{"over a bound", 3, 4, []byte{0x88}},
+		{"over the default", 0, 100_001, []byte{0x88}},
+		{"no bound", -1, 100_001, []byte{0x81, 0}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			_, s := startEndpoint(t, echo, &server.Options{MaxFragments: test.max, CloseTimeout: time.Second})
+			_, conn, reader := roundTrip(t, s, goodRequest)
+			go conn.Write(frames(test.sent))
+			answer := make([]byte, 4)
+			if _, err := io.ReadFull(reader, answer[:len(test.want)]); err != nil || !bytes.HasPrefix(answer, test.want) {
+				t.Fatalf("the answer begins with %x, %v, want %x", answer, err, test.want)
+			}
+			if test.want[0] == 0x88 {
+				io.ReadFull(reader, answer[1:])
+				if reason := errors.CloseReason(uint16(answer[2])<<8 | uint16(answer[3])); reason != errors.PolicyViolation {
+					t.Errorf("closed with %v, want 1008", reason)
+				}
+			}
+		})
 	}
 }

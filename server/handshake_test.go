@@ -359,6 +359,7 @@ func TestInvalidOptions(t *testing.T) {
 		options server.Options
 		want    string // part of the error
 	}{
+		{"two wishes for heartbeats", server.Options{AnswerHeartbeat: &ws.Heartbeat{}, DisableHeartbeatAnswer: true}, "DisableHeartbeatAnswer"},
 		{"a pattern", server.Options{OriginPatterns: []string{"[a-"}}, `"[a-"`},
 		{"an empty pattern", server.Options{OriginPatterns: []string{""}}, `""`},
 		{"a pattern with a path", server.Options{OriginPatterns: []string{"https://example.com/app"}}, "more than a scheme, a host and a port"},

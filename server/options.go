@@ -3,10 +3,12 @@
 package server
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
 
+	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/ws"
 )
 
@@ -18,9 +20,11 @@ const (
 	DefaultPingTimeout = 20 * time.Second
 )
 
-// Options are what [Handler] and [Accept] can be told. A nil pointer and the
-// zero value mean every default. They may not be changed once they are in use;
-// one Options may serve many endpoints.
+// Options configure [Handler] and [Accept]. A nil pointer and the zero value mean
+// every default. A negative number is invalid, unless the field says what it means:
+// requests are then answered with 500, and Logger gets an error that names the field.
+// Options may not be changed once they are in use; one Options may serve many
+// endpoints.
 type Options struct {
 	// Subprotocols are the ones that this server speaks. The first one in the
 	// client's order of preference that is among them is chosen. If there is
@@ -82,17 +86,22 @@ type Options struct {
 	// [errors.MessageTooBig]. 0 means 1 MiB, a negative number no limit.
 	MaxMessageSize int
 
+	// MaxFragments is the most frames that one incoming message may be split into. A
+	// message of more ends the connection with [errors.PolicyViolation]. 0 means
+	// 100,000, a negative number no limit.
+	MaxFragments int
+
 	// SendBuffer is the high-water mark in bytes: while as many are queued,
-	// Send waits. 0 or less means 1 MiB.
+	// Send waits. 0 means 1 MiB.
 	SendBuffer int
 
 	// ReceiveBuffer is how many bytes of messages may wait while nobody
 	// receives. The connection is then not read from, so that TCP slows the peer
-	// down. 0 or less means 256 KiB.
+	// down. 0 means 256 KiB.
 	ReceiveBuffer int
 
-	// CloseTimeout bounds Close: how long the peer may take to answer. 0 or
-	// less means 5 seconds.
+	// CloseTimeout bounds Close: how long the peer may take to answer. 0 means 5
+	// seconds.
 	CloseTimeout time.Duration
 
 	// PingInterval is how often to ping the peer, whether something else comes from it
@@ -105,31 +114,42 @@ type Options struct {
 	// for PingInterval and PingTimeout together. Whatever comes from the peer is one,
 	// and so is that it takes some of what waits to be sent: who reads a long stream
 	// slowly is alive. A peer that takes nothing of what waits for that long is given
-	// up, too, whatever it sends. 0 or less means
-	// [DefaultPingTimeout].
+	// up, too, whatever it sends. 0 means [DefaultPingTimeout].
 	PingTimeout time.Duration
 
-	// AnswerHeartbeat, if not nil, answers the heartbeats of clients out of the
-	// application's sight: a message that equals its Message gets its Answer,
-	// once all that came before was received. A function that never receives
-	// need do nothing for that. The zero Heartbeat fits a client's zero
-	// Heartbeat.
+	// AnswerHeartbeat is the heartbeat of clients that is answered without the
+	// application: a message that equals its Message gets its Answer, once all that
+	// came before was received, and is not received itself. A function that never
+	// receives need do nothing for that. Its times do not matter. nil means the zero
+	// Heartbeat, which fits a client's zero Heartbeat: the text "\x05", the control
+	// character ENQ, gets the text "\x06".
 	AnswerHeartbeat *ws.Heartbeat
+
+	// DisableHeartbeatAnswer leaves all messages to the application, heartbeats too.
+	// AnswerHeartbeat must then be nil.
+	DisableHeartbeatAnswer bool
 
 	// Compression, if not nil, accepts permessage-deflate (RFC 7692) from
 	// clients that offer it.
 	Compression *ws.Compression
 
-	// Logger is told of functions that return an error or panic (Error), of the
-	// first handshake of each origin that may not connect, up to 100 origins
-	// (Warn), and of all handshakes that were refused (Debug). nil logs nothing but panics, which
-	// go where net/http logs those of handlers: to the ErrorLog of the
+	// Logger gets a record for each function that returns an error or panics (Error),
+	// for the first handshake of each origin that may not connect, up to 100 origins
+	// (Warn), and for each handshake that was refused and each connection of an
+	// Endpoint that has ended (Debug). The last one has the attributes reason, message,
+	// byPeer, error (the cause, if there is one), duration, received and sent (messages),
+	// remote and path. No record has a query or a header. nil logs nothing but panics,
+	// which go where net/http logs those of handlers: to the ErrorLog of the
 	// http.Server, or the log package if it has none.
 	Logger *slog.Logger
 }
 
 // config is what the Conn over a transport has to know.
 func (o *Options) config(subprotocol string) ws.Config {
+	answer := o.AnswerHeartbeat
+	if o.DisableHeartbeatAnswer {
+		answer = nil
+	}
 	return ws.Config{
 		Subprotocol:    subprotocol,
 		MaxMessageSize: o.MaxMessageSize,
@@ -137,7 +157,7 @@ func (o *Options) config(subprotocol string) ws.Config {
 		ReceiveBuffer:  o.ReceiveBuffer,
 		CloseTimeout:   o.CloseTimeout,
 
-		AnswerHeartbeat: o.AnswerHeartbeat,
+		AnswerHeartbeat: answer,
 	}
 }
 
@@ -147,8 +167,20 @@ func (o *Options) pings() (interval, timeout time.Duration) {
 	if interval == 0 {
 		interval = DefaultPingInterval
 	}
-	if timeout <= 0 {
+	if timeout == 0 {
 		timeout = DefaultPingTimeout
 	}
 	return max(interval, 0), timeout
+}
+
+// check returns an error that names an option that cannot be used.
+func (o *Options) check() error {
+	if o.PingTimeout < 0 {
+		return fmt.Errorf("websocket: invalid option: PingTimeout is negative: %v", o.PingTimeout)
+	}
+	if o.DisableHeartbeatAnswer && o.AnswerHeartbeat != nil {
+		return errors.New("websocket: invalid option: AnswerHeartbeat is set, and DisableHeartbeatAnswer too")
+	}
+	config := o.config("")
+	return config.Check()
 }

@@ -1,6 +1,11 @@
 package ws
 
-import "time"
+import (
+	"strconv"
+	"time"
+
+	"github.com/isosocket/isosocket/errors"
+)
 
 // The defaults of Config.
 const (
@@ -13,7 +18,8 @@ const (
 )
 
 // Config is what a Conn has to know beside its Transport. The zero value has
-// every default.
+// every default. A negative number is not allowed unless the field says what it
+// means; see [Config.Check].
 type Config struct {
 	// Subprotocol is the one that the handshake agreed on, "" for none.
 	Subprotocol string
@@ -23,16 +29,15 @@ type Config struct {
 	MaxMessageSize int
 
 	// SendBuffer is the high-water mark in bytes: while as many are queued,
-	// Send waits. 0 or less means [DefaultSendBuffer].
+	// Send waits. 0 means [DefaultSendBuffer].
 	SendBuffer int
 
 	// ReceiveBuffer bounds the bytes of messages that wait to be received,
-	// where the transport has to queue them. 0 or less means the transport's own
-	// default.
+	// where the transport has to queue them. 0 means the transport's own default.
 	ReceiveBuffer int
 
-	// CloseTimeout bounds Close: how long the peer may take to answer. 0 or
-	// less means [DefaultCloseTimeout].
+	// CloseTimeout bounds Close: how long the peer may take to answer. 0 means
+	// [DefaultCloseTimeout].
 	CloseTimeout time.Duration
 
 	// Supervised says that whoever made the Conn closes it in any case. Then
@@ -41,7 +46,7 @@ type Config struct {
 	Supervised bool
 
 	// Heartbeat, if not nil, is what this side sends to find out whether the
-	// peer is still there. It should have passed its Check.
+	// peer is still there.
 	Heartbeat *Heartbeat
 
 	// AnswerHeartbeat, if not nil, makes Receive answer messages that equal its
@@ -51,8 +56,39 @@ type Config struct {
 	AnswerHeartbeat *Heartbeat
 }
 
-// WithDefaults returns c with its zero fields, but ReceiveBuffer, filled in,
-// and a negative MaxMessageSize as 0. A nil c is the zero Config.
+// Check returns an error that names a field of c that cannot be used, and says why. A
+// nil c is fine.
+func (c *Config) Check() error {
+	if c == nil {
+		return nil
+	}
+	switch {
+	case c.SendBuffer < 0:
+		return &configError{"SendBuffer", strconv.Itoa(c.SendBuffer)}
+	case c.ReceiveBuffer < 0:
+		return &configError{"ReceiveBuffer", strconv.Itoa(c.ReceiveBuffer)}
+	case c.CloseTimeout < 0:
+		return &configError{"CloseTimeout", c.CloseTimeout.String()}
+	}
+	limit := c.WithDefaults().MaxMessageSize
+	if err := c.Heartbeat.Check(limit); err != nil {
+		return err
+	}
+	return c.AnswerHeartbeat.Check(limit)
+}
+
+// configError is about a field whose value is negative.
+type configError struct{ field, value string }
+
+func (e *configError) Error() string {
+	return "websocket: invalid option: " + e.field + " is negative: " + e.value
+}
+
+func (e *configError) Is(target error) bool { return target == errors.ErrWebSocket }
+
+// WithDefaults returns c with its zero fields, but ReceiveBuffer, filled in, and a
+// negative MaxMessageSize as 0. Other negative numbers count as 0. A nil c is the zero
+// Config.
 func (c *Config) WithDefaults() Config {
 	var d Config
 	if c != nil {

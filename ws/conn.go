@@ -32,7 +32,8 @@ type Conn struct {
 	subprotocol  string
 	maxMessage   int
 	closeTimeout time.Duration
-	heartbeat    *heartbeat // nil: neither sends nor answers one
+	heartbeat    *heartbeat // nil: sends none
+	answers      *Heartbeat // nil: answers none
 
 	dropped runtime.Cleanup // not if Supervised
 
@@ -67,13 +68,18 @@ func NewConn(t Transport, config *Config) *Conn {
 	if f, ok := t.(Failer); ok && !d.Supervised {
 		c.dropped = runtime.AddCleanup(c, failDropped, f)
 	}
-	if h := c.heartbeat; h != nil {
-		if b, ok := t.(BackgroundReceiver); ok && h.answers {
+	if h := d.AnswerHeartbeat; h != nil {
+		if len(h.Message.Data) == 0 || len(h.Answer.Data) == 0 {
+			filled := h.WithDefaults()
+			h = &filled
+		}
+		c.answers = h
+		if b, ok := t.(BackgroundReceiver); ok {
 			b.OfferFirst(func(m Message) bool { return h.answer(t, m) })
 		}
-		if h.beats {
-			go h.run(c)
-		}
+	}
+	if h := c.heartbeat; h != nil {
+		go h.run(c)
 	}
 	return c
 }
@@ -176,7 +182,7 @@ func (c *Conn) receive(ctx context.Context, buf []byte) (m Message, err error) {
 		return Message{}, errors.ErrConcurrentReceive
 	}
 	defer c.receiving.Store(false)
-	for again := true; again; again = err == nil && c.heartbeat != nil && c.heartbeat.takes(c, m) {
+	for again := true; again; again = err == nil && c.takes(m) {
 		if c.closed.Load() {
 			return Message{}, c.ending.Cause()
 		}
@@ -219,7 +225,7 @@ func (c *Conn) TryReceive() (m Message, ok bool, err error) {
 		return Message{}, false, errors.ErrConcurrentReceive
 	}
 	defer c.receiving.Store(false)
-	for again := !c.closed.Load(); again; again = ok && c.heartbeat != nil && c.heartbeat.takes(c, m) {
+	for again := !c.closed.Load(); again; again = ok && c.takes(m) {
 		m, ok, err = c.transport.TryReceive(nil)
 	}
 	if c.closed.Load() {
@@ -316,11 +322,13 @@ func (c *Conn) CloseNow(reason errors.CloseReason, message string) error {
 }
 
 // abort ends the connection with a peer from which no answer can be expected.
-func (c *Conn) abort(reason errors.CloseReason, message string) {
+func (c *Conn) abort(reason errors.CloseReason, message string, why error) {
+	cause := &errors.ConnectionClosed{Reason: reason, Message: message, Err: why}
 	if t, ok := c.transport.(Failer); ok {
-		t.Fail(&errors.ConnectionClosed{Reason: reason, Message: message})
+		t.Fail(cause)
 		return
 	}
+	c.ending.Set(cause)
 	c.close(reason, message, 0)
 }
 

@@ -9,15 +9,16 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// A Heartbeat keeps a connection apart from one whose peer is gone.
+// A Heartbeat ends a connection whose peer is gone.
 func ExampleHeartbeat() {
 	heartbeat := &ws.Heartbeat{Every: 20 * time.Millisecond, Timeout: 20 * time.Millisecond}
 	conn, peer := ws.Pipe(&ws.Config{Heartbeat: heartbeat}, nil)
 	defer peer.Close(errors.NormalClosure, "")
 
-	_, err := conn.Receive(context.Background()) // the peer says nothing, and answers nothing
-	fmt.Println(err)
-	// Output: websocket: connection closed: 1008 (policy violation): Ping/Pong timeout
+	_, err := conn.Receive(context.Background()) // the peer sends nothing, and answers nothing
+	closed, _ := errors.AsType[*errors.ConnectionClosed](err)
+	fmt.Println(closed.Reason, closed.Message)
+	// Output: 1008 (policy violation) Ping/Pong timeout
 }
 
 // Confirm tells that all that was sent before has arrived.

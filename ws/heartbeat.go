@@ -116,12 +116,9 @@ func (e *heartbeatError) Unwrap() error { return e.err }
 
 func (e *heartbeatError) Is(target error) bool { return target == errors.ErrWebSocket }
 
-// heartbeat is what a Conn keeps for its own heartbeat, if beats, and for
-// answering the peer's, if answers.
+// heartbeat is what a Conn keeps for its own heartbeat.
 type heartbeat struct {
-	beats, answers bool
-	own, peers     Heartbeat
-	sendBuffer     int
+	Heartbeat
 
 	received atomic.Uint64 // messages
 	probe    chan struct{} // holds one wish to look at once
@@ -136,44 +133,42 @@ type heartbeat struct {
 }
 
 func newHeartbeat(c *Config) *heartbeat {
-	if c.Heartbeat == nil && c.AnswerHeartbeat == nil {
+	if c.Heartbeat == nil {
 		return nil
 	}
 	return &heartbeat{
-		beats:   c.Heartbeat != nil,
-		answers: c.AnswerHeartbeat != nil,
-		own:     c.Heartbeat.WithDefaults(),
-		peers:   c.AnswerHeartbeat.WithDefaults(),
-
-		sendBuffer: c.SendBuffer,
-		probe:      make(chan struct{}, 1),
-		sending:    make(chan struct{}, 1),
-		news:       make(chan struct{}),
+		Heartbeat: c.Heartbeat.WithDefaults(),
+		probe:     make(chan struct{}, 1),
+		sending:   make(chan struct{}, 1),
+		news:      make(chan struct{}),
 	}
 }
 
 func same(a, b Message) bool { return a.Kind == b.Kind && bytes.Equal(a.Data, b.Data) }
 
 // takes reports whether m, which was received, is not for the application.
-func (h *heartbeat) takes(c *Conn, m Message) bool {
-	h.received.Add(1)
-	if h.beats && same(m, h.own.Answer) && h.countAnswer() {
-		return true
+func (c *Conn) takes(m Message) bool {
+	if h := c.heartbeat; h != nil {
+		h.received.Add(1)
+		if same(m, h.Answer) && h.countAnswer() {
+			return true
+		}
 	}
-	return h.answers && h.answer(c.transport, m)
+	return c.answers != nil && c.answers.answer(c.transport, m)
 }
 
-// answer answers m if it is a heartbeat of the peer's, and reports whether it is.
-func (h *heartbeat) answer(t Transport, m Message) bool {
-	if !same(m, h.peers.Message) {
+// answer answers m if it is the peer's heartbeat, and reports whether it is. h has its
+// defaults.
+func (h *Heartbeat) answer(t Transport, m Message) bool {
+	if !same(m, h.Message) {
 		return false
 	}
 	// A peer that does not read what it is sent has enough to come from here
 	// to see life, and a Receive must not wait until it reads.
 	if try, ok := t.(TrySender); ok {
-		try.TrySend(h.peers.Answer)
-	} else if t.Buffered() < h.sendBuffer {
-		t.Send(endedContext(), h.peers.Answer)
+		try.TrySend(h.Answer)
+	} else {
+		t.Send(endedContext(), h.Answer)
 	}
 	return true
 }
@@ -205,7 +200,7 @@ func (h *heartbeat) send(ctx context.Context, c *Conn) (uint64, error) {
 	case <-ctx.Done():
 		return 0, c.explain(ctx, "heartbeat", ctx.Err())
 	}
-	return h.numbered(func() error { return c.Send(ctx, h.own.Message) })
+	return h.numbered(func() error { return c.Send(ctx, h.Message) })
 }
 
 // trySend is send that never waits: with no room to send there is something else
@@ -213,7 +208,7 @@ func (h *heartbeat) send(ctx context.Context, c *Conn) (uint64, error) {
 func (h *heartbeat) trySend(c *Conn) {
 	select {
 	case h.sending <- struct{}{}:
-		h.numbered(func() error { return c.TrySend(h.own.Message) })
+		h.numbered(func() error { return c.TrySend(h.Message) })
 		<-h.sending
 	default: // a Confirm waits for room
 	}
@@ -270,7 +265,7 @@ const looks = 4
 // run sends heartbeats and looks for signs of life until c ends. Looking costs next
 // to nothing and spares the hot path a clock.
 func (h *heartbeat) run(c *Conn) {
-	step := max(min(h.own.Every, h.own.Timeout)/looks, time.Millisecond)
+	step := max(min(h.Every, h.Timeout)/looks, time.Millisecond)
 	came, _ := h.arrivals(c)
 	gone, waited := departures(c.transport)
 	looked := time.Now()
@@ -280,8 +275,8 @@ func (h *heartbeat) run(c *Conn) {
 	probing := false    // whether asked was for a Probe, which does not wait for Every
 	spared := false     // whether a miss was overlooked, because the look came late
 	deadline := func() time.Time {
-		end := asked.Add(h.own.Timeout)
-		if silent := life.Add(h.own.Every + h.own.Timeout); !probing && silent.After(end) {
+		end := asked.Add(h.Timeout)
+		if silent := life.Add(h.Every + h.Timeout); !probing && silent.After(end) {
 			return silent
 		}
 		return end
@@ -316,7 +311,7 @@ func (h *heartbeat) run(c *Conn) {
 		case probed && (!probing || overdue):
 			asked, probing, spared, beaten = now, true, false, now
 			h.trySend(c)
-		case !overdue && now.Sub(beaten)+2*step > h.own.Every:
+		case !overdue && now.Sub(beaten)+2*step > h.Every:
 			if asked.IsZero() {
 				asked = now
 			}
@@ -327,11 +322,24 @@ func (h *heartbeat) run(c *Conn) {
 			// The timer was held, and so may have been what brings the answer.
 			spared = true
 		default:
-			c.abort(errors.PolicyViolation, PingTimeoutMessage)
+			c.abort(errors.PolicyViolation, PingTimeoutMessage, h.whyMissed())
 			return
 		}
 	}
 }
+
+// whyMissed returns what may be the reason that the peer did not answer, nil if none is
+// known.
+func (h *heartbeat) whyMissed() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.sent == 0 || h.answered > 0 {
+		return nil
+	}
+	return errNeverAnswered
+}
+
+var errNeverAnswered = errors.New("the peer answered no heartbeat; if its application never does, set no Heartbeat")
 
 // Confirm waits until the peer has confirmed, by answering a heartbeat that
 // is sent for it, that all that was sent before Confirm was called has
@@ -343,7 +351,7 @@ func (h *heartbeat) run(c *Conn) {
 // that has ended its [*errors.ConnectionClosed].
 func (c *Conn) Confirm(ctx context.Context) error {
 	h := c.heartbeat
-	if h == nil || !h.beats {
+	if h == nil {
 		return errNoHeartbeat
 	}
 	n, err := h.send(ctx, c)
@@ -374,7 +382,7 @@ func (c *Conn) Confirm(ctx context.Context) error {
 // changed. Connections of Dial in a browser do it by themselves when the page
 // becomes visible. Without a Heartbeat it does nothing.
 func (c *Conn) Probe() {
-	if c.heartbeat == nil || !c.heartbeat.beats {
+	if c.heartbeat == nil {
 		return
 	}
 	select {

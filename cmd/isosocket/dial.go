@@ -39,14 +39,14 @@ func dial(ctx context.Context, args []string, t terminal) int {
 		maxMessage   = size(64 << 20)
 		timeout      = span{Duration: 30 * time.Second}
 		linger       = span{Duration: 500 * time.Millisecond, allowNegative: true}
-		ping         = span{}
+		ping         = span{Duration: isosocket.DefaultPingInterval}
 	)
 	f.Var(&subprotocols, "subprotocol", "offer the subprotocol `NAME`; may be repeated, or be a list with commas, the dearest first")
 	f.Var(headers, "header", "send the header `\"Name: value\"` with the handshake; may be repeated")
 	f.Var(&maxMessage, "max-message", "the largest message to accept or send, a `SIZE` such as 65536 or 1MiB")
 	f.Var(&timeout, "timeout", "how long connecting may take, a `DURATION` such as 10s; 0 for no limit")
 	f.Var(&linger, "linger", "after the end of input, wait until nothing has come for this `DURATION`; negative: until the peer closes")
-	f.Var(&ping, "ping", "ping a silent peer after this `DURATION`, and give up when it does not answer; 0 for never")
+	f.Var(&ping, "ping", "ping the peer every `DURATION`, and give up when it does not answer; 0 for never")
 	rest, status, ok := t.parse(f, args)
 	if !ok {
 		return status
@@ -63,6 +63,9 @@ func dial(ctx context.Context, args []string, t terminal) int {
 	}
 	if timeout.Duration == 0 {
 		o.HandshakeTimeout = -1
+	}
+	if ping.Duration == 0 {
+		o.PingInterval = -1
 	}
 	if *compress {
 		o.Compression = &ws.Compression{ContextTakeover: true}

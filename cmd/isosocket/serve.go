@@ -156,12 +156,11 @@ func newDemo(o demoOptions) *demo {
 	d.chat = server.Handler(func(ctx context.Context, conn *server.Conn) error {
 		return talk.serve(ctx, conn.Conn, visitor{name: conn.URL().Query().Get("name"), cut: func() { cut(ctx) }})
 	}, &server.Options{
-		Subprotocols:    []string{chat.Subprotocol},
-		OriginPatterns:  o.origins,
-		MaxMessageSize:  chat.MaxMessageSize,
-		Compression:     compression,
-		AnswerHeartbeat: &ws.Heartbeat{},
-		Logger:          o.logger,
+		Subprotocols:   []string{chat.Subprotocol},
+		OriginPatterns: o.origins,
+		MaxMessageSize: chat.MaxMessageSize,
+		Compression:    compression,
+		Logger:         o.logger,
 	})
 	d.echo = server.Handler(echo, &server.Options{
 		OriginPatterns: o.origins,

@@ -78,11 +78,10 @@ func (s *Server) Close() {
 
 func (s *Server) endpoint(serve func(context.Context, *server.Conn) error, authorize func(*http.Request) (any, error)) *server.Endpoint {
 	e := server.Handler(serve, &server.Options{
-		OriginPatterns:  []string{"*"},
-		Authorize:       authorize,
-		AnswerHeartbeat: &ws.Heartbeat{},
-		MaxMessageSize:  16 << 20,
-		CloseTimeout:    time.Second,
+		OriginPatterns: []string{"*"},
+		Authorize:      authorize,
+		MaxMessageSize: 16 << 20,
+		CloseTimeout:   time.Second,
 	})
 	s.endpoints = append(s.endpoints, e)
 	return e

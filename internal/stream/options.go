@@ -37,8 +37,8 @@ type Options struct {
 	// PingInterval and PingTimeout together; and when it took nothing for that long,
 	// whatever it sends. Zero means DefaultPingTimeout.
 	PingTimeout time.Duration
-	// EndsWith, if not nil, is a context that ends when the connection does, and
-	// not before. Reads need not watch it, which saves each idle connection some
+	// EndsWith, if not nil, is a context that ends when the connection does, or before a
+	// call of Interrupt. Reads need not watch it, which saves each idle connection some
 	// 500 bytes. New does not look into it.
 	EndsWith context.Context
 	// Flushers write broadcasts; the connections of an endpoint share them. With

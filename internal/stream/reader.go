@@ -4,6 +4,7 @@ import (
 	"context"
 	stderrors "errors"
 	"io"
+	"math"
 	"net"
 	"runtime"
 	"sync"
@@ -37,7 +38,8 @@ type reader struct {
 	arrivals      atomic.Uint32 // reads, if a heartbeat asks for Arrivals
 	inbox         ws.Inbox      // what background readers received
 	offerFirst    atomic.Pointer[func(ws.Message) bool]
-	receiveBuffer int
+	receiveBuffer uint32        // bytes, of what waits in the inbox
+	came          uint32        // messages; guarded by reading
 	pulled        chan struct{} // wakes a permanent background reader; nil if there is none
 
 	// Below belongs to the holder of the turn, and once over is set, to
@@ -71,9 +73,9 @@ func (r *reader) init(t *Transport, o Options, config ws.Config) {
 		r.input = &input{data: o.Prefix, w: len(o.Prefix)}
 	}
 	r.endsWith = o.EndsWith
-	r.receiveBuffer = config.ReceiveBuffer
-	if r.receiveBuffer <= 0 {
-		r.receiveBuffer = DefaultReceiveBuffer
+	r.receiveBuffer = DefaultReceiveBuffer
+	if config.ReceiveBuffer > 0 {
+		r.receiveBuffer = uint32(min(uint64(config.ReceiveBuffer), math.MaxUint32))
 	}
 	if !t.socket.usable() && !hasReadDeadlines(t.rwc) {
 		r.pulled = make(chan struct{}, 1)
@@ -213,7 +215,7 @@ func (t *Transport) readInBackground() {
 	defer t.reading.Unlock()
 	t.lent = true
 	for !t.over {
-		if t.inbox.Bytes() >= t.receiveBuffer {
+		if t.inbox.Bytes() >= int(t.receiveBuffer) {
 			if t.interruptible() {
 				return
 			}
@@ -227,9 +229,14 @@ func (t *Transport) readInBackground() {
 		if err != nil {
 			return
 		}
-		if take := t.offerFirst.Load(); take != nil && t.inbox.Bytes() == 0 && (*take)(m) {
-			continue
-		}
+		t.keep(m)
+	}
+}
+
+// keep queues a message for a later Receive, unless it is taken at once. Called with the
+// turn.
+func (t *Transport) keep(m ws.Message) {
+	if take := t.offerFirst.Load(); take == nil || t.inbox.Bytes() > 0 || !(*take)(m) {
 		t.inbox.Push(m)
 	}
 }
@@ -261,6 +268,7 @@ func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (ws.Message
 	if in := t.input; in != nil {
 		if op, data, n := t.decoder.Small(in.data[in.r:in.w], buf); n > 0 {
 			in.r += n
+			t.came++
 			t.setUnread(in.r < in.w)
 			return ws.Message{Kind: ws.Kind(op), Data: data}, nil
 		}
@@ -277,6 +285,7 @@ func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (ws.Message
 	}
 	if err == nil && ev == rfc6455.EventMessage {
 		op, data := t.decoder.Message()
+		t.came++
 		t.setUnread(!t.parsed())
 		return ws.Message{Kind: ws.Kind(op), Data: data}, nil
 	}

@@ -182,6 +182,10 @@ func (t *Transport) interrupt() {
 	}
 }
 
+// Interrupt makes a Receive that waits look at its context again. It is for a context
+// that is Options.EndsWith and ends before the connection does.
+func (t *Transport) Interrupt() { t.interrupt() }
+
 // interruptible reports whether the stream has read deadlines.
 func (t *Transport) interruptible() bool { return t.pulled == nil }
 

@@ -299,9 +299,16 @@ func TestContextInTheMiddleOfAMessage(t *testing.T) {
 		cuts := []int{1, 3, 5, 11, 4000, 40_000, 150_000, len(whole)}
 		buf := make([]byte, 0, 1<<20)
 		from := 0
+		written := make(chan struct{})
+		close(written)
 		for i, to := range cuts {
-			go write(t, s, whole[from:to])
-			from = to
+			before, part, done := written, whole[from:to], make(chan struct{})
+			go func() {
+				<-before // a slow reader may hold up the last write
+				write(t, s, part)
+				close(done)
+			}()
+			from, written = to, done
 			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 			receive := client.Receive
 			if i%2 == 0 {

@@ -93,13 +93,13 @@ func (t *Transport) caughtUp() bool {
 	}
 	t.takeTurn()
 	defer t.reading.Unlock()
-	for !t.over && t.inbox.Bytes() < t.receiveBuffer {
+	for !t.over && t.inbox.Bytes() < int(t.receiveBuffer) {
 		m, err := t.next(context.Background(), nil, false)
 		if err != nil {
 			return err == errNothingYet
 		}
 		t.lent = true
-		t.inbox.Push(m)
+		t.keep(m)
 	}
 	return false
 }
@@ -118,8 +118,19 @@ func (t *Transport) heard() {
 // Arrivals implements ws.ArrivalCounter: it counts reads. Nothing can come
 // while the application receives nothing and its receive buffer is full.
 func (t *Transport) Arrivals() (n uint64, listening bool) {
-	listening = t.inbox.Bytes() < t.receiveBuffer && (!t.unread.Load() || t.caughtUp())
+	listening = t.inbox.Bytes() < int(t.receiveBuffer) && (!t.unread.Load() || t.caughtUp())
 	return uint64(t.arrivals.Load()), listening
+}
+
+// Messages returns how many messages came, and how many were sent, modulo 1<<32. It
+// waits for a read that is under way, and is meant for after the end.
+func (t *Transport) Messages() (received, sent uint32) {
+	t.reading.Lock()
+	received = t.came
+	t.reading.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return received, t.messages
 }
 
 // Departures implements ws.DepartureCounter.

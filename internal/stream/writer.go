@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,7 +50,8 @@ type writer struct {
 	encoder   rfc6455.Encoder
 	out       *outputBuffer // frames that nobody has begun to write; nil: none
 	inFlight  int           // bytes of the write that is under way
-	highWater int
+	highWater uint32        // bytes
+	messages  uint32        // how many were sent
 	lastSend  time.Duration // since start, of those that followed another
 	broken    error         // why nothing can be written any more
 	onLeft    func()        // flushLeft; made once, so that starting it allocates nothing
@@ -67,7 +69,7 @@ type writer struct {
 
 func (w *writer) init(t *Transport, o Options, config ws.Config) {
 	w.encoder.Init(o.Role, o.Deflate, o.DeflatePolicy)
-	w.highWater = config.SendBuffer
+	w.highWater = uint32(min(uint64(config.SendBuffer), math.MaxUint32))
 	w.flushers = o.Flushers
 	w.outlet = (*connOutlet)(t)
 	w.role = o.Role
@@ -146,6 +148,7 @@ func (w *writer) admit(ctx context.Context) (ok bool, err error) {
 		}
 	}
 	if !w.closeSent && w.broken == nil {
+		w.messages++
 		return true, nil
 	}
 	// After a failed write the reader is still to tell why the connection
@@ -163,11 +166,11 @@ func (w *writer) admit(ctx context.Context) (ok bool, err error) {
 // begun to write output that was only left for a later write. Called with mu held,
 // which it gives up meanwhile.
 func (w *writer) full() bool {
-	if w.queued() >= w.highWater && w.out != nil && !w.writing {
+	if w.queued() >= int(w.highWater) && w.out != nil && !w.writing {
 		w.dispatch(false)
 		w.mu.Lock()
 	}
-	return w.queued() >= w.highWater
+	return w.queued() >= int(w.highWater)
 }
 
 // sendPong answers a ping (RFC 6455, section 5.5.3), unless the peer takes so

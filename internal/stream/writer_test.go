@@ -96,7 +96,7 @@ func (o *fakeOutlet) broke(err error) { o.broken = append(o.broken, err) }
 // newWriter returns a server's writer over o with the high-water mark given. What it
 // leaves for later stays until somebody writes it: no goroutine does.
 func newWriter(o *fakeOutlet, highWater int) *writer {
-	w := &writer{outlet: o, highWater: highWater, role: rfc6455.Server, onLeft: func() {}}
+	w := &writer{outlet: o, highWater: uint32(highWater), role: rfc6455.Server, onLeft: func() {}}
 	w.flushers = &Flushers{working: 1, processors: 1}
 	w.encoder.Init(rfc6455.Server, nil, rfc6455.DeflatePolicy{})
 	return w

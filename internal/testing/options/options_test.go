@@ -1,0 +1,195 @@
+//go:build !js
+
+package options_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/isosocket/isosocket"
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/server"
+	"github.com/isosocket/isosocket/ws"
+)
+
+// What a negative number means in a field.
+const (
+	invalid = "an error that names the field"
+	off     = "off, or no limit"
+)
+
+// negative says what a negative number means in each numeric field of an options struct.
+var negative = map[reflect.Type]map[string]string{
+	reflect.TypeFor[isosocket.DialOptions](): {
+		"MaxMessageSize":   off,
+		"SendBuffer":       invalid,
+		"ReceiveBuffer":    invalid,
+		"HandshakeTimeout": off,
+		"CloseTimeout":     invalid,
+		"PingInterval":     off,
+		"PingTimeout":      invalid,
+	},
+	reflect.TypeFor[isosocket.NativeOptions](): {
+		"MaxFragments": off,
+	},
+	reflect.TypeFor[isosocket.ReconnectOptions](): {
+		"BaseDelay":   invalid,
+		"MaxDelay":    invalid,
+		"StableAfter": invalid,
+		"MaxAttempts": invalid,
+	},
+	reflect.TypeFor[isosocket.ClientOptions](): {
+		"MaxUnread": off,
+	},
+	reflect.TypeFor[isosocket.Outbox](): {
+		"MaxMessages": invalid,
+		"MaxBytes":    invalid,
+	},
+	reflect.TypeFor[ws.Heartbeat](): {
+		"Every":   invalid,
+		"Timeout": invalid,
+	},
+	reflect.TypeFor[ws.Compression](): {
+		"Level":         invalid,
+		"Threshold":     invalid,
+		"MaxWindowBits": invalid,
+	},
+	reflect.TypeFor[ws.Config](): {
+		"MaxMessageSize": off,
+		"SendBuffer":     invalid,
+		"ReceiveBuffer":  invalid,
+		"CloseTimeout":   invalid,
+	},
+	reflect.TypeFor[server.Options](): {
+		"MaxMessageSize": off,
+		"MaxFragments":   off,
+		"SendBuffer":     invalid,
+		"ReceiveBuffer":  invalid,
+		"CloseTimeout":   invalid,
+		"PingInterval":   off,
+		"PingTimeout":    invalid,
+	},
+	reflect.TypeFor[server.DrainOptions](): {
+		"Spread":     off,
+		"RetryAfter": off,
+	},
+}
+
+// dialError returns what Dial says of o before it tries to connect, nil if it tries.
+func dialError(t *testing.T, o *isosocket.DialOptions) error {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := isosocket.Dial(ctx, "ws://127.0.0.1:1/", o)
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// clientError returns what ends a Client with o before it connects, nil if nothing does.
+func clientError(t *testing.T, o *isosocket.ClientOptions) error {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	c := isosocket.NewClient(ctx, "ws://127.0.0.1:1/", o)
+	<-c.Done()
+	if err := c.Err(); !errors.Is(err, errors.GoingAway) {
+		return err
+	}
+	return nil
+}
+
+// endpointError returns what an Endpoint with o logs for a request that it cannot serve,
+// nil if it can.
+func endpointError(t *testing.T, o server.Options) error {
+	var logged strings.Builder
+	o.Logger = slog.New(slog.NewTextHandler(&logged, nil))
+	e := server.Handler(func(context.Context, *server.Conn) error { return nil }, &o)
+	w := httptest.NewRecorder()
+	e.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	if w.Code == 500 {
+		return errors.New(logged.String())
+	}
+	return nil
+}
+
+// accepted returns what the package says of a struct of options.
+func accepted(t *testing.T, options any) error {
+	t.Helper()
+	switch o := options.(type) {
+	case isosocket.DialOptions:
+		return dialError(t, &o)
+	case isosocket.NativeOptions:
+		return dialError(t, &isosocket.DialOptions{Native: &o})
+	case isosocket.ReconnectOptions:
+		return clientError(t, &isosocket.ClientOptions{Reconnect: &o})
+	case isosocket.ClientOptions:
+		return clientError(t, &o)
+	case isosocket.Outbox:
+		return clientError(t, &isosocket.ClientOptions{Outbox: &o})
+	case ws.Heartbeat:
+		if err := endpointError(t, server.Options{AnswerHeartbeat: &o}); err == nil {
+			return dialError(t, &isosocket.DialOptions{Heartbeat: &o})
+		} else if dialError(t, &isosocket.DialOptions{Heartbeat: &o}) == nil {
+			t.Errorf("the server refuses %+v and the client does not", o)
+		}
+		return dialError(t, &isosocket.DialOptions{Heartbeat: &o})
+	case ws.Compression:
+		err := dialError(t, &isosocket.DialOptions{Compression: &o})
+		if served := endpointError(t, server.Options{Compression: &o}); (served == nil) != (err == nil) {
+			t.Errorf("the client says %v of %+v, and the server %v", err, o, served)
+		}
+		return err
+	case ws.Config:
+		return o.Check()
+	case server.Options:
+		return endpointError(t, o)
+	case server.DrainOptions:
+		return server.Handler(nil, nil).Drain(t.Context(), &o)
+	}
+	t.Fatalf("no test for a %T", options)
+	return nil
+}
+
+func TestOptionsFollowOneRule(t *testing.T) {
+	for typ, fields := range negative {
+		t.Run(typ.String(), func(t *testing.T) {
+			if err := accepted(t, reflect.Zero(typ).Interface()); err != nil {
+				t.Errorf("the zero value is refused: %v", err)
+			}
+			known := 0
+			for i := range typ.NumField() {
+				field := typ.Field(i)
+				if !field.Type.ConvertibleTo(reflect.TypeFor[int64]()) || field.Type.Kind() < reflect.Int || field.Type.Kind() > reflect.Int64 {
+					continue
+				}
+				want, ok := fields[field.Name]
+				if !ok {
+					if field.Type == reflect.TypeFor[errors.CloseReason]() {
+						continue // not a quantity
+					}
+					t.Errorf("the table does not say what a negative %s means", field.Name)
+					continue
+				}
+				known++
+				value := reflect.New(typ).Elem()
+				value.Field(i).SetInt(-1)
+				err := accepted(t, value.Interface())
+				switch {
+				case want == off && err != nil:
+					t.Errorf("%s -1 is refused: %v", field.Name, err)
+				case want == invalid && err == nil:
+					t.Errorf("%s -1 is accepted", field.Name)
+				case want == invalid && !strings.Contains(err.Error(), field.Name):
+					t.Errorf("%s -1: the error does not name the field: %v", field.Name, err)
+				}
+			}
+			if known != len(fields) {
+				t.Errorf("the table has fields that are not there: %v", fields)
+			}
+		})
+	}
+}
