@@ -6,6 +6,7 @@ import (
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/presence"
+	"github.com/isosocket/isosocket/internal/subprotocol"
 	"github.com/isosocket/isosocket/internal/wsurl"
 	"github.com/isosocket/isosocket/ws"
 )
@@ -108,7 +109,7 @@ func Dial(ctx context.Context, url string, opts *DialOptions) (*ws.Conn, error) 
 	}
 	target, err := wsurl.Parse(url)
 	if err == nil {
-		err = checkSubprotocols(o.Subprotocols)
+		err = subprotocol.Check(o.Subprotocols)
 	}
 	if err == nil {
 		err = o.check()

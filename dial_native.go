@@ -4,6 +4,8 @@ package isosocket
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"net/http"
@@ -223,3 +225,15 @@ func (a *attempt) abandon() {
 
 // mayWait returns nil: every goroutine may wait.
 func mayWait(_, _ string) error { return nil }
+
+// isUntrusted reports whether err is about the server's certificate.
+func isUntrusted(err error) bool {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	// From a DialTLSContext that verifies by itself.
+	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
+	_, host := errors.AsType[x509.HostnameError](err)
+	_, invalid := errors.AsType[x509.CertificateInvalidError](err)
+	return unknown || host || invalid
+}

@@ -4,12 +4,17 @@ package isosocket_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/isosocket/isosocket"
@@ -160,4 +165,217 @@ func ExampleNativeOptions() {
 	m, err := conn.Receive(context.Background())
 	fmt.Println(m, err)
 	// Output: hello, socket <nil>
+}
+
+// restlessServer greets each connection, and restarts behind the first message
+// that it gets on one. Its third handshake it refuses.
+func restlessServer() *httptest.Server {
+	var handshakes atomic.Int64
+	endpoint := server.Handler(func(ctx context.Context, conn *server.Conn) error {
+		if err := conn.Send(ctx, ws.Text("hello, "+conn.URL().Query().Get("token"))); err != nil {
+			return err
+		}
+		if _, err := conn.Receive(ctx); err != nil {
+			return err
+		}
+		return conn.Close(errors.ServiceRestart, "back soon")
+	}, &server.Options{AnswerHeartbeat: &ws.Heartbeat{}})
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if handshakes.Add(1) == 3 {
+			http.Error(w, "The token has expired.", http.StatusUnauthorized)
+			return
+		}
+		endpoint.ServeHTTP(w, r)
+	}))
+}
+
+// A loop over connections that follow each other, until trying again makes no
+// sense.
+func ExampleConnections() {
+	s := restlessServer()
+	defer s.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+
+	options := &isosocket.ReconnectOptions{
+		BaseDelay: time.Millisecond, // for an example that does not wait
+		Prepare: func(ctx context.Context, a *isosocket.Attempt) error {
+			a.URL += "?token=fresh" // fetch one here
+			return nil
+		},
+		OnDown: func(d isosocket.Down) {
+			fmt.Println("down:", d.Err)
+			// d.Wait is for a countdown.
+		},
+	}
+	for conn, err := range isosocket.Connections(ctx, s.URL, options) {
+		if failed, ok := errors.AsType[*errors.ConnectionError](err); ok && failed.StatusCode == 401 {
+			fmt.Println("sign in again")
+			return
+		}
+		if err != nil {
+			fmt.Println("over:", err)
+			return
+		}
+		for m, err := range conn.Messages(ctx) {
+			if err != nil {
+				break // the next connection, please
+			}
+			fmt.Println(m)
+			conn.Send(ctx, ws.Text("thank you"))
+		}
+	}
+	// Output:
+	// hello, fresh
+	// down: websocket: connection closed by the peer: 1012 (service restart): back soon
+	// hello, fresh
+	// down: websocket: connection closed by the peer: 1012 (service restart): back soon
+	// sign in again
+}
+
+// One handle across reconnects. What was not confirmed when a connection broke
+// is reported, not sent again: the peer may have it.
+func ExampleClient() {
+	s := exampleServer()
+	defer s.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+
+	client := isosocket.NewClient(ctx, s.URL, &isosocket.ClientOptions{
+		Reconnect: &isosocket.ReconnectOptions{
+			Dial: &isosocket.DialOptions{Subprotocols: []string{"greeting"}},
+		},
+		Outbox: &isosocket.Outbox{},
+		OnConnect: func(ctx context.Context, conn *ws.Conn) error {
+			return conn.Send(ctx, ws.Text("me again")) // before anything else
+		},
+		OnLost: func(m ws.Message, err error) {
+			fmt.Println("lost:", m, err)
+		},
+	})
+	if err := client.Send(ctx, ws.Text("Ann")); err != nil { // waits in the outbox until there is a connection
+		fmt.Println(err)
+	}
+	for range 2 {
+		m, err := client.Receive(ctx)
+		fmt.Println(m, err)
+	}
+	fmt.Println(client.Close(errors.NormalClosure, ""))
+	<-client.Done()
+	// Output:
+	// hello, me again <nil>
+	// hello, Ann <nil>
+	// <nil>
+}
+
+// A UI follows the states.
+func ExampleClient_Changes() {
+	client := isosocket.NewClient(context.Background(), "http://127.0.0.1:1/", &isosocket.ClientOptions{
+		Reconnect: &isosocket.ReconnectOptions{BaseDelay: time.Millisecond, MaxAttempts: 2},
+	})
+	for s := range client.Changes() {
+		switch s.Phase {
+		case isosocket.Connected:
+			fmt.Println("here we go")
+		case isosocket.Waiting:
+			_ = time.Until(s.Next) // a countdown
+		case isosocket.Closed:
+			fmt.Println("gave up after", s.Attempts, "attempts")
+		}
+	}
+	// Output: gave up after 2 attempts
+}
+
+// A Retry of one's own asks DefaultRetry about what it does not decide.
+func ExampleDefaultRetry() {
+	const roomFull errors.CloseReason = 4005
+	retry := func(err error) bool {
+		return errors.Is(err, roomFull) || isosocket.DefaultRetry(err)
+	}
+	for _, err := range []error{
+		&errors.ConnectionClosed{Reason: roomFull, Remote: true},
+		&errors.ConnectionClosed{Reason: errors.GoingAway, Remote: true},
+		&errors.ConnectionClosed{Reason: errors.MessageTooBig},
+		&errors.ConnectionError{StatusCode: 503},
+		&errors.ConnectionError{StatusCode: 403},
+	} {
+		fmt.Println(retry(err))
+	}
+	// Output:
+	// true
+	// true
+	// false
+	// true
+	// false
+}
+
+// What a server said when it refused, and when to come back.
+func ExampleDial_retryAfter() {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("token") == "" {
+			http.Error(w, "who are you?", http.StatusUnauthorized)
+			return
+		}
+		w.Header().Set("Retry-After", "30")
+		http.Error(w, "too many connections", http.StatusServiceUnavailable)
+	}))
+	defer s.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+
+	for _, query := range []string{"", "?token=abc"} {
+		_, err := isosocket.Dial(ctx, s.URL+"/"+query, nil)
+		failed, ok := errors.AsType[*errors.ConnectionError](err)
+		if !ok {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(failed.StatusCode, failed.Err, failed.Header["Retry-After"], "again:", isosocket.DefaultRetry(err))
+	}
+	// Output:
+	// 401 Unauthorized: who are you? [] again: false
+	// 503 Service Unavailable: too many connections [30] again: true
+}
+
+// A server whose certificate comes from an authority of one's own.
+func ExampleNativeOptions_tls() {
+	s := httptest.NewTLSServer(server.Handler(func(ctx context.Context, conn *server.Conn) error {
+		return conn.Close(4000, "welcome")
+	}, nil))
+	defer s.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+
+	authorities := x509.NewCertPool()
+	authorities.AddCert(s.Certificate())
+	conn, err := isosocket.Dial(ctx, s.URL, &isosocket.DialOptions{Native: &isosocket.NativeOptions{
+		TLSConfig: &tls.Config{RootCAs: authorities},
+	}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = conn.Receive(ctx)
+	fmt.Println(errors.Is(err, errors.CloseReason(4000)))
+
+	// Without them the certificate is not trusted.
+	_, err = isosocket.Dial(ctx, s.URL, nil)
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	fmt.Println(untrusted)
+	// Output:
+	// true
+	// true
+}
+
+// Through a proxy, with a user and password of its own.
+func ExampleNativeOptions_proxy() {
+	proxy := &url.URL{Scheme: "http", Host: "127.0.0.1:1", User: url.UserPassword("ann", "secret")}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_, err := isosocket.Dial(ctx, "wss://chat.example/", &isosocket.DialOptions{Native: &isosocket.NativeOptions{
+		Proxy: http.ProxyURL(proxy),
+	}})
+	// Nobody listens there. The error names the proxy, without its password.
+	fmt.Println(strings.HasPrefix(err.Error(), `websocket: cannot connect to "wss://chat.example/": proxy http://127.0.0.1:1: dial tcp`))
+	// Output: true
 }

@@ -25,6 +25,8 @@ var wasmPackages = []struct {
 	{"internal/relay", "../internal/relay"},
 	{"internal/presence", "../internal/presence"},
 	{"internal/leak", "../internal/leak"},
+	{"internal/subprotocol", "../internal/subprotocol"},
+	{"internal/testing/docs", "../internal/testing/docs"},
 	{"internal/chat", "../internal/chat"},
 	{"wasm", "../wasm"},
 }

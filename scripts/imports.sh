@@ -19,11 +19,13 @@ internal/relay: internal/jscall
 internal/presence: js:internal/jscall
 internal/testing/client:
 internal/testing/options:
+internal/testing/docs:
+internal/subprotocol: errors
 internal/wsurl: errors js:internal/jscall native:golang.org/x/net/idna
 internal/browsersocket: errors ws internal/jscall internal/relay
-internal/handshake: errors ws internal/rfc6455 github.com/coder/websocket
-.: errors ws internal/presence internal/wsurl js:internal/jscall js:internal/browsersocket native:internal/rfc6455 native:internal/stream native:internal/handshake
-server: errors ws . internal/rfc6455 internal/stream internal/handshake github.com/coder/websocket golang.org/x/net/idna
+internal/handshake: errors ws internal/rfc6455 internal/subprotocol github.com/coder/websocket
+.: errors ws internal/presence internal/subprotocol internal/wsurl js:internal/jscall js:internal/browsersocket native:internal/rfc6455 native:internal/stream native:internal/handshake
+server: errors ws . internal/subprotocol internal/rfc6455 internal/stream internal/handshake github.com/coder/websocket golang.org/x/net/idna
 internal/chat: errors ws
 wasm: errors ws . internal/chat js:github.com/hack-pad/safejs
 cmd/isosocket: errors ws . server internal/chat wasm

@@ -15,6 +15,7 @@ import (
 	"github.com/isosocket/isosocket/internal/handshake"
 	"github.com/isosocket/isosocket/internal/rfc6455"
 	"github.com/isosocket/isosocket/internal/stream"
+	"github.com/isosocket/isosocket/internal/subprotocol"
 	"github.com/isosocket/isosocket/ws"
 )
 
@@ -65,7 +66,7 @@ func newAcceptor(o *Options) *acceptor {
 	}
 	a.origins = origins
 	for i, p := range a.Subprotocols {
-		if !handshake.IsToken(p) {
+		if !subprotocol.IsToken(p) {
 			a.err = fmt.Errorf("websocket: Subprotocols has %q, which is not a token of letters, digits and !#$%%&'*+-.^_`|~", p)
 		} else if slices.Contains(a.Subprotocols[:i], p) {
 			a.err = fmt.Errorf("websocket: Subprotocols has %q twice", p)

@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/isosocket/isosocket/internal/handshake"
+	"github.com/isosocket/isosocket/internal/subprotocol"
 )
 
 // handshakeType in the Accept field of a GET asks how a handshake would be
@@ -38,7 +38,7 @@ func probed(r *http.Request) (subprotocols []string, ok bool) {
 	for parameters != "" {
 		var p string
 		p, parameters, _ = strings.Cut(parameters, ";")
-		if name, found := strings.CutPrefix(p, "p="); found && handshake.IsToken(name) {
+		if name, found := strings.CutPrefix(p, "p="); found && subprotocol.IsToken(name) {
 			subprotocols = append(subprotocols, name)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/isosocket/isosocket/internal/handshake"
+	"github.com/isosocket/isosocket/internal/subprotocol"
 )
 
 // offeredSubprotocols returns what the client asks for, in its order of
@@ -19,7 +19,7 @@ func offeredSubprotocols(r *http.Request) []string {
 	for _, line := range r.Header["Sec-Websocket-Protocol"] {
 		for name := range strings.SplitSeq(line, ",") {
 			name = strings.Trim(name, " \t")
-			if handshake.IsToken(name) && !slices.Contains(offered, name) {
+			if subprotocol.IsToken(name) && !slices.Contains(offered, name) {
 				offered = append(offered, name)
 			}
 		}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/isosocket/isosocket/internal/subprotocol"
 )
 
 // RequestHeader checks the fields that a user wants in the handshake request,
@@ -14,7 +16,7 @@ import (
 func RequestHeader(fields map[string][]string) (header http.Header, host string, err error) {
 	header = make(http.Header, len(fields)+8) // room for the handshake's own
 	for name, values := range fields {
-		if !IsToken(name) {
+		if !subprotocol.IsToken(name) {
 			return nil, "", fmt.Errorf("websocket: the header field name %q is not a token (RFC 9110, section 5.1)", name)
 		}
 		canonical := http.CanonicalHeaderKey(name)
@@ -63,15 +65,3 @@ func reserved(canonical string) string {
 
 // isControl reports whether r may not be in a field value (RFC 9110, section 5.5).
 func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
-
-// IsToken reports whether s is a token (RFC 9110, section 5.6.2), as
-// subprotocols and names of header fields are.
-func IsToken(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
-			return false
-		}
-	}
-	return s != ""
-}

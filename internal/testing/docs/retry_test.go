@@ -1,4 +1,4 @@
-package isosocket_test
+package docs_test
 
 import (
 	"context"

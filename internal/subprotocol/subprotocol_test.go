@@ -1,4 +1,4 @@
-package isosocket
+package subprotocol
 
 import (
 	"strings"
@@ -7,7 +7,7 @@ import (
 	"github.com/isosocket/isosocket/errors"
 )
 
-func TestCheckSubprotocols(t *testing.T) {
+func TestCheck(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name    string
@@ -27,12 +27,12 @@ func TestCheckSubprotocols(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			err := checkSubprotocols(test.offered)
+			err := Check(test.offered)
 			switch {
 			case test.want == "" && err != nil:
-				t.Errorf("checkSubprotocols = %v", err)
+				t.Errorf("Check = %v", err)
 			case test.want != "" && (!errors.Is(err, errors.ErrInvalidSubprotocol) || !errors.Is(err, errors.ErrWebSocket) || !strings.Contains(err.Error(), test.want)):
-				t.Errorf("checkSubprotocols = %v, want an ErrInvalidSubprotocol with %s in it", err, test.want)
+				t.Errorf("Check = %v, want an ErrInvalidSubprotocol with %s in it", err, test.want)
 			}
 		})
 	}

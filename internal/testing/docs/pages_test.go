@@ -1,6 +1,6 @@
 //go:build !js
 
-package isosocket_test
+package docs_test
 
 import (
 	"bufio"
@@ -42,9 +42,12 @@ func readmePrograms(t *testing.T) []string {
 	return programs
 }
 
+// root is the folder of the module.
+const root = "../../.."
+
 func readPage(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(name)
+	text, err := os.ReadFile(filepath.Join(root, name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,14 +274,17 @@ func TestPagesLinkToWhatIsThere(t *testing.T) {
 		rows[c.ID] = true
 	}
 	pages := []string{"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"}
-	more, err := filepath.Glob("docs/*.md")
+	more, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, page := range append(pages, more...) {
+	for _, page := range more {
+		pages = append(pages, "docs/"+filepath.Base(page))
+	}
+	for _, page := range pages {
 		text := readPage(t, page)
 		for _, l := range link.FindAllStringSubmatch(code.ReplaceAllString(text, ""), -1) {
-			if _, err := os.Stat(filepath.Join(filepath.Dir(page), l[1])); errors.Is(err, fs.ErrNotExist) {
+			if _, err := os.Stat(filepath.Join(root, filepath.Dir(page), l[1])); errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("%s links to %s, which is not there", page, l[1])
 			}
 		}
@@ -300,13 +306,13 @@ func TestPagesLinkToWhatIsThere(t *testing.T) {
 	}
 }
 
-// testsOfModule returns the names of all tests in this folder and below.
+// testsOfModule returns the names of all tests in the module.
 func testsOfModule(t *testing.T) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
 	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Example)\w*)\(`)
-	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() && strings.HasPrefix(d.Name(), ".") && path != "." {
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && strings.HasPrefix(d.Name(), ".") && path != root {
 			return filepath.SkipDir
 		}
 		if err != nil || !strings.HasSuffix(path, "_test.go") {

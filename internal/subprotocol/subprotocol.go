@@ -1,0 +1,46 @@
+// Package subprotocol checks the names of subprotocols, on every target.
+package subprotocol
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/isosocket/isosocket/errors"
+)
+
+// Check returns an error unless the names in offered are tokens, and none comes twice: the
+// rules of RFC 6455, section 4.1, and of the WHATWG WebSocket constructor. The error is
+// [errors.ErrInvalidSubprotocol], and says which name is wrong.
+func Check(offered []string) error {
+	for i, p := range offered {
+		if !IsToken(p) {
+			return &nameError{p, "is not a token of letters, digits and !#$%&'*+-.^_`|~"}
+		}
+		for _, other := range offered[:i] {
+			if p == other {
+				return &nameError{p, "is given twice"}
+			}
+		}
+	}
+	return nil
+}
+
+// IsToken reports whether s is a token of RFC 9110, section 5.6.2.
+func IsToken(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// nameError is about one name.
+type nameError struct{ name, why string }
+
+func (e *nameError) Error() string {
+	return errors.ErrInvalidSubprotocol.Error() + ": " + strconv.Quote(e.name) + " " + e.why
+}
+
+func (e *nameError) Unwrap() error { return errors.ErrInvalidSubprotocol }
