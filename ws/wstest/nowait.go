@@ -122,7 +122,7 @@ func doneNow(conn *ws.Conn) string {
 
 func runCloseNow(r *row) {
 	id := r.newID()
-	conn := r.dial(&Options{CloseTimeout: 2 * time.Second}, "/silent", "id", id, "hold", 100*time.Millisecond, "record", 1)
+	conn := r.dial(&Options{CloseTimeout: caseTimeout}, "/silent", "id", id, "hold", 100*time.Millisecond, "record", 1)
 	if err := conn.Send(r.ctx, ws.Text("before")); err != nil {
 		r.t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func runCloseNow(r *row) {
 	r.see("CloseNow", Describe(conn.CloseNow(4008, "kicked")))
 	r.see("Done, and Err", doneNow(conn))
 	r.see("then Close", Describe(conn.Close(errors.NormalClosure, "")))
-	r.seeIf("at once", time.Since(start) < time.Second, "yes", "no, after %v", time.Since(start))
+	r.seeIf("at once", time.Since(start) < slack, "yes", "no, after %v", time.Since(start))
 	r.see("a Receive that waits", Describe(<-received))
 	r.see("Send", Describe(conn.Send(r.ctx, ws.Text("x"))))
 	events := r.events(id)
