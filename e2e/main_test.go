@@ -5,7 +5,7 @@ package e2e
 import (
 	"testing"
 
-	"github.com/isosocket/isosocket/internal/leak"
+	"github.com/isosocket/isosocket/internal/testing/leak"
 )
 
 func TestMain(m *testing.M) { leak.Main(m) }

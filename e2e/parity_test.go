@@ -20,7 +20,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/isosocket/isosocket/internal/browser"
-	"github.com/isosocket/isosocket/internal/parity"
+	"github.com/isosocket/isosocket/internal/testing/parity"
 	"github.com/isosocket/isosocket/ws/wstest"
 )
 

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/isosocket/isosocket/internal/browser"
-	"github.com/isosocket/isosocket/internal/storm"
+	"github.com/isosocket/isosocket/internal/testing/storm"
 )
 
 // TestStorm runs the tests of staying connected in a page, through a network that

@@ -24,7 +24,7 @@ var wasmPackages = []struct {
 	{"internal/jscall", "../internal/jscall"},
 	{"internal/relay", "../internal/relay"},
 	{"internal/presence", "../internal/presence"},
-	{"internal/leak", "../internal/leak"},
+	{"internal/testing/leak", "../internal/testing/leak"},
 	{"internal/subprotocol", "../internal/subprotocol"},
 	{"internal/testing/docs", "../internal/testing/docs"},
 	{"internal/chat", "../internal/chat"},

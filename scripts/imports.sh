@@ -29,14 +29,14 @@ server: errors ws . internal/subprotocol internal/rfc6455 internal/stream intern
 internal/chat: errors ws
 wasm: errors ws . internal/chat js:github.com/hack-pad/safejs
 cmd/isosocket: errors ws . server internal/chat wasm
-internal/leak:
-internal/transcript:
-internal/faultproxy:
-internal/herd: . server
-internal/storm: errors ws server internal/faultproxy
-internal/parity: server ws/wstest
+internal/testing/leak:
+internal/testing/transcript:
+internal/testing/faultproxy:
+internal/testing/herd: . server
+internal/testing/storm: errors ws server internal/testing/faultproxy
+internal/testing/parity: server ws/wstest
 internal/browser: github.com/chromedp/chromedp github.com/chromedp/cdproto
-e2e: errors ws ws/wstest . server wasm internal/chat internal/browser internal/leak github.com/chromedp/chromedp github.com/chromedp/cdproto internal/storm
+e2e: errors ws ws/wstest . server wasm internal/chat internal/browser internal/testing/leak github.com/chromedp/chromedp github.com/chromedp/cdproto internal/testing/storm
 '
 
 # What a browser must not download: packages that make a wasm client big.

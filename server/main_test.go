@@ -5,7 +5,7 @@ package server_test
 import (
 	"testing"
 
-	"github.com/isosocket/isosocket/internal/leak"
+	"github.com/isosocket/isosocket/internal/testing/leak"
 )
 
 func TestMain(m *testing.M) { leak.Main(m) }

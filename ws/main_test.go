@@ -3,7 +3,7 @@ package ws_test
 import (
 	"testing"
 
-	"github.com/isosocket/isosocket/internal/leak"
+	"github.com/isosocket/isosocket/internal/testing/leak"
 )
 
 func TestMain(m *testing.M) { leak.Main(m) }

@@ -23,7 +23,7 @@ import (
 	"github.com/isosocket/isosocket"
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/chat"
-	"github.com/isosocket/isosocket/internal/transcript"
+	"github.com/isosocket/isosocket/internal/testing/transcript"
 	"github.com/isosocket/isosocket/server"
 	"github.com/isosocket/isosocket/ws"
 )

@@ -6,7 +6,7 @@ import (
 	"os"
 	"testing"
 
-	"github.com/isosocket/isosocket/internal/leak"
+	"github.com/isosocket/isosocket/internal/testing/leak"
 )
 
 // TestMain lets the test binary stand in for the command: see startCommand.

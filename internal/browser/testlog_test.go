@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/isosocket/isosocket/internal/leak"
+	"github.com/isosocket/isosocket/internal/testing/leak"
 )
 
 func TestMain(m *testing.M) { leak.Main(m) }

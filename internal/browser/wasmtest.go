@@ -80,7 +80,7 @@ func CompileWasmTest(tb testing.TB, pkg string) WasmTest {
 	}
 	binary := filepath.Join(tb.TempDir(), filepath.Base(dir)+".test.wasm")
 	// No -trimpath or -s: panics in a browser should name files and lines as they are here. The tag and what the linker
-	// must allow for it let internal/leak count callbacks.
+	// must allow for it let internal/testing/leak count callbacks.
 	said, err := goCommand(tb.Context(), target, "test", "-c", "-tags=callbacks", "-ldflags=-checklinkname=0", "-o", binary, pkg)
 	if err != nil {
 		tb.Fatalf("compiling the tests of %s for js/wasm: %v", pkg, err)

@@ -22,8 +22,8 @@ import (
 	"time"
 
 	"github.com/isosocket/isosocket/errors"
-	"github.com/isosocket/isosocket/internal/leak"
 	"github.com/isosocket/isosocket/internal/rfc6455"
+	"github.com/isosocket/isosocket/internal/testing/leak"
 	"github.com/isosocket/isosocket/ws"
 )
 

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/isosocket/isosocket"
-	"github.com/isosocket/isosocket/internal/parity"
+	"github.com/isosocket/isosocket/internal/testing/parity"
 	"github.com/isosocket/isosocket/ws"
 	"github.com/isosocket/isosocket/ws/wstest"
 )

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/isosocket/isosocket"
-	"github.com/isosocket/isosocket/internal/leak"
+	"github.com/isosocket/isosocket/internal/testing/leak"
 	"github.com/isosocket/isosocket/ws/wstest"
 )
 

@@ -16,8 +16,8 @@ import (
 	"time"
 
 	"github.com/isosocket/isosocket"
-	"github.com/isosocket/isosocket/internal/leak"
-	"github.com/isosocket/isosocket/internal/parity"
+	"github.com/isosocket/isosocket/internal/testing/leak"
+	"github.com/isosocket/isosocket/internal/testing/parity"
 	"github.com/isosocket/isosocket/ws/wstest"
 )
 

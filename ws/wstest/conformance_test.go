@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/isosocket/isosocket"
-	"github.com/isosocket/isosocket/internal/leak"
+	"github.com/isosocket/isosocket/internal/testing/leak"
 	"github.com/isosocket/isosocket/ws"
 	"github.com/isosocket/isosocket/ws/wstest"
 )

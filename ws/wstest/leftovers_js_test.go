@@ -7,7 +7,7 @@ import (
 
 	"github.com/hack-pad/safejs"
 
-	"github.com/isosocket/isosocket/internal/leak"
+	"github.com/isosocket/isosocket/internal/testing/leak"
 )
 
 var leftovers = []leftover{

@@ -33,7 +33,7 @@ import (
 
 	"github.com/isosocket/isosocket"
 	"github.com/isosocket/isosocket/errors"
-	"github.com/isosocket/isosocket/internal/leak"
+	"github.com/isosocket/isosocket/internal/testing/leak"
 	"github.com/isosocket/isosocket/ws"
 )
 

@@ -14,7 +14,7 @@ import (
 
 	"github.com/isosocket/isosocket"
 	"github.com/isosocket/isosocket/errors"
-	"github.com/isosocket/isosocket/internal/storm"
+	"github.com/isosocket/isosocket/internal/testing/storm"
 	"github.com/isosocket/isosocket/ws"
 )
 

@@ -19,7 +19,7 @@ import (
 
 // The tests in this file run natively, where they start the server themselves,
 // and in a browser, where whoever started that names the server's URLs:
-// ISOSOCKET_STORM_URL and ISOSOCKET_STORM_DIRECT. See internal/storm.
+// ISOSOCKET_STORM_URL and ISOSOCKET_STORM_DIRECT. See internal/testing/storm.
 //
 // ISOSOCKET_STORM_TIME is how long TestStorm lasts, such as "2m", 10 seconds
 // unless it is set; ISOSOCKET_STORM_SEED repeats a schedule.

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/isosocket/isosocket/internal/leak"
+	"github.com/isosocket/isosocket/internal/testing/leak"
 )
 
 func TestMain(m *testing.M) {

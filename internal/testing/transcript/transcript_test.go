@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/isosocket/isosocket/internal/transcript"
+	"github.com/isosocket/isosocket/internal/testing/transcript"
 )
 
 // Who reads and then waits for more misses nothing.

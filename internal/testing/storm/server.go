@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/isosocket/isosocket/errors"
-	"github.com/isosocket/isosocket/internal/faultproxy"
+	"github.com/isosocket/isosocket/internal/testing/faultproxy"
 	"github.com/isosocket/isosocket/server"
 	"github.com/isosocket/isosocket/ws"
 )

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/isosocket/isosocket/internal/leak"
+	"github.com/isosocket/isosocket/internal/testing/leak"
 	"github.com/isosocket/isosocket/ws/wstest"
 )
 

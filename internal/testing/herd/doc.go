@@ -3,7 +3,7 @@
 // Command herd takes a server away from a thousand connected clients, brings
 // it back, and draws when they tried to come back:
 //
-//	go run ./internal/herd -svg docs/herd.svg
+//	go run ./internal/testing/herd -svg docs/herd.svg
 //
 // Everything is real: TCP on the loopback, this library's server and clients
 // with default options. It prints a histogram, and exits with status 1 when more
