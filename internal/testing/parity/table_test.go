@@ -3,6 +3,7 @@
 package parity
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -55,7 +56,16 @@ func TestTableOfAPerfectRun(t *testing.T) {
 			t.Errorf("line %d is %s", i, line)
 		}
 	}
-	if want := "41 rows, 41 right, 35 identical"; lines[len(rows)] != want {
+	identical := 0
+	for _, row := range rows {
+		if len(row.Different()) == 0 {
+			identical++
+		}
+	}
+	if identical == len(rows) || identical < len(rows)/2 {
+		t.Errorf("%d of %d rows are identical, want most, but not all", identical, len(rows))
+	}
+	if want := fmt.Sprintf("%d rows, %[1]d right, %d identical", len(rows), identical); lines[len(rows)] != want {
 		t.Errorf("the last line is %q, want %q", lines[len(rows)], want)
 	}
 }
