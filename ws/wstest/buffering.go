@@ -20,8 +20,8 @@ func bufferCases() []Case {
 		Outcome: `native: TCP slows the peer down; browser: CC(1008, "receive buffer full", local)`,
 		Why:     "a browser has no flow control on receiving, so that a bound must be an end; TCP has one",
 		Want: []Expectation{
-			differs("D3", "47 MiB come while the app reads nothing", "the peer was slowed down", "the connection ended"),
-			differs("D3", "then Receive until the end", fmt.Sprintf("all %d in order, open", floodMessages),
+			differs("B3", "47 MiB come while the app reads nothing", "the peer was slowed down", "the connection ended"),
+			differs("B3", "then Receive until the end", fmt.Sprintf("all %d in order, open", floodMessages),
 				`some in order, CC(1008, "receive buffer full", local)`),
 			same("a flood that fits, received late", `200 in order, then CC(4001, "bye", remote)`),
 		},

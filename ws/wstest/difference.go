@@ -21,37 +21,37 @@ type Difference struct {
 func Differences() []Difference {
 	return []Difference{
 		{
-			ID:      "D1",
+			ID:      "B1",
 			Subject: "A protocol violation of the peer's: bad UTF-8, reserved bits, a bad opcode",
 			Native:  "`ConnectionClosed` with 1007 or 1002, local",
 			Browser: "`ConnectionClosed` with 1006, local, for all of them",
 		},
 		{
-			ID:      "D2",
+			ID:      "B2",
 			Subject: "Request headers, TLS settings, proxies",
 			Native:  "`DialOptions.Header` and `DialOptions.Native`",
 			Browser: "`Header` makes `Dial` fail with an error that is `errors.ErrUnsupported` and names the field; the fields of `Native` do not compile",
 		},
 		{
-			ID:      "D3",
+			ID:      "B3",
 			Subject: "Receive flow control",
 			Native:  "reading stops, and TCP slows the peer down",
 			Browser: "messages queue up to `ReceiveBuffer` (16 MiB unless set), then `ConnectionClosed` with 1008, \"receive buffer full\", local",
 		},
 		{
-			ID:      "D4",
+			ID:      "B4",
 			Subject: "A message over `MaxMessageSize`",
 			Native:  "refused from the frame header, before its bytes are read",
 			Browser: "refused once it has arrived whole: a browser gives a message only then",
 		},
 		{
-			ID:      "D5",
+			ID:      "B5",
 			Subject: "Protocol pings",
 			Native:  "`PingInterval` and `PingTimeout`: a peer that does not answer is `ConnectionClosed` with 1008, \"Ping/Pong timeout\", local",
 			Browser: "cannot be sent: setting them makes `Dial` fail with an error that is `errors.ErrUnsupported` and names the field",
 		},
 		{
-			ID:      "D6",
+			ID:      "B6",
 			Subject: "Frames after the peer's close frame",
 			Native:  "ignored: `ConnectionClosed` with the peer's reason, remote",
 			Browser: "the same, or `ConnectionClosed` with 1006, local (Chromium)",
@@ -124,8 +124,8 @@ func differenceCases() []Case {
 			Outcome: "native: sent; browser: ErrUnsupported, which names the field",
 			Why:     "the WHATWG WebSocket constructor takes no headers; an option is never silently ignored",
 			Want: []Expectation{
-				differs("D2", "Header", "the server saw abc", "ConnectionError{0} that is ErrUnsupported"),
-				differs("D2", "the error names the field", "no error", "Header"),
+				differs("B2", "Header", "the server saw abc", "ConnectionError{0} that is ErrUnsupported"),
+				differs("B2", "the error names the field", "no error", "Header"),
 			},
 			run: runHeader,
 		},
@@ -135,11 +135,11 @@ func differenceCases() []Case {
 			Outcome: `native: CC(1008, "Ping/Pong timeout", local); browser: ErrUnsupported, which names the field`,
 			Why:     "RFC 6455, section 5.5.2; WHATWG gives a script no way to ping",
 			Want: []Expectation{
-				differs("D5", "a peer that does not answer", `CC(1008, "Ping/Pong timeout", local)`, "ConnectionError{0} that is ErrUnsupported"),
-				differs("D5", "the error names the field", "no error", "PingInterval"),
-				differs("D5", "PingTimeout alone", usable, "ConnectionError{0} that is ErrUnsupported"),
-				differs("D5", "TryReceive every 16 ms", `CC(1008, "Ping/Pong timeout", local)`, "ConnectionError{0} that is ErrUnsupported"),
-				differs("D5", "no call at all", `CC(1008, "Ping/Pong timeout", local)`, "ConnectionError{0} that is ErrUnsupported"),
+				differs("B5", "a peer that does not answer", `CC(1008, "Ping/Pong timeout", local)`, "ConnectionError{0} that is ErrUnsupported"),
+				differs("B5", "the error names the field", "no error", "PingInterval"),
+				differs("B5", "PingTimeout alone", usable, "ConnectionError{0} that is ErrUnsupported"),
+				differs("B5", "TryReceive every 16 ms", `CC(1008, "Ping/Pong timeout", local)`, "ConnectionError{0} that is ErrUnsupported"),
+				differs("B5", "no call at all", `CC(1008, "Ping/Pong timeout", local)`, "ConnectionError{0} that is ErrUnsupported"),
 			},
 			run: runClientPings,
 		},
@@ -157,7 +157,7 @@ func differenceCases() []Case {
 func wantViolations() []Expectation {
 	var want []Expectation
 	for _, v := range violations {
-		want = append(want, differs("D1", v.what, fmt.Sprintf("CC(%d, …, local)", v.reason), "CC(1006, …, local)"))
+		want = append(want, differs("B1", v.what, fmt.Sprintf("CC(%d, …, local)", v.reason), "CC(1006, …, local)"))
 	}
 	return want
 }
@@ -185,7 +185,7 @@ const (
 func wantAfterClose() []Expectation {
 	var want []Expectation
 	for _, what := range afterClose {
-		want = append(want, differs("D6", what, peersReason, peersReasonOr06))
+		want = append(want, differs("B6", what, peersReason, peersReasonOr06))
 	}
 	return want
 }

@@ -57,7 +57,7 @@ func sendCases() []Case {
 				same("100 B, limit 100", DescribeMessage(ws.Binary(Pattern(100)))),
 				same("messages before it arrive", `text "0", CC(1009, "message of 2 bytes: the limit is 1 bytes", local)`),
 				same("no limit, 5 MiB", DescribeMessage(ws.Binary(Pattern(5<<20)))),
-				differs("D4", "refused from the header, before the payload was sent", "yes", "no"),
+				differs("B4", "refused from the header, before the payload was sent", "yes", "no"),
 				same("then", `CC(1009, "message of 1048577 bytes: the limit is 1048576 bytes", local)`),
 			},
 			run: runTooBig,

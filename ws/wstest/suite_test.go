@@ -92,7 +92,7 @@ func TestMistakes(t *testing.T) {
 	t.Parallel()
 	c := wstest.Case{ID: "X", Want: []wstest.Expectation{
 		{Key: "one", Native: "a", Browser: "a"},
-		{Key: "two", Native: "b", Browser: "c", Difference: "D1"},
+		{Key: "two", Native: "b", Browser: "c", Difference: "B1"},
 	}}
 	for _, test := range []struct {
 		name  string

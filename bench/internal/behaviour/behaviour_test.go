@@ -22,7 +22,7 @@ const (
 	// brief is how long a client waits for a message that comes in halves.
 	brief = 50 * time.Millisecond
 
-	readme = "../../../README.md"
+	page = "../../../docs/comparison.md"
 )
 
 // peers are the libraries in the columns of the table.
@@ -111,10 +111,10 @@ func TestBehaviourWithAReader(t *testing.T) {
 	}
 }
 
-// TestTableIsInTheREADME keeps the README's comparison what the tests show.
-func TestTableIsInTheREADME(t *testing.T) {
+// TestTableIsInTheDocs keeps the comparison of docs/comparison.md what the tests show.
+func TestTableIsInTheDocs(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(readme)
+	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestTableIsInTheREADME(t *testing.T) {
 		fmt.Fprintf(&b, "| %s | %s |\n", row.event, strings.Join(row.want[:], " | "))
 	}
 	if !strings.Contains(string(text), b.String()) {
-		t.Errorf("the README lacks this table, exactly:\n%s", b.String())
+		t.Errorf("the page lacks this table, exactly:\n%s", b.String())
 	}
 }
 

@@ -167,9 +167,8 @@ func TestCallbackProgramsCompile(t *testing.T) {
 	}
 }
 
-// TestREADMESaysWhatIsTriedAgain holds the column "again?" of the README's
-// error table against DefaultRetry.
-func TestREADMESaysWhatIsTriedAgain(t *testing.T) {
+// TestErrorsPageSaysWhatIsTriedAgain holds the column "again?" of docs/errors.md against DefaultRetry.
+func TestErrorsPageSaysWhatIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	status := func(codes ...int) (all []error) {
 		for _, c := range codes {
@@ -209,15 +208,15 @@ func TestREADMESaysWhatIsTriedAgain(t *testing.T) {
 		"a message over `MaxMessageSize` came":                          closed(false, "", 1009),
 		"the peer broke the protocol":                                   closed(false, "", 1002, 1007),
 	} {
-		row := regexp.MustCompile(`(?m)^\| ` + regexp.QuoteMeta(event) + ` \|.*\| (\w+)[^|]*\|$`).FindStringSubmatch(readPage(t, "README.md"))
+		row := regexp.MustCompile(`(?m)^\| ` + regexp.QuoteMeta(event) + ` \|.*\| (\w+)[^|]*\|$`).FindStringSubmatch(readPage(t, "docs/errors.md"))
 		if row == nil {
-			t.Errorf("the README has no row for %q", event)
+			t.Errorf("the page has no row for %q", event)
 			continue
 		}
 		for _, err := range errs {
 			want := map[bool]string{true: "yes", false: "no"}[isosocket.DefaultRetry(err)]
 			if row[1] != want {
-				t.Errorf("%s: the README says %s; DefaultRetry of %v says %s", event, row[1], err, want)
+				t.Errorf("%s: the page says %s; DefaultRetry of %v says %s", event, row[1], err, want)
 			}
 		}
 	}
@@ -328,4 +327,40 @@ func testsOfModule(t *testing.T) map[string]bool {
 		t.Fatal(err)
 	}
 	return names
+}
+
+// TestIndexHasEveryPage looks for each page in docs/README.md.
+func TestIndexHasEveryPage(t *testing.T) {
+	t.Parallel()
+	index := readPage(t, "docs/README.md")
+	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil || len(pages) < 5 {
+		t.Fatal(pages, err)
+	}
+	for _, page := range pages {
+		if name := filepath.Base(page); name != "README.md" && !strings.Contains(index, "]("+name+")") {
+			t.Errorf("docs/README.md does not list %s", name)
+		}
+	}
+}
+
+// TestRootFolderIsSmall keeps the root folder readable: what is in it is the client's API.
+func TestRootFolderIsSmall(t *testing.T) {
+	t.Parallel()
+	list := exec.CommandContext(t.Context(), "git", "ls-files")
+	list.Dir = root
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries := map[string]bool{}
+	for file := range strings.Lines(string(out)) {
+		entry, _, _ := strings.Cut(strings.TrimSpace(file), "/")
+		if !strings.HasPrefix(entry, ".") {
+			entries[entry] = true
+		}
+	}
+	if len(entries) > 34 {
+		t.Errorf("the root folder has %d entries, more than 34", len(entries))
+	}
 }
