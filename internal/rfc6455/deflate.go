@@ -12,7 +12,8 @@ type deflateState struct {
 	level     int
 	bits      int // of the window
 	takeover  bool
-	context   *deflater // with takeover, from the first compressed message on
+	window    window    // with takeover, what the next message may refer to
+	context   *deflater // with takeover, one that has seen window; nil: none is held
 }
 
 func newDeflateState(role Role, params *DeflateParams, policy DeflatePolicy) *deflateState {
@@ -22,6 +23,7 @@ func newDeflateState(role Role, params *DeflateParams, policy DeflatePolicy) *de
 		level:     max(1, min(policy.Level, maxLevel)),
 		bits:      bits,
 		takeover:  takeover,
+		window:    window{size: 1 << bits},
 	}
 	if s.threshold == 0 {
 		s.threshold = defaultThreshold
@@ -41,11 +43,12 @@ func (s *deflateState) message(dst, payload []byte) ([]byte, bool) {
 	}
 	f := s.context
 	if f == nil {
-		f = takeDeflater(s.level, s.bits)
+		f = takeDeflater(s.level, s.bits, &s.window)
 	}
 	longer := f.message(dst, payload)
 	if s.takeover {
 		s.context = f
+		s.window.add(payload)
 		return longer, true
 	}
 	f.release()
@@ -55,19 +58,26 @@ func (s *deflateState) message(dst, payload []byte) ([]byte, bool) {
 	return longer, true
 }
 
-// resetContext forgets the messages before.
-func (s *deflateState) resetContext() {
-	if s.context != nil {
-		s.context.writer.Reset(s.context)
-	}
-}
-
-// release makes the context available to others.
-func (s *deflateState) release() {
+// rest makes the deflater available to others and keeps the window. What a
+// flush ends with is whole bytes and a whole block, so that another deflater can go on
+// from there if it has seen the same window.
+func (s *deflateState) rest() {
 	if s.context != nil {
 		s.context.release()
 		s.context = nil
 	}
+}
+
+// resetContext forgets the messages before.
+func (s *deflateState) resetContext() {
+	s.rest() // any deflater will do for an empty window
+	s.window.clear()
+}
+
+// release makes the deflater available to others and forgets all messages.
+func (s *deflateState) release() {
+	s.rest()
+	s.window.release()
 }
 
 // deflater is a compressor that appends to a slice: it is the io.Writer of its
@@ -75,6 +85,7 @@ func (s *deflateState) release() {
 type deflater struct {
 	writer *flate.Writer
 	out    []byte
+	dict   []byte // what writer was primed with; its own, since writer keeps a reference
 	pool   *sync.Pool
 }
 
@@ -85,23 +96,27 @@ var (
 	windowDeflaters [maxWindowBits]sync.Pool
 )
 
-// takeDeflater returns a deflater without context.
-func takeDeflater(level, bits int) *deflater {
+// takeDeflater returns a deflater that has seen what is in w.
+func takeDeflater(level, bits int, w *window) *deflater {
 	pool := &deflaters[level]
 	if bits < maxWindowBits {
 		pool = &windowDeflaters[bits]
 	}
-	if f, _ := pool.Get().(*deflater); f != nil {
-		f.writer.Reset(f)
-		return f
+	f, _ := pool.Get().(*deflater)
+	if f == nil {
+		f = &deflater{pool: pool}
+		// Level and size are in range, so neither fails.
+		if bits < maxWindowBits {
+			f.writer, _ = flate.NewWriterWindow(f, 1<<bits)
+		} else {
+			f.writer, _ = flate.NewWriter(f, level)
+		}
+		if len(w.b) == 0 {
+			return f
+		}
 	}
-	f := &deflater{pool: pool}
-	// Level and size are in range, so neither fails.
-	if bits < maxWindowBits {
-		f.writer, _ = flate.NewWriterWindow(f, 1<<bits)
-	} else {
-		f.writer, _ = flate.NewWriter(f, level)
-	}
+	f.dict = w.appendTo(f.dict[:0])
+	f.writer.ResetDict(f, f.dict)
 	return f
 }
 

@@ -128,6 +128,20 @@ func (e *Encoder) ResetContext() {
 	}
 }
 
+// Holds reports whether e holds a compressor, 800 KiB to 1.2 MiB, for the next message. It does
+// after it compressed a message with context takeover.
+func (e *Encoder) Holds() bool { return e.deflate != nil && e.deflate.context != nil }
+
+// Rest gives the compressor that e holds back, to be used by other connections, and keeps no more
+// than the window, which grows with the messages to 32 KiB or what was negotiated. The next message
+// refers to those before it nevertheless; it takes longer, by as much as it takes to compress what
+// is in the window. Call Rest when no message is expected soon.
+func (e *Encoder) Rest() {
+	if e.deflate != nil {
+		e.deflate.rest()
+	}
+}
+
 // Release gives memory that is shared between connections back, at the end of a connection. The
 // Encoder must not be used after it, except to Init it again.
 func (e *Encoder) Release() {

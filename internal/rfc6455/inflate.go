@@ -12,14 +12,13 @@ import (
 // inflateState inflates the messages of one direction of a connection.
 type inflateState struct {
 	takeover bool
-	size     int    // of the window
-	window   []byte // with takeover, the end of the messages before
+	window   window // with takeover, the end of the messages before
 	wire     []byte // the payload of the current message, if it comes in pieces
 }
 
 func newInflateState(role Role, params *DeflateParams) *inflateState {
 	bits, takeover := params.sending(1 - role)
-	return &inflateState{takeover: takeover, size: 1 << bits}
+	return &inflateState{takeover: takeover, window: window{size: 1 << bits}}
 }
 
 // message inflates payload to buf[:0] where it fits, else to a slice of its own.
@@ -29,35 +28,27 @@ func (s *inflateState) message(buf, payload []byte, limit int) ([]byte, *Error) 
 		return nonNil(buf[:0]), nil // an empty message from a sender that cut too much
 	}
 	f := inflaters.Get().(*inflater)
-	out, failed := f.message(buf, payload, s.window, limit)
+	var before []byte
+	before, f.window = s.window.linear(f.window)
+	out, failed := f.message(buf, payload, before, limit)
 	inflaters.Put(f)
 	if failed != nil {
 		return nil, failed
 	}
 	if s.takeover {
-		s.remember(out)
+		s.window.add(out)
 	}
 	return out, nil
 }
 
-// remember keeps the end of msg, and of what came before, up to the window's size.
-func (s *inflateState) remember(msg []byte) {
-	if over := len(msg) - s.size; over > 0 {
-		msg = msg[over:]
-	}
-	if over := len(s.window) + len(msg) - s.size; over > 0 {
-		s.window = s.window[:copy(s.window, s.window[over:])]
-	}
-	s.window = append(s.window, msg...)
-}
-
-func (s *inflateState) release() { s.window = nil }
+func (s *inflateState) release() { s.window.release() }
 
 // inflater is a reader of deflate data and the source it reads from.
 type inflater struct {
 	payload bytes.Reader
 	tail    strings.Reader
 	reader  io.ReadCloser
+	window  []byte // the one of the connection, where it is in two places
 	scratch []byte // for what does not fit the caller's buffer
 	joined  []byte // what a block may refer to, where it is in two places
 	probe   [64]byte

@@ -33,8 +33,8 @@ func referenceInflate(payload, dict []byte, limit int) (out []byte, whole, final
 }
 
 func inflateOnce(payload, dict []byte, limit int) ([]byte, *Error) {
-	s := inflateState{size: 1 << 15, takeover: true}
-	s.remember(dict)
+	s := inflateState{window: window{size: 1 << 15}, takeover: true}
+	s.window.add(dict)
 	return s.message(nil, payload, limit)
 }
 

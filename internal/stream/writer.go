@@ -64,6 +64,7 @@ type writer struct {
 	closeSent bool          // nothing may follow a close frame
 	lost      bool          // something that was sent did not go out
 	role      rfc6455.Role  // the Transport's; here it takes no room of its own
+	warmth    warmth        // how soon compressed messages follow each other
 	gone      uint16        // how often bytes have left
 }
 
@@ -93,6 +94,9 @@ func (w *writer) Send(ctx context.Context, m ws.Message) error {
 	if err != nil {
 		w.mu.Unlock()
 		return err
+	}
+	if w.encoder.Holds() {
+		w.compressed()
 	}
 	w.dispatch(true)
 	return nil
