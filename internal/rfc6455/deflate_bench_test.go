@@ -62,6 +62,30 @@ func BenchmarkDeflate(b *testing.B) {
 	}
 }
 
+// BenchmarkRest is BenchmarkDeflate of a connection that rests after each message: what the first message after a pause
+// costs, once the window is full.
+func BenchmarkRest(b *testing.B) {
+	for _, size := range []int{256, 1 << 10, 16 << 10, 256 << 10} {
+		messages := jsonMessages(max(64, 256<<10/size), size)
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			var e Encoder
+			e.Init(Server, &DeflateParams{}, DeflatePolicy{Threshold: -1})
+			var dst []byte
+			for _, m := range messages {
+				dst, _ = e.AppendMessage(dst[:0], OpText, m)
+			}
+			b.ReportAllocs()
+			b.SetBytes(int64(size))
+			i := 0
+			for b.Loop() {
+				e.Rest()
+				dst, _ = e.AppendMessage(dst[:0], OpText, messages[i%len(messages)])
+				i++
+			}
+		})
+	}
+}
+
 func BenchmarkInflate(b *testing.B) {
 	for _, size := range []int{256, 1 << 10, 16 << 10, 256 << 10} {
 		messages := jsonMessages(max(64, 256<<10/size), size) // far more than a window
