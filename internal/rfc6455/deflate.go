@@ -6,14 +6,20 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
+// restWindow bounds what is kept of the messages before while no deflater is held. The window of the
+// other direction has to be kept whole, 32 KiB, because the peer may refer to all of it. What this side refers to is its
+// own choice: the second half of its window finds little that the first does not, and would double the memory and the time that the
+// first message after a pause takes.
+const restWindow = 16 << 10
+
 // deflateState deflates the messages of one direction of a connection.
 type deflateState struct {
 	threshold int
 	level     int
 	bits      int // of the window
 	takeover  bool
-	window    window    // with takeover, what the next message may refer to
-	context   *deflater // with takeover, one that has seen window; nil: none is held
+	window    window    // with takeover, what a message after a pause may refer to
+	context   *deflater // with takeover, one that has seen at least that; nil: none is held
 }
 
 func newDeflateState(role Role, params *DeflateParams, policy DeflatePolicy) *deflateState {
@@ -23,7 +29,7 @@ func newDeflateState(role Role, params *DeflateParams, policy DeflatePolicy) *de
 		level:     max(1, min(policy.Level, maxLevel)),
 		bits:      bits,
 		takeover:  takeover,
-		window:    window{size: 1 << bits},
+		window:    window{size: min(1<<bits, restWindow)},
 	}
 	if s.threshold == 0 {
 		s.threshold = defaultThreshold
@@ -60,7 +66,7 @@ func (s *deflateState) message(dst, payload []byte) ([]byte, bool) {
 
 // rest makes the deflater available to others and keeps the window. What a
 // flush ends with is whole bytes and a whole block, so that another deflater can go on
-// from there if it has seen the same window.
+// from there if all it has seen is in the peer's window.
 func (s *deflateState) rest() {
 	if s.context != nil {
 		s.context.release()

@@ -4,8 +4,8 @@ package rfc6455
 // connection of few small messages does not hold memory for a full window.
 const leastWindow = 1 << 10
 
-// window is the end of the messages of one direction of a connection, at most size bytes, which the
-// next message may refer to. The zero value but for size is empty.
+// window is the end of the messages of one direction of a connection, at most size bytes. A zero
+// value with a size is empty.
 type window struct {
 	b     []byte // once it has size bytes, a ring
 	start int    // of the oldest byte in b
@@ -37,7 +37,7 @@ func (w *window) grow(n int) {
 	if n <= cap(w.b) {
 		return
 	}
-	// Not left to append: a full window must take its size and no more.
+	// Not left to append: a full window takes its size and no more.
 	w.b = append(make([]byte, 0, min(w.size, max(leastWindow, 2*cap(w.b), n))), w.b...)
 }
 

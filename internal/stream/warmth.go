@@ -2,15 +2,15 @@ package stream
 
 import "time"
 
-// restAfter is how long no message has to be compressed, at least, before a connection gives its
-// compressor back. After twice that it has.
+// restAfter is the pause after which a connection gives its compressor back, at the least. At the
+// most it is twice that, since the timer is not set anew for every message.
 const restAfter = time.Second
 
 // warmth says whether compressed messages follow each other closely. While they do, a connection
-// with context takeover holds its compressor, which has about 1 MiB. Otherwise it gives it back
-// after each message and keeps the window, and the next message pays for compressing the window
-// once more: as much time as a message of 32 KiB takes. So a connection that has one message to
-// send now and then, of very many that are sent one at once, never holds a compressor.
+// with context takeover holds its compressor, which takes about 1 MiB. Otherwise it gives the
+// compressor back after each message and keeps the end of what it sent; the next message then costs
+// the time to compress that once more. So where very many connections have one message to send at
+// the same time, none of them holds a compressor.
 type warmth uint8
 
 const (
@@ -36,8 +36,7 @@ func (w *writer) coolLater() {
 	time.AfterFunc(onBeat(now+restAfter)-now, w.cool)
 }
 
-// cool gives the compressor back if none was needed since the timer was set. It must not keep a
-// connection that has ended.
+// cool runs when the timer fires. It gives the compressor back if no message needed it meanwhile.
 func (w *writer) cool() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
