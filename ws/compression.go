@@ -12,8 +12,12 @@ type Compression struct {
 	Threshold int
 
 	// ContextTakeover lets each message refer to the ones before it, both ways,
-	// if the peer agrees. It shrinks messages that resemble each other, and
-	// costs about 1 MiB of memory a connection once a message was compressed.
+	// if the peer agrees. It shrinks messages that resemble each other. A
+	// connection that sends compressed messages within a second of each other
+	// holds a compressor of about 1 MiB. It gives the compressor back when it
+	// has compressed nothing for one to two seconds, and keeps at most 16 KiB
+	// of what it sent and 32 KiB of what it received. The first message after
+	// such a pause takes some 0.1 ms longer to send.
 	//
 	// Without it this side's messages stand alone, and the peer is asked to do
 	// the same. A peer that does not agree, as most browsers do not, keeps its own

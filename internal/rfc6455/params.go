@@ -20,8 +20,8 @@ type DeflateParams struct {
 // DeflatePolicy is how one side compresses; its peer need not know.
 type DeflatePolicy struct {
 	// Level trades speed for size: 1 is fastest, 9 smallest, 0 the default, which is 1.
-	// With context takeover each takes 800 KiB to 1.2 MiB a connection. With a window under 15 bits
-	// there is one level.
+	// With context takeover each takes 800 KiB to 1.2 MiB until [Encoder.Rest]. With a window under
+	// 15 bits there is one level.
 	Level int
 	// Threshold is the size in bytes below which a message goes uncompressed. 0 means 128
 	// with context takeover and 512 without; below 0 means none.

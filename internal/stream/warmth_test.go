@@ -56,11 +56,11 @@ func (w *writer) holds() bool {
 // TestCompressorIsHeldWhileMessagesFollow: from the second message within a second on, until none came for a while.
 func TestCompressorIsHeldWhileMessagesFollow(t *testing.T) {
 	compressing(t, rfc6455.DeflateParams{}, func(server *Transport, pass func(int)) {
-		for round := range 3 {
+		for round := range 2 {
 			if pass(round); server.holds() {
 				t.Errorf("round %d: held after a message that follows none", round)
 			}
-			for i := range 50 {
+			for i := range 15 {
 				time.Sleep(restAfter / 10)
 				if pass(i); !server.holds() {
 					t.Errorf("round %d: not held after message %d of those that follow", round, i)
@@ -81,7 +81,7 @@ func TestCompressorIsHeldWhileMessagesFollow(t *testing.T) {
 // TestCompressorIsNotHeldForLoneMessages: they are compressed with the context of those before nevertheless.
 func TestCompressorIsNotHeldForLoneMessages(t *testing.T) {
 	compressing(t, rfc6455.DeflateParams{}, func(server *Transport, pass func(int)) {
-		for i := range 20 {
+		for i := range 8 {
 			if pass(i); server.holds() {
 				t.Errorf("held after message %d", i)
 			}
@@ -100,7 +100,7 @@ func TestCompressorIsHeldBetweenPrepared(t *testing.T) {
 		o.Role = rfc6455.Client
 		client, server := ws.NewConn(New(c, o), nil), ws.NewConn(transport, nil)
 		shared := ws.Prepare(ws.Text(document(1)))
-		for i := range 30 {
+		for i := range 12 {
 			mustSend(t, server, ws.Text(document(i)))
 			mustReceive(t, client, document(i))
 			mustSend(t, server, ws.Text(document(i)+"!"))
@@ -127,7 +127,7 @@ func TestCompressorIsHeldBetweenPrepared(t *testing.T) {
 // TestMemoryOfIdleConnections: both windows of a connection are full, and it was busy before. Without context
 // takeover it takes what one without compression does.
 func TestMemoryOfIdleConnections(t *testing.T) {
-	const connections = 30
+	const connections = 8
 	each := func(t *testing.T, deflate *rfc6455.DeflateParams) (bytes int64) {
 		synctest.Test(t, func(t *testing.T) {
 			heap := func() int64 {
@@ -148,7 +148,7 @@ func TestMemoryOfIdleConnections(t *testing.T) {
 				server := ws.NewConn(New(s, o), nil)
 				conns = append(conns, client, server)
 				buf := make([]byte, 0, 2<<10)
-				for i := range 64 {
+				for i := range 40 {
 					mustSend(t, server, ws.Text(document(i)))
 					m, err := client.ReceiveInto(t.Context(), buf)
 					if err != nil {
