@@ -1,7 +1,7 @@
 # isosocket: run make, or make help, for the list of targets.
 #
-# Needs Go, git, make and a C compiler (for the race detector). The tests need a Chromium and wabt's wat2wasm, too:
-# scripts/chromium.sh and scripts/wabt.sh find them, or install them as root on Debian.
+# Needs Go, git, make and a C compiler (for the race detector). The tests need wabt's wat2wasm and JavaScript engines, too:
+# scripts/wabt.sh and scripts/engine.sh find them, or install them: as root on Debian, and Node, Deno and Bun with npm.
 
 GO ?= go
 
@@ -12,12 +12,18 @@ STATICCHECK := bin/staticcheck-$(STATICCHECK_VERSION)
 # The modules below this one, each with its own go.mod; their tests and checks run with the rest.
 MODULES := $(patsubst %/go.mod,%,$(wildcard bench/go.mod server/*/go.mod))
 
+# The JavaScript engines of the tests, and those of the parity table; make parity ENGINE=firefox runs in another one.
+TEST_ENGINES := chromium node
+ENGINE ?= chromium node deno bun
+# Tests write here which engines ran.
+RAN := $(CURDIR)/bin/engines.txt
+
 WASM := GOOS=js GOARCH=wasm
 DIST := cmd/isosocket/dist
 ADDR ?= 127.0.0.1:8080
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-unit test-wasm test-e2e parity bench lint fmt cover clean chromium wabt FORCE
+.PHONY: help run build test test-unit test-wasm test-e2e parity bench lint fmt cover clean chromium engines wabt FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,7 +50,12 @@ $(DIST)/wasm_exec.js: FORCE
 	@mkdir -p bin $(DIST)
 	@set -eu; made=$$(mktemp bin/wasm_exec.XXXXXX); cp "$$($(GO) env GOROOT)/lib/wasm/wasm_exec.js" "$$made"; mv "$$made" $@
 
-test: test-unit test-wasm test-e2e ## all tests, natively with -race and in headless Chromium
+test: ## all tests, natively with -race and in the JavaScript engines; ends with the engines that ran
+	@mkdir -p bin && rm -f $(RAN)
+	@$(MAKE) --no-print-directory test-unit
+	@$(MAKE) --no-print-directory test-wasm
+	@$(MAKE) --no-print-directory test-e2e
+	@sh scripts/ran.sh $(RAN) $(TEST_ENGINES)
 
 test-unit: wabt ## the tests that need no browser, natively, with the race detector
 	$(GO) test -race -timeout 30m $$($(GO) list ./... | grep -v '/e2e$$')
@@ -53,15 +64,16 @@ test-unit: wabt ## the tests that need no browser, natively, with the race detec
 	@set -e; for module in $(MODULES); do (set -x; cd $$module && $(GO) test -race -timeout 30m ./...); done
 
 # The tests in a browser are compiled by the tests themselves, which Go's test cache cannot know: -count=1.
-test-wasm: chromium ## the packages' tests compiled to WebAssembly, in Chromium
-	$(GO) test -count=1 -timeout 30m -run '^(TestHarness|TestWasm)' ./e2e
+test-wasm: chromium engines ## the packages' tests compiled to WebAssembly, in Chromium
+	ENGINE="$(TEST_ENGINES)" ISOSOCKET_ENGINES=$(RAN) $(GO) test -count=1 -timeout 30m -run '^(TestHarness|TestWasm)' ./e2e
 
-test-e2e: chromium build ## the demo in Chromium against the native server, and the rest of e2e
-	$(GO) test -count=1 -timeout 30m -skip '^(TestHarness|TestWasm)' ./e2e
+test-e2e: chromium engines build ## the demo in Chromium against the native server, and the rest of e2e
+	ENGINE="$(TEST_ENGINES)" ISOSOCKET_ENGINES=$(RAN) $(GO) test -count=1 -timeout 30m -skip '^(TestHarness|TestWasm)' ./e2e
 
-parity: chromium ## every row of the parity table, native and browser side by side; results as JSON in parity/
+parity: ## the parity table, a column an engine; ENGINE=firefox for one; results as JSON in parity/
 	@$(GO) test -list '^TestParity$$' ./e2e | grep -q '^TestParity$$' || { echo "parity: e2e has no TestParity" >&2; exit 1; }
-	@PARITY_DIR=$(CURDIR)/parity $(GO) test -race -count=1 -timeout 30m -v -run '^TestParity$$' ./e2e
+	@for engine in $(ENGINE); do sh scripts/engine.sh $$engine >/dev/null || exit 1; done
+	@ENGINE="$(ENGINE)" PARITY_PLACES=all PARITY_DIR=$(CURDIR)/parity $(GO) test -race -count=1 -timeout 60m -v -run '^TestParity$$' ./e2e
 
 bench: ## measure this library beside its peers, in the module bench
 	cd bench && $(GO) run .
@@ -95,6 +107,10 @@ clean: ## remove what was built, and the reports of tests
 
 chromium:
 	@sh scripts/chromium.sh >/dev/null
+
+# An engine that cannot be had is named again when the tests have ended, and ends them where all are required.
+engines:
+	@for engine in $(TEST_ENGINES); do sh scripts/engine.sh $$engine >/dev/null || true; done
 
 wabt:
 	@sh scripts/wabt.sh >/dev/null

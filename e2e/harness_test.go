@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,46 +54,38 @@ var sampleTests = []struct {
 
 func TestHarness(t *testing.T) {
 	binary := browser.CompileWasmTest(t, sample)
-	b := browser.Start(t)
-	for _, where := range []browser.Where{browser.InPage, browser.InWorker, browser.InNode} {
-		t.Run(where.String(), func(t *testing.T) {
-			if where == browser.InNode {
-				if _, err := browser.FindNode(t.Context()); err != nil {
-					t.Skip(err)
-				}
-			}
-			test := binary
-			test.Where = where
-			test.Env = map[string]string{"SAMPLE_VALUE": "a=b c\n✓"}
-			var result *browser.WasmResult
-			t.Run("run", func(t *testing.T) {
-				result = browser.RunWasmTest(t.Context(), t, b, test)
-			})
-
-			got := flatten(result.Tests)
-			for i, want := range sampleTests {
-				if i >= len(got) || got[i].Name != want.name {
-					t.Fatalf("tests found are %v, want %s at place %d", names(got), want.name, i)
-				}
-				if got[i].Status != want.status || !strings.Contains(got[i].Output(), want.output) {
-					t.Errorf("%s: %v with output %q, want %v with %q", want.name, got[i].Status, got[i].Output(), want.status, want.output)
-				}
-			}
-			if len(got) > len(sampleTests) {
-				t.Errorf("unexpected tests %v", names(got[len(sampleTests):]))
-			}
-			if result.ExitCode != 0 || result.Err != nil || result.Elapsed <= 0 {
-				t.Errorf("exit code %d, error %v, elapsed %v", result.ExitCode, result.Err, result.Elapsed)
-			}
-			place := find(got, "TestPlace").Output()
-			if want := "place=" + where.String() + " websocket=true"; !strings.Contains(place, want) {
-				t.Errorf("TestPlace said %q, want %q", place, want)
-			}
-			if where != browser.InNode && !strings.Contains(result.Console, "a warning of the "+where.String()) {
-				t.Errorf("the console is %q, want the test's warning in it", result.Console)
-			}
+	eachVenue(t, slices.Concat(venues, furtherVenues), nil, func(t *testing.T, b *browser.Browser, v venue) {
+		test := binary
+		test.Where = v.where
+		test.Env = map[string]string{"SAMPLE_VALUE": "a=b c\n✓"}
+		var result *browser.WasmResult
+		t.Run("run", func(t *testing.T) {
+			result = browser.RunWasmTest(t.Context(), t, b, test)
 		})
-	}
+
+		got := flatten(result.Tests)
+		for i, want := range sampleTests {
+			if i >= len(got) || got[i].Name != want.name {
+				t.Fatalf("tests found are %v, want %s at place %d", names(got), want.name, i)
+			}
+			if got[i].Status != want.status || !strings.Contains(got[i].Output(), want.output) {
+				t.Errorf("%s: %v with output %q, want %v with %q", want.name, got[i].Status, got[i].Output(), want.status, want.output)
+			}
+		}
+		if len(got) > len(sampleTests) {
+			t.Errorf("unexpected tests %v", names(got[len(sampleTests):]))
+		}
+		if result.ExitCode != 0 || result.Err != nil || result.Elapsed <= 0 {
+			t.Errorf("exit code %d, error %v, elapsed %v", result.ExitCode, result.Err, result.Elapsed)
+		}
+		place := find(got, "TestPlace").Output()
+		if want := "place=" + v.where.String() + " websocket=true"; !strings.Contains(place, want) {
+			t.Errorf("TestPlace said %q, want %q", place, want)
+		}
+		if v.engine.HasPages() && !strings.Contains(result.Console, "a warning of the "+v.where.String()) {
+			t.Errorf("the console is %q, want the test's warning in it", result.Console)
+		}
+	})
 }
 
 // harnessEnds are the ways a run can go wrong, and what the report of such a run must say.

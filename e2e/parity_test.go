@@ -5,19 +5,14 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/chromedp/chromedp"
 
 	"github.com/isosocket/isosocket/internal/browser"
 	"github.com/isosocket/isosocket/internal/testing/parity"
@@ -30,16 +25,10 @@ const conformance = "../ws/wstest"
 // parityTimeout bounds one run of all cases; it is generous because machines are busy.
 const parityTimeout = 8 * time.Minute
 
-// node20Skip are the cases that cannot run in Node 20 and 21, whose WebSocket is experimental, each with the reason.
-var node20Skip = map[string]string{
-	"P02": "its WebSocket drops a BOM at the beginning of a text",
-	"P28": "its WebSocket ends the process when a server chooses a subprotocol that was not asked for",
-}
-
-// TestParity runs every case natively, with the race detector, and in Chromium: in a page and in a worker, and in Node
-// where there is one, all against the same test server, and prints the native run and the page's side by side. With
-// PARITY_DIR set, the results of each run are written there as JSON. For work on a case, PARITY_CASES, a regular
-// expression, selects some, and -run TestParity/page, say, a target.
+// TestParity runs every case natively, with the race detector, and in each engine that ENGINE names, all against the same
+// test server, and prints the runs side by side. With PARITY_PLACES=all, the cases run in every kind of worker, too. With
+// PARITY_DIR set, the results of each run are written there as JSON. For work on a case, PARITY_CASES, a regular expression,
+// selects some.
 func TestParity(t *testing.T) {
 	server, err := parity.StartServer()
 	if err != nil {
@@ -47,69 +36,59 @@ func TestParity(t *testing.T) {
 	}
 	t.Cleanup(server.Close)
 	addresses := server.Addresses()
-	env := func(target string) map[string]string {
-		text, err := json.Marshal(addresses)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return map[string]string{"WSTEST_SERVER": string(text), "WSTEST_TARGET": target}
+	var names []string
+	var runs [][]wstest.Result
+	add := func(t *testing.T, name string, results []wstest.Result) {
+		save(t, name, results)
+		names, runs = append(names, name), append(runs, results)
 	}
-
-	var native, page []wstest.Result
-	t.Run("native", func(t *testing.T) {
-		native = runNative(t, env("native"))
-		save(t, "native", native)
-	})
+	t.Run("native", func(t *testing.T) { add(t, "native", runNative(t, parityEnv(t, "native", addresses))) })
 
 	test := browser.CompileWasmTest(t, conformance)
 	test.Args = []string{"-test.run=" + selected()}
-	b := browser.Start(t, chromedp.Flag("ignore-certificate-errors-spki-list", spkiHash(t, addresses.Certificate)))
-	run := func(t *testing.T, where browser.Where, env map[string]string) []wstest.Result {
+	// Node and its like read the certificates to trust when they start.
+	certificate := filepath.Join(t.TempDir(), "certificate.pem")
+	if err := os.WriteFile(certificate, []byte(addresses.Certificate), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	places := venues
+	if os.Getenv("PARITY_PLACES") == "all" {
+		places = slices.Concat(venues, furtherVenues)
+	}
+	options := &browser.Options{Trust: addresses.Certificate, TrustAt: strings.TrimPrefix(addresses.TLS, "wss://")}
+	eachVenue(t, places, options, func(t *testing.T, b *browser.Browser, v venue) {
 		test := test
-		test.Where, test.Env = where, env
+		test.Where, test.Env = v.where, parityEnv(t, v.String(), addresses)
+		for _, name := range []string{"NODE_EXTRA_CA_CERTS", "DENO_CERT"} {
+			test.Env[name] = certificate
+		}
 		ctx, cancel := context.WithTimeout(t.Context(), parityTimeout)
 		defer cancel()
-		results := collect(t, browser.RunWasmTest(ctx, t, b, test).Tests)
-		save(t, env["WSTEST_TARGET"], results)
-		return results
-	}
-	t.Run("page", func(t *testing.T) { page = run(t, browser.InPage, env("chromium")) })
-	t.Run("worker", func(t *testing.T) { complete(t, run(t, browser.InWorker, env("worker")), nil) })
-	t.Run("node", func(t *testing.T) {
-		node, err := browser.FindNode(t.Context())
-		if err != nil {
-			t.Skip(err)
-		}
-		var nodeSkip map[string]string
-		if len(node.Flags) > 0 { // the WebSocket is experimental
-			nodeSkip = node20Skip
-		}
-		env := env("node")
-		// Node reads the certificates that it shall trust when it starts.
-		certificate := filepath.Join(t.TempDir(), "certificate.pem")
-		if err := os.WriteFile(certificate, []byte(addresses.Certificate), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		env["NODE_EXTRA_CA_CERTS"] = certificate
-		skip, err := json.Marshal(nodeSkip)
-		if err != nil {
-			t.Fatal(err)
-		}
-		env["WSTEST_SKIP"] = string(skip)
-		complete(t, run(t, browser.InNode, env), nodeSkip)
+		add(t, v.String(), collect(t, browser.RunWasmTest(ctx, t, b, test).Tests))
 	})
 
-	if native == nil || page == nil {
-		t.Log("no table: it needs the subtests native and page") // one that failed has failed t
-		return
+	rows := wstest.Compare(runs...)
+	if os.Getenv("PARITY_CASES") != "" {
+		rows = slices.DeleteFunc(rows, func(row wstest.Row) bool {
+			return !slices.ContainsFunc(row.Results, func(r wstest.Result) bool { return r.Target != "" })
+		})
 	}
-	rows := wstest.Compare(native, page)
-	if err := parity.WriteTable(os.Stdout, rows); err != nil {
+	if err := parity.WriteTable(os.Stdout, names, rows); err != nil {
 		t.Fatal(err)
 	}
 	if !parity.Right(rows) {
-		t.Error("not every row is right on both targets")
+		t.Error("not every row is right in every engine")
 	}
+}
+
+// parityEnv is what tells a test binary where the test server is, and the name of its column.
+func parityEnv(t *testing.T, target string, addresses wstest.Addresses) map[string]string {
+	t.Helper()
+	text, err := json.Marshal(addresses)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]string{"WSTEST_SERVER": string(text), "WSTEST_TARGET": target}
 }
 
 // selected is the pattern of the cases to run.
@@ -152,30 +131,6 @@ func collect(t *testing.T, tests []*browser.TestResult) []wstest.Result {
 	return results
 }
 
-// complete fails t unless every case ran and was right, but for those in skip.
-func complete(t *testing.T, results []wstest.Result, skip map[string]string) {
-	t.Helper()
-	byID := make(map[string]wstest.Result)
-	for _, r := range results {
-		byID[r.ID] = r
-	}
-	right := 0
-	for _, c := range wstest.Cases() {
-		r, ok := byID[c.ID]
-		switch {
-		case !ok:
-			t.Errorf("%s: no result", c.ID)
-		case skip[c.ID] != "":
-			t.Logf("%s is not run here: %s", c.ID, skip[c.ID])
-		case r.Skipped != "" || r.Failed || len(r.Mistakes(c)) > 0:
-			t.Errorf("%s is not right", c.ID)
-		default:
-			right++
-		}
-	}
-	t.Logf("%d cases right, %d not run", right, len(skip))
-}
-
 // save writes results to PARITY_DIR, if that is set.
 func save(t *testing.T, target string, results []wstest.Result) {
 	t.Helper()
@@ -193,16 +148,4 @@ func save(t *testing.T, target string, results []wstest.Result) {
 	if err != nil {
 		t.Error(err)
 	}
-}
-
-// spkiHash is what Chromium names a public key by.
-func spkiHash(t *testing.T, certificate string) string {
-	t.Helper()
-	block, _ := pem.Decode([]byte(certificate))
-	parsed, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := sha256.Sum256(parsed.RawSubjectPublicKeyInfo)
-	return base64.StdEncoding.EncodeToString(sum[:])
 }

@@ -119,9 +119,8 @@ func allow(w http.ResponseWriter, r *http.Request) {
 func TestProbe(t *testing.T) {
 	s := httptest.NewServer(&probed{lost: map[string]int{}})
 	t.Cleanup(s.Close)
-	b := browser.Start(t)
 	test := browser.CompileWasmTest(t, "../internal/testing/client")
 	test.Args = []string{"-test.run=^(TestProbe|TestDialUserinfo|TestDialForbidden|TestCallback)"}
 	test.Env = map[string]string{"ISOSOCKET_PROBE_URL": "ws" + strings.TrimPrefix(s.URL, "http")}
-	runEverywhere(t, b, "", test)
+	runEverywhere(t, test)
 }

@@ -20,36 +20,25 @@ var socketTests = []struct {
 	{"internal/wsurl", "../internal/wsurl", nil},
 }
 
-// TestSocket runs the browser transport's own tests, and those of what Dial
-// makes of it, in a page, in a worker, and in Node where there is one.
+// TestSocket runs the browser transport's own tests, and those of what Dial makes of it, in every engine.
 func TestSocket(t *testing.T) {
-	b := browser.Start(t)
 	for _, pkg := range socketTests {
-		test := browser.CompileWasmTest(t, pkg.path)
-		test.Args = pkg.args
-		runEverywhere(t, b, pkg.name+"/", test)
+		t.Run(pkg.name, func(t *testing.T) {
+			test := browser.CompileWasmTest(t, pkg.path)
+			test.Args = pkg.args
+			runEverywhere(t, test)
+		})
 	}
 }
 
-// runEverywhere runs test in a page, in a worker and, where there is one, in Node,
-// each as a subtest whose name begins with prefix.
-func runEverywhere(t *testing.T, b *browser.Browser, prefix string, test browser.WasmTest) {
-	for name, where := range map[string]browser.Where{
-		"page":   browser.InPage,
-		"worker": browser.InWorker,
-		"node":   browser.InNode,
-	} {
-		t.Run(prefix+name, func(t *testing.T) {
-			if where == browser.InNode {
-				if _, err := browser.FindNode(t.Context()); err != nil {
-					t.Skip(err)
-				}
-			}
-			test := test
-			test.Where = where
-			ctx, cancel := context.WithTimeout(t.Context(), wasmTimeout)
-			defer cancel()
-			browser.RunWasmTest(ctx, t, b, test)
-		})
-	}
+// runEverywhere runs test as a subtest in each place of each engine.
+func runEverywhere(t *testing.T, test browser.WasmTest) {
+	t.Helper()
+	eachVenue(t, venues, nil, func(t *testing.T, b *browser.Browser, v venue) {
+		test := test
+		test.Where = v.where
+		ctx, cancel := context.WithTimeout(t.Context(), wasmTimeout)
+		defer cancel()
+		browser.RunWasmTest(ctx, t, b, test)
+	})
 }

@@ -21,14 +21,15 @@ import (
 type tab struct {
 	t *testing.T
 	*browser.Page
+	engine browser.Engine
 }
 
-// openTab opens a tab with url. before are done before it is loaded.
+// openTab opens a tab with url. before are done before it is loaded, in Chromium only.
 func openTab(t *testing.T, b *browser.Browser, url string, before ...chromedp.Action[chromedp.Void]) *tab {
 	t.Helper()
-	tb := &tab{t, b.NewPage(t)}
+	tb := &tab{t, b.NewPage(t), b.Engine}
 	tb.do(before...)
-	tb.do(chromedp.Navigate(url))
+	tb.acts("opening "+url, func(ctx context.Context) error { return tb.Navigate(ctx, url) })
 	return tb
 }
 
@@ -40,12 +41,20 @@ func openChat(t *testing.T, b *browser.Browser, s *demoServer, name string) *tab
 	return tb
 }
 
-func (tb *tab) do(actions ...chromedp.Action[chromedp.Void]) {
+// acts does something in the page that takes less than patience.
+func (tb *tab) acts(what string, action func(ctx context.Context) error) {
 	tb.t.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), patience)
 	defer cancel()
-	if err := chromedp.Do(ctx, actions...); err != nil {
-		tb.t.Fatal(err)
+	if err := action(ctx); err != nil {
+		tb.t.Fatalf("%s: %v", what, err)
+	}
+}
+
+func (tb *tab) do(actions ...chromedp.Action[chromedp.Void]) {
+	tb.t.Helper()
+	if len(actions) > 0 {
+		tb.acts("chromedp", func(ctx context.Context) error { return chromedp.Do(ctx, actions...) })
 	}
 }
 
@@ -64,12 +73,10 @@ const words = `
 // eval returns the value of a JavaScript expression in the page.
 func eval[T any](tb *tab, expression string) T {
 	tb.t.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), patience)
-	defer cancel()
-	value, err := chromedp.Run(ctx, chromedp.Evaluate[T]("(() => {"+words+"return ("+expression+")})()"))
-	if err != nil {
-		tb.t.Fatalf("%s: %v", expression, err)
-	}
+	var value T
+	tb.acts(expression, func(ctx context.Context) error {
+		return tb.Evaluate(ctx, "(() => {"+words+"return ("+expression+")})()", &value)
+	})
 	return value
 }
 
@@ -85,10 +92,16 @@ func (tb *tab) waits(what, expression string) {
 }
 
 // types sends keys to the element that has the focus.
-func (tb *tab) types(keys string) { tb.t.Helper(); tb.do(chromedp.KeyEvent(keys)) }
+func (tb *tab) types(keys string) {
+	tb.t.Helper()
+	tb.acts("typing", func(ctx context.Context) error { return tb.Press(ctx, keys) })
+}
 
 // clicks clicks on an element with the mouse.
-func (tb *tab) clicks(id string) { tb.t.Helper(); tb.do(chromedp.Click(chromedp.CSS("#" + id))) }
+func (tb *tab) clicks(id string) {
+	tb.t.Helper()
+	tb.acts("clicking", func(ctx context.Context) error { return tb.Click(ctx, "#"+id) })
+}
 
 // says types a text into the message box and sends it.
 func (tb *tab) says(text string) {
@@ -122,18 +135,20 @@ func (tb *tab) size(width, height int64, dark bool) {
 	}
 }
 
-// screenshot writes a picture of what is seen into the ignored folder screenshots.
+// screenshot writes a picture of what is seen into the ignored folder screenshots, under a name of its own in each engine.
 func (tb *tab) screenshot(name string) {
 	tb.t.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), patience)
-	defer cancel()
-	picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
-	if err == nil {
-		if err = os.MkdirAll("screenshots", 0o755); err == nil {
-			err = os.WriteFile(filepath.Join("screenshots", name+".png"), picture, 0o644)
+	if tb.engine != browser.Chromium {
+		name = string(tb.engine) + "-" + name
+	}
+	tb.acts("screenshot "+name, func(ctx context.Context) error {
+		picture, err := tb.Screenshot(ctx)
+		if err != nil {
+			return err
 		}
-	}
-	if err != nil {
-		tb.t.Errorf("screenshot %s: %v", name, err)
-	}
+		if err := os.MkdirAll("screenshots", 0o755); err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join("screenshots", name+".png"), picture, 0o644)
+	})
 }

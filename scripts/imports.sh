@@ -35,7 +35,7 @@ internal/testing/faultproxy:
 internal/testing/herd: . server
 internal/testing/storm: errors ws server internal/testing/faultproxy
 internal/testing/parity: server ws/wstest
-internal/browser: github.com/chromedp/chromedp github.com/chromedp/cdproto
+internal/browser: errors ws . github.com/chromedp/chromedp github.com/chromedp/cdproto
 e2e: errors ws ws/wstest . server wasm internal/chat internal/browser internal/testing/leak github.com/chromedp/chromedp github.com/chromedp/cdproto internal/testing/storm
 '
 

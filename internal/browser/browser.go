@@ -8,8 +8,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/chromedp/chromedp"
 )
 
 const (
@@ -17,66 +15,91 @@ const (
 	stopTimeout  = 15 * time.Second
 )
 
-// Browser is a running headless Chromium with a profile of its own. Its methods may be called from many
+// Browser is a running headless browser with a profile of its own. Its methods may be called from many
 // goroutines.
 type Browser struct {
-	ctx context.Context // chromedp's, of the whole browser
+	// Engine is what runs, and Version its version. They do not change.
+	Engine  Engine
+	Version string
+
+	driver driver
 }
 
-// Start starts a headless Chromium that runs until tb and its subtests have ended. It fails tb, with a line that says
-// what to do, when there is no Chromium, and with what the browser printed when that does not start.
+// Options are how to start a browser. Nil means every default.
+type Options struct {
+	// Trust is a self-signed certificate, PEM, that pages trust at TrustAt, HOST:PORT. WebKit's driver trusts every
+	// certificate or none: it trusts every one when Trust is set. Empty: only what the machine trusts.
+	Trust, TrustAt string
+}
+
+// driver runs a browser of one engine; each engine's file has one. Its methods may be called from many goroutines.
+type driver interface {
+	// open opens an empty page. What happens in it is told to page until close has returned.
+	open(ctx context.Context, page *Page) (tab, error)
+	// close ends the browser and all that was started for it.
+	close(ctx context.Context) error
+}
+
+// tab is an open page of one engine. One goroutine at a time calls its methods.
+type tab interface {
+	// navigate opens url, and returns once it has loaded. It does not wait for that in a page that runs tests, which may
+	// keep it too busy to say so.
+	navigate(ctx context.Context, url string) error
+	// evaluate returns the value of a JavaScript expression, a string, whatever the page's content security policy says.
+	evaluate(ctx context.Context, expression string) (string, error)
+	// click presses the mouse's first button at a point of the page.
+	click(ctx context.Context, x, y float64) error
+	// press presses the keys of text one after the other; "\n" is Enter and "\t" Tab.
+	press(ctx context.Context, text string) error
+	// screenshot returns what is seen of the page, PNG.
+	screenshot(ctx context.Context) ([]byte, error)
+	close(ctx context.Context) error
+}
+
+// StartEngine starts a headless browser that runs until tb and its subtests have ended. It fails tb, with a line that says
+// what to do, when e is not there, and with what the browser printed when that does not start.
 //
-// The browser makes no connection of its own to any network, uses no GPU and no QUIC, does not slow down
-// hidden tabs, and runs without its sandbox only when the tests run as root, where it must. More options of chromedp's, such
-// as chromedp.Flag, come last and win.
-func Start(tb testing.TB, more ...chromedp.ExecAllocatorOption) *Browser {
+// The browser makes no connection of its own to any network where that can be turned off, and does not slow down pages
+// that nobody looks at.
+func StartEngine(tb testing.TB, e Engine, o *Options) *Browser {
 	tb.Helper()
-	path, err := Find(tb.Context())
+	if o == nil {
+		o = &Options{}
+	}
+	ctx, cancel := context.WithTimeout(tb.Context(), startTimeout)
+	defer cancel()
+	var d driver
+	var version string
+	var err error
+	switch e {
+	case Chromium:
+		return startChromium(tb, o)
+	case Firefox:
+		d, version, err = startFirefox(ctx, o)
+	case WebKit:
+		d, version, err = startWebKit(ctx, o)
+	default:
+		tb.Fatalf("browser: %s has no pages; browsers are chromium, firefox and webkit", e.Label())
+	}
 	if err != nil {
-		tb.Fatal(err)
+		tb.Fatalf("starting %s: %v", e.Label(), err)
 	}
+	return newBrowser(tb, e, version, d)
+}
 
-	output := &tail{limit: 16 << 10}
-	options := append(chromedp.DefaultExecAllocatorOptions[:len(chromedp.DefaultExecAllocatorOptions):len(chromedp.DefaultExecAllocatorOptions)],
-		chromedp.ExecPath(path),
-		chromedp.Flag("headless", "new"),
-		chromedp.DisableGPU, // chromedp adds no-sandbox by itself for root
-		chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-domain-reliability", true),
-		chromedp.Flag("no-pings", true),
-		// Without it timers of tabs that nobody looks at fire once a minute.
-		chromedp.Flag("disable-features", "Translate,MediaRouter,OptimizationHints,IntensiveWakeUpThrottling"),
-		chromedp.WindowSize(1280, 800),
-		chromedp.CombinedOutput(output),
-	)
-	options = append(options, more...)
-	// Not tb.Context(): that one ends before the cleanups, and would kill the browser that they close.
-	allocator, free := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, cancel := chromedp.NewContext(allocator)
-
-	// The context of chromedp's first call is the browser's life, so a timeout of that call must not be its context.
-	late := time.AfterFunc(startTimeout, cancel)
-	err = chromedp.Do(ctx)
-	if !late.Stop() || err != nil {
-		cancel()
-		free()
-		if err == nil {
-			err = context.DeadlineExceeded
-		}
-		tb.Fatalf("starting %s: %v\nthe browser's output:\n%s", path, err, output)
-	}
-
+func newBrowser(tb testing.TB, e Engine, version string, d driver) *Browser {
+	tb.Helper()
 	tb.Cleanup(func() {
-		stopping, done := context.WithTimeout(ctx, stopTimeout)
+		stopping, done := context.WithTimeout(context.Background(), stopTimeout)
 		defer done()
-		if err := chromedp.Cancel(stopping); err != nil {
-			tb.Logf("closing the browser: %v", err)
+		if err := d.close(stopping); err != nil {
+			tb.Logf("closing %s: %v", e.Label(), err)
 		}
-		cancel()
-		free()
 	})
-	return &Browser{ctx: ctx}
+	if err := recordRun(e, version); err != nil {
+		tb.Error(err)
+	}
+	return &Browser{Engine: e, Version: version, driver: d}
 }
 
 // tail is an io.Writer that keeps the last limit bytes. Safe for concurrent use.

@@ -38,10 +38,10 @@ func TestConsoleKeepsOrderAndExceptions(t *testing.T) {
 	if got := page.Console(); got != "(empty)" {
 		t.Errorf("an empty console is %q", got)
 	}
-	page.record(&runtime.EventConsoleAPICalled{Type: "log", Args: []*runtime.RemoteObject{{Value: jsonv2.Value(`"one"`)}}})
-	page.record(&runtime.EventExceptionThrown{ExceptionDetails: &runtime.ExceptionDetails{
+	recordChromium(page, &runtime.EventConsoleAPICalled{Type: "log", Args: []*runtime.RemoteObject{{Value: jsonv2.Value(`"one"`)}}})
+	recordChromium(page, &runtime.EventExceptionThrown{ExceptionDetails: &runtime.ExceptionDetails{
 		Text: "Uncaught", Exception: &runtime.RemoteObject{Description: "TypeError: two"}}})
-	page.record(&runtime.EventExceptionThrown{ExceptionDetails: &runtime.ExceptionDetails{Text: "three"}})
+	recordChromium(page, &runtime.EventExceptionThrown{ExceptionDetails: &runtime.ExceptionDetails{Text: "three"}})
 	if got, want := page.Console(), "log: one\nexception: Uncaught TypeError: two\nexception: three\n"; got != want {
 		t.Errorf("the console is %q, want %q", got, want)
 	}

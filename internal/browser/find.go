@@ -12,18 +12,7 @@ import (
 	"strings"
 )
 
-// Find returns the path of the Chromium that tests use: $CHROME_BIN, else the first of the usual names
-// in $PATH. It installs nothing. The error says in one line what to do.
-//
-// The order is that of scripts/chromium.sh, which Find runs, so the working directory must be in the module.
-func Find(ctx context.Context) (string, error) {
-	root, err := moduleRoot(ctx)
-	if err != nil {
-		return "", err
-	}
-	return find(exec.CommandContext(ctx, "sh", filepath.Join(root, "scripts", "chromium.sh"), "--no-install"))
-}
-
+// find runs a script that prints a program's path.
 func find(script *exec.Cmd) (string, error) {
 	var advice bytes.Buffer
 	script.Stderr = &advice
@@ -32,7 +21,7 @@ func find(script *exec.Cmd) (string, error) {
 		if line := strings.TrimSpace(advice.String()); line != "" {
 			return "", errors.New(line)
 		}
-		return "", fmt.Errorf("looking for Chromium: %w", err)
+		return "", fmt.Errorf("looking for an engine: %w", err)
 	}
 	return strings.TrimSpace(string(out)), nil
 }

@@ -64,7 +64,7 @@ func TestFind(t *testing.T) {
 			}
 			t.Setenv("CHROME_BIN", tt.chromeBin)
 			t.Setenv("PATH", tt.path+string(os.PathListSeparator)+tools)
-			got, err := Find(t.Context())
+			got, err := Chromium.Find(t.Context())
 			if got != tt.want {
 				t.Errorf("Find gave %q, want %q", got, tt.want)
 			}

@@ -8,39 +8,33 @@ import (
 	"embed"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"path"
 	"path/filepath"
+	"sync/atomic"
 	"time"
-
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/inspector"
-	"github.com/chromedp/cdproto/network"
-	cdppage "github.com/chromedp/cdproto/page"
-	"github.com/chromedp/cdproto/runtime"
-	"github.com/chromedp/chromedp"
 )
 
 //go:embed assets
 var assets embed.FS
 
-// binding is the function of the page that reports to this side; assets/page.js calls it.
+// binding is the function of the page that reports to this side, where the engine has one; assets/page.js calls it.
 const binding = "reportToGo"
 
 // pageConfig is config.json, which tells the page what to run.
 type pageConfig struct {
-	Argv   []string          `json:"argv"`
-	Env    map[string]string `json:"env"`
-	Worker bool              `json:"worker"`
-	Files  map[string][]byte `json:"files"` // absolute path to contents, base64 on the wire
+	Argv  []string          `json:"argv"`
+	Env   map[string]string `json:"env"`
+	Where string            `json:"where"` // of places
+	Files map[string][]byte `json:"files"` // absolute path to contents, base64 on the wire
 }
 
 func (test WasmTest) startPage(ctx context.Context, b *Browser, to *reports) (func() string, error) {
-	handler, err := test.handler(ctx)
+	var pages atomic.Pointer[Page]
+	handler, err := test.handler(ctx, func(text string) { pages.Load().reported(text) })
 	if err != nil {
 		return nil, err
 	}
@@ -59,28 +53,12 @@ func (test WasmTest) startPage(ctx context.Context, b *Browser, to *reports) (fu
 		<-served
 	}
 
-	page, err := b.open(func(page *Page, event any) {
-		switch event := event.(type) {
-		case *runtime.EventBindingCalled:
-			if event.Name != binding {
-				return
-			}
-			var r report
-			if err := json.Unmarshal([]byte(event.Payload), &r); err != nil {
-				r = report{Type: reportError, Text: fmt.Sprintf("the page reported %q: %v", event.Payload, err)}
-			}
-			if r.Type == reportConsole {
-				page.console.add("worker "+r.Level, r.Text)
-			}
-			to.add(r)
-		case *inspector.EventTargetCrashed:
-			to.add(report{Type: reportError, Text: "the page crashed"})
-		}
-	})
+	page, err := b.open(ctx, to.add)
 	if err != nil {
 		closeServer()
 		return nil, err
 	}
+	pages.Store(page)
 	// The browser itself may go away.
 	gone := context.AfterFunc(page.ctx, func() {
 		to.add(report{Type: reportError, Text: "the browser closed the page"})
@@ -91,50 +69,24 @@ func (test WasmTest) startPage(ctx context.Context, b *Browser, to *reports) (fu
 		closeServer()
 		return page.Console()
 	}
-
-	actions, cancel := context.WithCancel(page.ctx)
-	defer cancel()
-	defer context.AfterFunc(ctx, cancel)()
-	if err := chromedp.Do(actions, navigateToTests("http://"+listener.Addr().String()+"/")); err != nil {
+	if err := page.Navigate(ctx, "http://"+listener.Addr().String()+"/"); err != nil {
 		stop()
 		return nil, errors.Join(err, ctx.Err())
 	}
 	return stop, nil
 }
 
-// navigateToTests opens the page at url. It does not wait for the page to have loaded: the tests may be under
-// way by then, and keep it too busy to say so.
-func navigateToTests(url string) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-		// The browser would report every frame of every WebSocket, which slows both sides down.
-		if _, err := cdp.Call(ctx, target, network.Disable, cdp.Empty{}); err != nil {
-			return err
-		}
-		if _, err := cdp.Call(ctx, target, runtime.AddBinding, runtime.AddBindingParams{Name: binding}); err != nil {
-			return err
-		}
-		result, err := cdp.Call(ctx, target, cdppage.Navigate, cdppage.NavigateParams{URL: url})
-		if err != nil {
-			return err
-		}
-		if result.ErrorText != "" {
-			return fmt.Errorf("opening %s: %s", url, result.ErrorText)
-		}
-		return nil
-	})
-}
-
-// handler serves the page, its scripts, the binary and its configuration.
-func (test WasmTest) handler(ctx context.Context) (http.Handler, error) {
+// handler serves the page, its scripts, the binary and its configuration, and takes what the page reports.
+func (test WasmTest) handler(ctx context.Context, reported func(text string)) (http.Handler, error) {
 	files, err := testdata(test.Dir)
 	if err != nil {
 		return nil, err
 	}
 	config, err := json.Marshal(pageConfig{
-		Argv:   append([]string{filepath.Base(test.Binary)}, test.arguments(ctx)...),
-		Env:    test.environment(map[string]string{"HOME": "/", "PWD": "/src", "TMPDIR": "/tmp"}),
-		Worker: test.Where == InWorker,
-		Files:  files,
+		Argv:  append([]string{filepath.Base(test.Binary)}, test.arguments(ctx)...),
+		Env:   test.environment(map[string]string{"HOME": "/", "PWD": "/src", "TMPDIR": "/tmp"}),
+		Where: test.Where.String(),
+		Files: files,
 	})
 	if err != nil {
 		return nil, err
@@ -166,6 +118,18 @@ func (test WasmTest) handler(ctx context.Context) (http.Handler, error) {
 	mux.HandleFunc("/test.wasm", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/wasm")
 		http.ServeFile(w, r, test.Binary)
+	})
+	// Where the engine gives a page no other way to report. One request comes after the other.
+	mux.HandleFunc("POST /reports", func(w http.ResponseWriter, r *http.Request) {
+		var all []json.RawMessage
+		if err := json.NewDecoder(r.Body).Decode(&all); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		for _, one := range all {
+			reported(string(one))
+		}
+		w.WriteHeader(http.StatusNoContent)
 	})
 	mux.HandleFunc("/favicon.ico", func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)

@@ -21,20 +21,45 @@ type Where int
 
 // The places a wasm test binary can run in.
 const (
-	InPage   Where = iota // the main thread of a page
-	InWorker              // a dedicated Web Worker of a page
-	InNode                // Node.js, with its WebSocket switched on; see [FindNode]
+	InPage          Where = iota // the main thread of a page
+	InWorker                     // a dedicated Web Worker of a page
+	InSharedWorker               // a shared worker
+	InServiceWorker              // a service worker
+	InNode                       // Node.js
+	InDeno                       // Deno
+	InBun                        // Bun
 )
 
+// places names each Where, as the page's scripts and the results do.
+var places = [...]string{"page", "worker", "shared worker", "service worker", "node", "deno", "bun"}
+
 // String returns the place in words.
-func (w Where) String() string {
-	switch w {
-	case InWorker:
-		return "worker"
-	case InNode:
-		return "node"
+func (w Where) String() string { return places[w] }
+
+// InRuntime returns the place that is a process of e, which must be a runtime.
+func InRuntime(e Engine) Where {
+	switch e {
+	case Node:
+		return InNode
+	case Deno:
+		return InDeno
+	case Bun:
+		return InBun
 	}
-	return "page"
+	panic("browser: " + e.Label() + " is no runtime")
+}
+
+// runtime returns the runtime that w is a process of, "" if it is in a browser.
+func (w Where) runtime() Engine {
+	switch w {
+	case InNode:
+		return Node
+	case InDeno:
+		return Deno
+	case InBun:
+		return Bun
+	}
+	return ""
 }
 
 // WasmTest is a test binary compiled for GOOS=js GOARCH=wasm, and how to run it.
@@ -43,7 +68,7 @@ type WasmTest struct {
 	Binary string
 
 	// Dir is the directory of the package's sources. The binary finds its testdata there, in memory in a browser, and
-	// has it as its working directory in Node. Empty: none. CompileWasmTest sets it.
+	// has it as its working directory in a runtime. Empty: none. CompileWasmTest sets it.
 	Dir string
 
 	// Where is what the binary runs in; InPage by default.
@@ -64,7 +89,7 @@ type WasmResult struct {
 	ExitCode int           // the binary's exit code; -1 if it did not exit
 	Err      error         // why the run ended without an exit code; nil if it exited
 	Output   string        // what the binary wrote outside of any test, a panic's stacks above all
-	Console  string        // the console of the page, or of page and worker; empty for Node
+	Console  string        // the console of the page, or of page and worker; empty for a runtime
 	Elapsed  time.Duration // from the start of the binary's download to its end
 }
 
@@ -105,7 +130,7 @@ const (
 	deadlineMargin = 15 * time.Second
 )
 
-// RunWasmTest runs a test binary in b, or in Node, where b may be nil, and makes every test of it a subtest of t, under
+// RunWasmTest runs a test binary in b, or in a runtime, where b may be nil, and makes every test of it a subtest of t, under
 // the same name, as soon as it has ended. The run must end before ctx does; a ctx without a deadline gets t's, or
 // ten minutes. The binary itself is told to stop somewhat earlier, so that it says where it hangs.
 //
@@ -145,15 +170,15 @@ func RunWasmTest(ctx context.Context, t *testing.T, b *Browser, test WasmTest) *
 			t.Logf("output outside of tests:\n%s", result.Output)
 		}
 	}
-	if t.Failed() && test.Where != InNode {
+	if t.Failed() && test.Where.runtime() == "" {
 		t.Logf("the page's console:\n%s", result.Console)
 	}
 	return result
 }
 
 func place(w Where) string {
-	if w == InNode {
-		return "Node"
+	if e := w.runtime(); e != "" {
+		return e.Label()
 	}
 	return "a " + w.String()
 }
@@ -246,8 +271,8 @@ func (test WasmTest) start(ctx context.Context, b *Browser, to *reports) (stop f
 			return nil, fmt.Errorf("environment variable %q: a name is not empty and has no '=', and neither name nor value has a NUL", name)
 		}
 	}
-	if test.Where == InNode {
-		return test.startNode(ctx, to)
+	if test.Where.runtime() != "" {
+		return test.startRuntime(ctx, to)
 	}
 	if b == nil {
 		return nil, fmt.Errorf("a browser is needed to run in %s, and none was given", place(test.Where))

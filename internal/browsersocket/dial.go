@@ -4,6 +4,7 @@ package browsersocket
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/isosocket/isosocket/errors"
@@ -49,10 +50,10 @@ func Dial(ctx context.Context, url string, o Options) (*ws.Conn, error) {
 		return nil, err
 	}
 	o.Config.Subprotocol, err = property(s.js, "protocol")
-	if err == nil && o.Config.Subprotocol == "" && len(o.Subprotocols) > 0 {
-		// Not every browser fails such a handshake, as WHATWG WebSockets, section
+	if chosen := o.Config.Subprotocol; err == nil && !slices.Contains(o.Subprotocols, chosen) && (chosen != "" || len(o.Subprotocols) > 0) {
+		// Not every engine fails such a handshake, as WHATWG WebSockets, section
 		// 2.2, wants it.
-		err = &noSubprotocol{o.Subprotocols}
+		err = &subprotocolMismatch{chosen, o.Subprotocols}
 	}
 	if err != nil {
 		s.abandon()
@@ -61,14 +62,21 @@ func Dial(ctx context.Context, url string, o Options) (*ws.Conn, error) {
 	return ws.NewConn(s, &o.Config), nil
 }
 
-// noSubprotocol is a handshake in which the server chose none of those offered.
-type noSubprotocol struct{ offered []string }
+// subprotocolMismatch is a handshake in which the server chose a subprotocol that
+// was not offered, or none of those that were.
+type subprotocolMismatch struct {
+	chosen  string // "" if none
+	offered []string
+}
 
-func (e *noSubprotocol) Error() string {
+func (e *subprotocolMismatch) Error() string {
+	if e.chosen != "" {
+		return "the server chose the subprotocol " + e.chosen + ", which was not offered"
+	}
 	return "the server chose none of the subprotocols " + strings.Join(e.offered, ", ")
 }
 
-func (e *noSubprotocol) Unwrap() error { return errors.ErrSubprotocolMismatch }
+func (e *subprotocolMismatch) Unwrap() error { return errors.ErrSubprotocolMismatch }
 
 // errHandshake is a handshake that failed for a reason that the browser hides.
 var errHandshake = errors.New("the WebSocket handshake failed; a browser hides why")

@@ -49,17 +49,19 @@ func TestDialWantsASubprotocol(t *testing.T) {
 	for _, test := range []struct {
 		offered []string
 		chosen  string
-		fails   bool
+		problem string
 	}{
-		{[]string{"a", "b"}, "b", false},
-		{[]string{"a", "b"}, "", true},
-		{nil, "", false},
+		{[]string{"a", "b"}, "b", ""},
+		{[]string{"a", "b"}, "", "the server chose none of the subprotocols a, b"},
+		{[]string{"a", "b"}, "c", "the server chose the subprotocol c, which was not offered"},
+		{nil, "c", "the server chose the subprotocol c, which was not offered"},
+		{nil, "", ""},
 	} {
 		f := newFake(t)
 		f.set("protocol", test.chosen)
 		f.openLater()
 		conn, err := Dial(t.Context(), "ws://fake/", Options{Subprotocols: test.offered})
-		if !test.fails {
+		if test.problem == "" {
 			if err != nil || conn.Subprotocol() != test.chosen {
 				t.Fatalf("%q of %q: %v", test.chosen, test.offered, err)
 			}
@@ -67,7 +69,7 @@ func TestDialWantsASubprotocol(t *testing.T) {
 			_ = conn.Close(1000, "")
 			continue
 		}
-		if !errors.Is(err, errors.ErrSubprotocolMismatch) || !strings.HasSuffix(err.Error(), "the server chose none of the subprotocols a, b") {
+		if !errors.Is(err, errors.ErrSubprotocolMismatch) || !strings.HasSuffix(err.Error(), test.problem) {
 			t.Errorf("%q of %q: the error is %v", test.chosen, test.offered, err)
 		}
 		if f.closes != 1 {

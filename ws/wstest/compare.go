@@ -5,60 +5,82 @@ import (
 	"strings"
 )
 
-// Row is one case of two runs, side by side.
+// Row is one case of several runs, side by side.
 type Row struct {
 	// Case is what ran.
 	Case Case
-	// Native and Browser are what each run came to, zero if it has no result.
-	Native, Browser Result
-	// Missing tells that a run has no result for the case.
-	Missing bool
+	// Results are what each run came to, in the order of the runs. That of a
+	// run without a result for the case has no Target.
+	Results []Result
 }
 
-// Compare puts the results of a native and a browser run side by side, a row
-// for each case of the list, in its order.
-func Compare(native, browser []Result) []Row {
+// Compare puts the results of runs side by side, a row for each case of the
+// list, in its order.
+func Compare(runs ...[]Result) []Row {
 	var rows []Row
 	for _, c := range Cases() {
-		n, okNative := find(native, c.ID)
-		b, okBrowser := find(browser, c.ID)
-		rows = append(rows, Row{Case: c, Native: n, Browser: b, Missing: !okNative || !okBrowser})
+		row := Row{Case: c}
+		for _, run := range runs {
+			row.Results = append(row.Results, find(run, c.ID))
+		}
+		rows = append(rows, row)
 	}
 	return rows
 }
 
-func find(results []Result, id string) (Result, bool) {
+func find(results []Result, id string) Result {
 	i := slices.IndexFunc(results, func(r Result) bool { return r.ID == id })
 	if i < 0 {
-		return Result{ID: id}, false
+		return Result{ID: id}
 	}
-	return results[i], true
+	return results[i]
 }
 
-// Identical reports whether both runs observed exactly the same.
+// Identical reports whether all runs observed exactly the same.
 func (r Row) Identical() bool {
-	return !r.Missing && r.Native.Skipped == "" && r.Browser.Skipped == "" &&
-		slices.Equal(r.Native.Observations, r.Browser.Observations)
+	return !slices.ContainsFunc(r.Results, func(result Result) bool {
+		return result.Target == "" || result.Skipped != "" || !slices.Equal(result.Observations, r.Results[0].Observations)
+	})
 }
 
-// Right reports whether both runs observed exactly what the case expects of
-// their class.
+// Right reports whether every run observed exactly what the case expects of
+// its target.
 func (r Row) Right() bool {
-	for _, result := range []Result{r.Native, r.Browser} {
-		if result.Skipped != "" || result.Failed || len(result.Mistakes(r.Case)) > 0 {
-			return false
-		}
-	}
-	return !r.Missing
+	return !slices.ContainsFunc(r.Results, func(result Result) bool { return !result.Right(r.Case) })
 }
 
-// Different returns the ids of the differences that the case is allowed, each
-// once.
+// Different returns the ids of the differences and quirks that the case allows
+// the runs, each once.
 func (r Row) Different() []string {
 	var ids []string
-	for _, e := range r.Case.Want {
-		if e.Difference != "" && !slices.Contains(ids, e.Difference) {
-			ids = append(ids, e.Difference)
+	for _, result := range r.Results {
+		for _, id := range result.Different(r.Case) {
+			if !slices.Contains(ids, id) {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return ids
+}
+
+// Right reports whether r is what c expects of r's target.
+func (r Result) Right(c Case) bool {
+	return r.Target != "" && r.Skipped == "" && !r.Failed && len(r.Mistakes(c)) == 0
+}
+
+// Different returns the ids of the differences and quirks by which c expects
+// of r's target another value than of a native one, each once.
+func (r Result) Different(c Case) []string {
+	var ids []string
+	for _, e := range c.Want {
+		id := ""
+		if q, ok := quirkOf(r.Engine, c.ID, e.Key); ok {
+			id = q.ID
+		} else if r.Class == Browser {
+			id = e.Difference
+		}
+		if id != "" && !slices.Contains(ids, id) {
+			ids = append(ids, id)
 		}
 	}
 	return ids

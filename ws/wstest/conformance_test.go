@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/isosocket/isosocket"
@@ -14,7 +15,8 @@ import (
 
 // TestConformance holds Dial of this target against every case. The test
 // server's addresses come, as JSON, in WSTEST_SERVER; a native run without it
-// starts its own. WSTEST_TARGET names the target in the results.
+// starts its own. WSTEST_TARGET names the target in the results: an engine and,
+// after a dash, a place in it.
 func TestConformance(t *testing.T) {
 	addresses := serverAddresses(t)
 	target := wstest.Target{
@@ -41,6 +43,9 @@ func TestConformance(t *testing.T) {
 	}
 	if s := os.Getenv("WSTEST_TARGET"); s != "" {
 		target.Name = s
+		if class == wstest.Browser {
+			target.Engine, _, _ = strings.Cut(s, "-")
+		}
 	}
 	if s := os.Getenv("WSTEST_SKIP"); s != "" {
 		if err := json.Unmarshal([]byte(s), &target.Skip); err != nil {

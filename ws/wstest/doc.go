@@ -10,7 +10,8 @@
 // that a native target and a browser must each show. Almost always both are
 // the same. Where they are not, the [Expectation] names the entry of
 // [Differences] that allows it; that list is what this library documents as
-// different by the browser's nature.
+// different by the browser's nature. Where one engine differs from the others,
+// the entry of [Quirks] says which, why, and what a case then observes.
 //
 // # Running it
 //
@@ -49,5 +50,5 @@
 //
 // Each case reports a [Result]. Run writes it into the test's log, from which
 // [ParseResults] reads it back, whatever process or browser the test ran in.
-// [Compare] puts a native and a browser run side by side, a [Row] a case.
+// [Compare] puts runs side by side, a [Row] a case.
 package wstest

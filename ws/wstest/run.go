@@ -46,7 +46,7 @@ func Run(t *testing.T, target Target) {
 func runCase(t *testing.T, target *Target, c Case) {
 	t.Helper()
 	r := &row{t: t, target: target, id: c.ID, nonce: strconv.FormatUint(rand.Uint64(), 36)}
-	result := Result{ID: c.ID, Target: target.Name, Class: target.Class}
+	result := Result{ID: c.ID, Target: target.Name, Class: target.Class, Engine: target.Engine}
 	report := func() {
 		if target.Report != nil {
 			target.Report(result)

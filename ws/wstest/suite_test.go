@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,6 +47,43 @@ func TestCasesAreWhatTheSpecificationLists(t *testing.T) {
 	}
 	if parity < 45 || different < 4 {
 		t.Errorf("%d and %d rows: some are missing", parity, different)
+	}
+}
+
+// TestQuirksAreOfCases holds each quirk to the cases: they exist, they expect another value without it, and no engine
+// has two quirks of one expectation.
+func TestQuirksAreOfCases(t *testing.T) {
+	t.Parallel()
+	type expectation struct{ id, key string }
+	want := make(map[expectation]string)
+	for _, c := range wstest.Cases() {
+		for _, e := range c.Want {
+			want[expectation{c.ID, e.Key}] = e.Browser
+		}
+	}
+	engines := []string{"chromium", "firefox", "webkit", "node", "deno", "bun"}
+	decided := make(map[string]bool)
+	for i, q := range wstest.Quirks() {
+		if q.ID != fmt.Sprintf("E%d", i+1) || q.Subject == "" || q.Behaviour == "" || q.Cause == "" || q.Library == "" ||
+			!strings.HasPrefix(q.Link, "https://") || len(q.Engines) == 0 || len(q.Values) == 0 {
+			t.Errorf("quirk %d lacks something, or its id is not the next one: %+v", i+1, q)
+		}
+		for _, engine := range q.Engines {
+			if !slices.Contains(engines, engine) {
+				t.Errorf("%s: unknown engine %q", q.ID, engine)
+			}
+			for _, v := range q.Values {
+				value, ok := want[expectation{v.Case, v.Key}]
+				if !ok || value == v.Value {
+					t.Errorf("%s: %s, %s: expects %q without the quirk, %q with it; the case exists: %v", q.ID, v.Case, v.Key, value, v.Value, ok)
+				}
+				name := engine + " " + v.Case + " " + v.Key
+				if decided[name] {
+					t.Errorf("%s: another quirk decides %s", q.ID, name)
+				}
+				decided[name] = true
+			}
+		}
 	}
 }
 
@@ -143,16 +181,12 @@ func TestCompare(t *testing.T) {
 		{"a case that was skipped", func(r *wstest.Result) { r.Skipped = "no network" }},
 		{"a case without a result", func(r *wstest.Result) { r.ID = "" }},
 	} {
-		for _, class := range []wstest.Class{wstest.Native, wstest.Browser} {
-			spoiled := [2][]wstest.Result{append([]wstest.Result{}, native...), append([]wstest.Result{}, browser...)}
-			if class == wstest.Native {
-				test.spoil(&spoiled[0][0])
-			} else {
-				test.spoil(&spoiled[1][0])
-			}
-			rows := wstest.Compare(spoiled[0], spoiled[1])
+		for spoilt := range 3 {
+			runs := [][]wstest.Result{slices.Clone(native), slices.Clone(browser), slices.Clone(browser)}
+			test.spoil(&runs[spoilt][0])
+			rows := wstest.Compare(runs...)
 			if rows[0].Right() || !rows[1].Right() {
-				t.Errorf("%s, %s: right %v, and the next row %v", test.name, class, rows[0].Right(), rows[1].Right())
+				t.Errorf("%s, run %d: right %v, and the next row %v", test.name, spoilt, rows[0].Right(), rows[1].Right())
 			}
 		}
 	}

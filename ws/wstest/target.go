@@ -29,6 +29,10 @@ type Target struct {
 	// Class is which expectations apply.
 	Class Class
 
+	// Engine is the engine of a browser or a runtime whose quirks the target may
+	// show, as [Quirk].Engines names it. Empty: none may be shown.
+	Engine string
+
 	// Server is where the test server listens; see ws/wstest/peer.
 	Server Addresses
 

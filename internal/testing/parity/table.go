@@ -10,41 +10,72 @@ import (
 	"github.com/isosocket/isosocket/ws/wstest"
 )
 
-// shown is how many bytes of a run's observations stand in a row's line.
-const shown = 72
+// WriteTable writes a line for each row: its id, what each run came to, in columns with the names given, and its event. A
+// run is right, or it is right and shows what it is allowed to show, the differences and quirks of [wstest] by their
+// ids, or WRONG. Below a row that is not right, a line for each mistake says what was expected. The last line counts.
+func WriteTable(w io.Writer, names []string, rows []wstest.Row) error {
+	cells := [][]string{append(append([]string{"case"}, names...), "event")}
+	for _, row := range rows {
+		line := []string{row.Case.ID}
+		for _, r := range row.Results {
+			line = append(line, verdict(row.Case, r))
+		}
+		cells = append(cells, append(line, row.Case.Event))
+	}
+	widths := make([]int, len(names)+2)
+	for _, line := range cells {
+		for i, cell := range line[:len(line)-1] { // nothing stands to the right of the last one
+			widths[i] = max(widths[i], len(cell))
+		}
+	}
 
-// WriteTable writes a line for each row: its id, its event, what each run
-// observed, whether that is identical, and whether it is right. Below a row
-// that is not right, a line for each mistake says what was expected. The last
-// line counts.
-func WriteTable(w io.Writer, rows []wstest.Row) error {
 	var b strings.Builder
 	right, identical := 0, 0
-	for _, row := range rows {
-		verdict := "WRONG"
+	for i, line := range cells {
+		for j, cell := range line {
+			if j > 0 {
+				b.WriteString(" | ")
+			}
+			fmt.Fprintf(&b, "%-*s", widths[j], cell)
+		}
+		b.WriteString("\n")
+		if i == 0 {
+			continue
+		}
+		row := rows[i-1]
+		for j, r := range row.Results {
+			writeMistakes(&b, names[j], row.Case, r)
+		}
 		if row.Right() {
-			verdict = "right"
 			right++
 		}
-		same := "identical"
 		if row.Identical() {
 			identical++
-		} else {
-			same = strings.TrimSuffix("different, see "+strings.Join(row.Different(), ", "), ", see ")
 		}
-		fmt.Fprintf(&b, "%s | %s | native: %s | browser: %s | %s | %s\n", row.Case.ID, row.Case.Event,
-			row.Native.Summary(shown), row.Browser.Summary(shown), same, verdict)
-		writeMistakes(&b, "native", row.Case, row.Native)
-		writeMistakes(&b, "browser", row.Case, row.Browser)
 	}
-	fmt.Fprintf(&b, "%d rows, %d right, %d identical\n", len(rows), right, identical)
+	fmt.Fprintf(&b, "%d rows, %d right, %d identical in %s\n", len(rows), right, identical, strings.Join(names, ", "))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
+// verdict is what stands in the table about a run of c.
+func verdict(c wstest.Case, r wstest.Result) string {
+	switch {
+	case r.Skipped != "":
+		return "not run"
+	case !r.Right(c):
+		return "WRONG"
+	}
+	if ids := r.Different(c); len(ids) > 0 {
+		return strings.Join(ids, " ")
+	}
+	return "right"
+}
+
 func writeMistakes(b *strings.Builder, run string, c wstest.Case, r wstest.Result) {
 	switch {
-	case r.Skipped != "": // the row's line says why
+	case r.Skipped != "":
+		fmt.Fprintf(b, "    %s: not run: %s\n", run, r.Skipped)
 		return
 	case r.Target == "":
 		fmt.Fprintf(b, "    %s: no result\n", run)

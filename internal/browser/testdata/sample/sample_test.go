@@ -65,6 +65,14 @@ func TestArgsAndEnv(t *testing.T) {
 func TestPlace(t *testing.T) {
 	place := "page"
 	switch {
+	case js.Global().Get("Deno").Truthy():
+		place = "deno"
+	case js.Global().Get("Bun").Truthy():
+		place = "bun"
+	case js.Global().Get("SharedWorkerGlobalScope").Truthy():
+		place = "shared worker"
+	case js.Global().Get("ServiceWorkerGlobalScope").Truthy():
+		place = "service worker"
 	case js.Global().Get("WorkerGlobalScope").Truthy():
 		place = "worker"
 	case js.Global().Get("document").IsUndefined():

@@ -1,0 +1,109 @@
+//go:build !js
+
+package e2e
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/isosocket/isosocket/internal/browser"
+)
+
+// venue is an engine and a place in it where a test binary runs.
+type venue struct {
+	engine browser.Engine
+	where  browser.Where
+}
+
+// String returns the name of the column that v has in the parity table, and of its subtests.
+func (v venue) String() string {
+	switch v.where {
+	case browser.InWorker:
+		return string(v.engine) + "-worker"
+	case browser.InSharedWorker:
+		return string(v.engine) + "-shared"
+	case browser.InServiceWorker:
+		return string(v.engine) + "-service"
+	}
+	return string(v.engine)
+}
+
+// venues are the places where the packages' tests run.
+var venues = []venue{
+	{browser.Chromium, browser.InPage},
+	{browser.Chromium, browser.InWorker},
+	{browser.Firefox, browser.InPage},
+	{browser.WebKit, browser.InPage},
+	{browser.Node, browser.InNode},
+	{browser.Deno, browser.InDeno},
+	{browser.Bun, browser.InBun},
+}
+
+// furtherVenues are the places where only the harness and, with PARITY_PLACES=all, the cases run.
+var furtherVenues = []venue{
+	{browser.Chromium, browser.InSharedWorker},
+	{browser.Chromium, browser.InServiceWorker},
+	{browser.Firefox, browser.InWorker},
+	{browser.Firefox, browser.InSharedWorker},
+	{browser.Firefox, browser.InServiceWorker},
+	{browser.WebKit, browser.InWorker},
+}
+
+// needEngine skips t if e is not here, and fails it where every engine is needed: where ISOSOCKET_ENGINES_REQUIRED is set.
+func needEngine(t *testing.T, e browser.Engine) {
+	t.Helper()
+	_, err := e.Find(t.Context())
+	switch {
+	case err == nil:
+	case e == browser.Chromium || os.Getenv("ISOSOCKET_ENGINES_REQUIRED") != "":
+		t.Fatal(err)
+	default:
+		t.Skip(err)
+	}
+}
+
+// eachVenue runs f as a subtest in each of the places that selectedEngines selects, in one browser an engine.
+func eachVenue(t *testing.T, places []venue, o *browser.Options, f func(t *testing.T, b *browser.Browser, v venue)) {
+	t.Helper()
+	for _, e := range selectedEngines(t) {
+		var here []venue
+		for _, v := range places {
+			if v.engine == e {
+				here = append(here, v)
+			}
+		}
+		if len(here) == 0 {
+			continue
+		}
+		t.Run(string(e), func(t *testing.T) {
+			needEngine(t, e)
+			var b *browser.Browser
+			if e.HasPages() {
+				b = browser.StartEngine(t, e, o)
+			}
+			for _, v := range here {
+				t.Run(v.where.String(), func(t *testing.T) { f(t, b, v) })
+			}
+		})
+	}
+}
+
+// selectedEngines returns the engines that $ENGINE names, with spaces or commas between them, or Chromium without it.
+func selectedEngines(t *testing.T) []browser.Engine {
+	t.Helper()
+	names := strings.FieldsFunc(os.Getenv("ENGINE"), func(r rune) bool { return r == ' ' || r == ',' })
+	if len(names) == 0 {
+		return []browser.Engine{browser.Chromium}
+	}
+	var selected []browser.Engine
+	for _, name := range names {
+		e := browser.Engine(name)
+		if !slices.Contains(browser.Engines(), e) {
+			t.Fatalf("ENGINE names %q; the engines are %v", name, browser.Engines())
+		}
+		selected = append(selected, e)
+	}
+	return selected
+}

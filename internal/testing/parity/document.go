@@ -1,0 +1,59 @@
+//go:build !js
+
+package parity
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/isosocket/isosocket/ws/wstest"
+)
+
+// engines are the columns of [Document]: the engines in which every case has been seen right.
+var engines = []string{"chromium", "node", "deno", "bun"}
+
+// Document returns docs/parity.md: what each engine shows in each case, by the data of wstest. A run that shows anything
+// else fails TestParity of package e2e.
+func Document() string {
+	var b strings.Builder
+	b.WriteString(`# Engines
+
+The conformance suite in ` + "`ws/wstest`" + ` says what a program must observe, case by case. ` + "`make parity`" + ` runs it natively
+and in JavaScript engines, and prints this table from what it saw; ` + "`make parity ENGINE=deno`" + ` runs one engine. A run that shows
+anything else fails.
+
+This file is generated from the data of ` + "`ws/wstest`" + `: ` + "`PARITY_DOCUMENT=write go test ./internal/testing/parity`" + ` writes it, and a test
+compares it.
+
+## Where one engine differs from the others
+
+`)
+	b.WriteString(wstest.QuirksTable())
+	b.WriteString(`
+## Case by case
+
+D1 and so on are the differences of every browser, E1 and so on those of one engine, listed above. "=" is the same as
+native, as is every case that is not listed.
+
+`)
+	for _, d := range wstest.Differences() {
+		fmt.Fprintf(&b, "- %s: %s\n", d.ID, d.Subject)
+	}
+	b.WriteString("\n[Browsers](browser.md#what-stays-different-in-a-browser) says what each of these is.\n\n")
+	b.WriteString("| case | event | " + strings.Join(engines, " | ") + " |\n| --- | --- |" + strings.Repeat(" --- |", len(engines)) + "\n")
+	for _, c := range wstest.Cases() {
+		same := true
+		row := "| " + c.ID + " | " + c.Event + " |"
+		for _, engine := range engines {
+			cell := "="
+			if ids := (wstest.Result{Class: wstest.Browser, Engine: engine}).Different(c); len(ids) > 0 {
+				cell, same = strings.Join(ids, " "), false
+			}
+			row += " " + cell + " |"
+		}
+		if !same {
+			b.WriteString(row + "\n")
+		}
+	}
+	return b.String()
+}

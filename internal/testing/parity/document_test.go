@@ -1,0 +1,26 @@
+//go:build !js
+
+package parity
+
+import (
+	"os"
+	"testing"
+)
+
+// TestDocument holds docs/parity.md to the data. PARITY_DOCUMENT=write writes it.
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	const path = "../../../docs/parity.md"
+	if os.Getenv("PARITY_DOCUMENT") == "write" {
+		if err := os.WriteFile(path, []byte(Document()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(text) != Document() {
+		t.Error("docs/parity.md is not what the data of ws/wstest says: run PARITY_DOCUMENT=write go test ./internal/testing/parity")
+	}
+}
