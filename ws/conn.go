@@ -94,8 +94,10 @@ func failDropped(f Failer) {
 // Send returns. A nil error means that the message was queued, not that the
 // peer has seen it.
 //
-// Above the high-water mark (SendBuffer) Send waits for room. When ctx ends
-// first, nothing of the message goes out, the connection stays open, and the
+// Above the high-water mark (SendBuffer) Send waits for room. Only what waits in this
+// process counts: the system's send buffer, on Linux some 4 MB at most, comes on top.
+// Where a message must not be that late, use [Conn.TrySend], or look at
+// [Conn.Buffered] first. When ctx ends before there is room, nothing of the message goes out, the connection stays open, and the
 // error is ctx.Err(). Where there is room, the message is queued even if ctx has
 // ended: as for Receive, ctx bounds a wait, and there is none.
 //
@@ -116,10 +118,12 @@ func (c *Conn) Send(ctx context.Context, m Message) error {
 	return nil
 }
 
-// TrySend is [Conn.Send] that never waits: above the high-water mark the error
-// is [errors.ErrWouldBlock], and nothing of the message goes out. It suits
-// updates that are stale before there is room, such as the positions in a game,
-// and JavaScript callbacks, in which nothing may wait.
+// TrySend is [Conn.Send] that never waits: while [Conn.Buffered] is at the
+// high-water mark or above, the error is [errors.ErrWouldBlock], and nothing of the
+// message goes out. Unlike Send it counts what the system could not send, so that no
+// more than the mark is under way to a slow peer, beside what the peer's own system
+// holds. It suits updates that are stale before there is room, such as the positions
+// in a game, and JavaScript callbacks, in which nothing may wait.
 func (c *Conn) TrySend(m Message) error {
 	if err := c.maySend(m.Check(c.maxMessage)); err != nil {
 		return err
@@ -416,8 +420,14 @@ func (c *Conn) Flush(ctx context.Context) error {
 	return nil
 }
 
-// Buffered returns how many bytes were sent but not yet handed to the system
-// or the browser's network process, with what framing adds to them.
+// Buffered returns how many bytes were sent but have not left, with what framing
+// adds to them: those that this process or the browser holds, and on Linux, over TCP
+// or TLS, those that the system has taken but could not send, because the peer or the
+// network takes no more. So a peer that reads nothing shows as soon as its own receive
+// buffer is full, and Buffered may be above the high-water mark, and above 0 after a
+// [Conn.Flush]. On other systems, over a Unix socket, and over a stream of another
+// type, what the system holds is not known: up to the size of its send buffer
+// (SO_SNDBUF) does not count.
 func (c *Conn) Buffered() int { return c.transport.Buffered() }
 
 // Done returns a channel that is closed when the connection has ended, whether

@@ -81,8 +81,10 @@ type TryPreparedSender interface {
 // masks each frame differently (RFC 6455, section 5.3), and a browser does all
 // that itself, so there it is no more than Send.
 //
-// On a server it does not wait for the write either: goroutines write to the
-// connections while the caller goes on to the next one.
+// On a server it does not wait for the write: goroutines write to the connections
+// while the caller goes on to the next one. But above the high-water mark it waits
+// for room, as Send does, and one connection that reads nothing then delays all that
+// come after it. Use [Conn.TrySendPrepared] to send to many connections in a loop.
 //
 // Compressed, the message stands alone: it does not refer to messages before
 // it, and a context that is taken over begins anew behind it.

@@ -41,7 +41,8 @@ type Transport interface {
 	// something was lost.
 	Flush(ctx context.Context) error
 
-	// Buffered returns how many bytes were sent but have not left yet.
+	// Buffered returns how many bytes were sent but have not left yet. Bytes that the
+	// system has taken and could not send count, if that is known.
 	Buffered() int
 
 	// Close sends a close frame behind what was sent, waits for the peer's, and

@@ -67,7 +67,7 @@ func TestSlowReaderOverTCP(t *testing.T) {
 			}
 			if m.Type == chat.Left {
 				dropped = true
-				if m.Name != "slow" || m.Reason != errors.PolicyViolation || !strings.Contains(m.Text, "reads too slowly") {
+				if m.Name != "slow" || m.Reason != errors.TryAgainLater || !strings.Contains(m.Text, "reads too slowly") {
 					t.Fatalf("left: %+v", m)
 				}
 			}
@@ -86,7 +86,7 @@ func TestSlowReaderOverTCP(t *testing.T) {
 	for {
 		if _, err := next(slow); err != nil {
 			// What the system has buffered may take longer than the server waits.
-			if !errors.Is(err, errors.PolicyViolation) && !errors.Is(err, errors.AbnormalClosure) {
+			if !errors.Is(err, errors.TryAgainLater) && !errors.Is(err, errors.AbnormalClosure) {
 				t.Errorf("the slow one ended with %v", err)
 			}
 			break

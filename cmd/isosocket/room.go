@@ -26,7 +26,7 @@ const (
 
 // room is the chat's server side. Each connection costs the one goroutine that
 // calls serve: whoever says something hands it to all the others' connections,
-// whose Send queues. Everything is told under mu, so that all members hear the
+// whose TrySendPrepared queues and never waits. Everything is told under mu, so that all members hear the
 // same things in the same order.
 type room struct {
 	mu      sync.Mutex
@@ -222,7 +222,7 @@ func (r *room) obeyLine(m *member, in ws.Message) error {
 		defer r.mu.Unlock()
 		m.tell(chat.Message{Type: chat.Welcome, Name: m.person.Name, People: r.people()})
 	case chat.VerbHelp:
-		m.send(ws.Text(chat.Help))
+		m.send(ws.Prepare(ws.Text(chat.Help)))
 	case chat.VerbClose:
 		return &departure{reason: asked.Reason, text: asked.Text}
 	case chat.VerbQuit:
@@ -281,17 +281,17 @@ func (r *room) leave(m *member, err error) {
 
 // tell hands what happened to every member. r.mu is held.
 func (r *room) tell(event chat.Message) {
-	var lines, encoded ws.Message
+	var lines, encoded *ws.Prepared
 	for _, m := range r.members {
 		switch {
 		case !m.plain:
-			if encoded.Data == nil {
-				encoded = ws.Message{Kind: ws.KindText, Data: event.Encode()}
+			if encoded == nil {
+				encoded = ws.Prepare(ws.Message{Kind: ws.KindText, Data: event.Encode()})
 			}
 			m.send(encoded)
 		default:
-			if lines.Data == nil {
-				lines = ws.Text(event.Line())
+			if lines == nil {
+				lines = ws.Prepare(ws.Text(event.Line()))
 			}
 			m.send(lines)
 		}
@@ -331,20 +331,22 @@ func (m *member) refuse(err error) { m.tell(chat.Message{Type: chat.Refused, Tex
 // tell hands event to m alone.
 func (m *member) tell(event chat.Message) {
 	if m.plain {
-		m.send(ws.Text(event.Line()))
+		m.send(ws.Prepare(ws.Text(event.Line())))
 		return
 	}
-	m.send(ws.Message{Kind: ws.KindText, Data: event.Encode()})
+	m.send(ws.Prepare(ws.Message{Kind: ws.KindText, Data: event.Encode()}))
 }
 
-// send queues out, or has m removed when too much waits for it already. It
-// never waits: maxUnread is far below the connection's high-water mark.
-func (m *member) send(out ws.Message) {
-	if unread := m.conn.Buffered(); unread > maxUnread {
-		m.remove(&chat.Violation{Reason: errors.PolicyViolation,
-			Message: "reads too slowly: " + strconv.Itoa(unread>>10) + " KiB wait unread, " + strconv.Itoa(maxUnread>>10) + " are allowed"})
-		return
+// send queues out and never waits: a member that reads too slowly to take it is
+// removed, so that it delays nobody.
+func (m *member) send(out *ws.Prepared) {
+	unread := m.conn.Buffered()
+	if unread <= maxUnread {
+		// Any other error is the connection's end, which its own goroutine sees.
+		if err := m.conn.TrySendPrepared(out); !errors.Is(err, errors.ErrWouldBlock) {
+			return
+		}
 	}
-	// An error is the connection's end, which its own goroutine sees.
-	_ = m.conn.Send(context.Background(), out)
+	m.remove(&chat.Violation{Reason: errors.TryAgainLater,
+		Message: "reads too slowly: " + strconv.Itoa(unread>>10) + " KiB wait unread, " + strconv.Itoa(maxUnread>>10) + " are allowed"})
 }

@@ -289,7 +289,7 @@ func TestRoomDropsASlowReader(t *testing.T) {
 		for ada.event().Type != chat.Said {
 		}
 	}
-	slow.isClosed(errors.PolicyViolation, "reads too slowly")
+	slow.isClosed(errors.TryAgainLater, "reads too slowly")
 	if err := <-slow.left; err != nil {
 		t.Errorf("serve = %v", err)
 	}

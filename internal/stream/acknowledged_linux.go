@@ -4,7 +4,6 @@ package stream
 
 import (
 	"io"
-	"net"
 	"syscall"
 	"unsafe"
 )
@@ -14,12 +13,8 @@ import (
 // not even sent, because the peer or the network takes no more. It changes nothing, so
 // it may ask below TLS.
 func acknowledged(rwc io.ReadWriteCloser) (n uint32, unsent, ok bool) {
-	below, isConn := rwc.(net.Conn)
-	if secure, isSecure := rwc.(interface{ NetConn() net.Conn }); isSecure {
-		below = secure.NetConn()
-	}
-	conn, isTCP := below.(*net.TCPConn)
-	if !isConn || !isTCP {
+	conn, isTCP := tcpBelow(rwc)
+	if !isTCP {
 		return 0, false, false
 	}
 	raw, err := conn.SyscallConn()

@@ -1,11 +1,13 @@
 package stream
 
 import (
+	"runtime"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/rfc6455"
 	"github.com/isosocket/isosocket/ws"
 )
@@ -102,5 +104,59 @@ func TestFlushersLeaveAProcessor(t *testing.T) {
 	}
 	if len(f.queue) != 0 {
 		t.Errorf("%d connections are left", len(f.queue))
+	}
+}
+
+// A broadcast that does not wait reaches everybody else while one peer reads nothing,
+// and tells which one that is.
+func TestBroadcastPassesADeafPeer(t *testing.T) {
+	const connections, broadcasts, deaf = 4, 200, 1
+	o := Options{Flushers: new(Flushers), PingInterval: -1, Config: ws.Config{CloseTimeout: time.Millisecond}}
+	var servers []*ws.Conn
+	var receivers sync.WaitGroup
+	ctx := within(t)
+	taken := make(chan struct{}, connections)
+	for i := range connections {
+		c, s := tcpPair(t)
+		servers = append(servers, connect(t, rfc6455.Server, s, o))
+		if i == deaf {
+			defer c.Close()
+			continue
+		}
+		client := connect(t, rfc6455.Client, c, o)
+		receivers.Go(func() {
+			for n := range broadcasts {
+				m, err := client.Receive(ctx)
+				if err != nil || len(m.Data) != 64<<10 || m.Data[0] != byte(n) {
+					t.Errorf("connection %d, message %d: %d bytes, %v", i, n, len(m.Data), err)
+					return
+				}
+				taken <- struct{}{}
+			}
+		})
+	}
+	refused := 0
+	for n := range broadcasts {
+		p := ws.Prepare(ws.Binary(append([]byte{byte(n)}, make([]byte, 64<<10-1)...)))
+		for i, server := range servers {
+			switch err := server.TrySendPrepared(p); {
+			case err == nil:
+			case i == deaf && errors.Is(err, errors.ErrWouldBlock):
+				refused++
+			default:
+				t.Fatalf("connection %d, message %d: %v", i, n, err)
+			}
+		}
+		for range connections - 1 {
+			select {
+			case <-taken:
+			case <-ctx.Done():
+				t.Fatalf("message %d did not reach all", n)
+			}
+		}
+	}
+	receivers.Wait()
+	if most := broadcasts * 3 / 4; runtime.GOOS == "linux" && refused < most {
+		t.Errorf("the deaf peer's connection refused %d of %d messages, want at least %d", refused, broadcasts, most)
 	}
 }

@@ -205,6 +205,8 @@ func (o *connOutlet) tryWrite(header, payload []byte) (int, error) {
 
 func (o *connOutlet) Write(p []byte) (int, error) { return o.rwc.Write(p) }
 
+func (o *connOutlet) unsent() int { return unsent((*Transport)(o)) }
+
 func (o *connOutlet) moreToAnswer() bool { return o.unread.Load() }
 
 func (o *connOutlet) hasEnded() bool { return o.ending.Cause() != nil }

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"io"
 	"sync"
 	"testing"
 
@@ -17,6 +18,7 @@ type fakeOutlet struct {
 	blocks  bool // tryWrite may not be called
 	room    int
 	grown   sync.Cond
+	held    int // what unsent returns
 	failure error
 	writes  []string // what each call took
 	broken  []error  // what broke was called with
@@ -87,6 +89,8 @@ func (o *fakeOutlet) took() []string {
 	return writes
 }
 
+func (o *fakeOutlet) unsent() int { return o.held }
+
 func (o *fakeOutlet) moreToAnswer() bool { return o.more }
 
 func (o *fakeOutlet) hasEnded() bool { return false }
@@ -152,5 +156,39 @@ func TestFullWriterRefuses(t *testing.T) {
 	o.grow(1 << 20)
 	if err := w.Flush(t.Context()); err != nil || w.Buffered() != 0 {
 		t.Errorf("Flush = %v, Buffered = %d", err, w.Buffered())
+	}
+}
+
+// What the system could not send counts as what waits here does, and the system is
+// not asked for each message.
+func TestUnsentCounts(t *testing.T) {
+	o := newFakeOutlet(1 << 20)
+	w := newWriter(o, 1000)
+	o.held = 5000
+	sent := 0
+	for w.TrySend(ws.Binary(make([]byte, 98))) == nil {
+		sent += 100
+	}
+	w.flushLeft()
+	if sent != 1000 || w.Buffered() != 5000 {
+		t.Errorf("%d bytes sent, Buffered = %d; want 1000, 5000", sent, w.Buffered())
+	}
+	if err := w.SendPrepared(t.Context(), ws.Prepare(ws.Text("waits for this process only"))); err != nil {
+		t.Error(err)
+	}
+	o.held = 500
+	w.flushLeft()
+	for sent = 0; w.TrySend(ws.Binary(make([]byte, 98))) == nil && sent < 5000; sent += 100 {
+		o.held += 100
+	}
+	if sent != 500 {
+		t.Errorf("%d bytes sent with room for 500", sent)
+	}
+	o.held = 0
+	if err := w.TrySend(ws.Text("room again")); err != nil {
+		t.Error(err)
+	}
+	if o.fail(io.ErrClosedPipe); w.TrySend(ws.Text("")) != nil {
+		t.Error("a failed write is the reader's to report")
 	}
 }

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package stream
+
+// unsent is not known here.
+func unsent(*Transport) int { return 0 }
