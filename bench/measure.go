@@ -159,8 +159,9 @@ func (m *measurement) settle(p *process.Process, c *load.Clients, connections in
 	return 0, fmt.Errorf("no broadcast reached all %d connections", connections)
 }
 
-// idle measures what connections cost that did something once.
-func (m *measurement) idle(t process.Task, connections int) (report.Figures, error) {
+// idle measures what connections cost that echoed so many messages of script each, and
+// then nothing for the pause.
+func (m *measurement) idle(t process.Task, connections int, script *wire.Script, messages int, pause time.Duration) (report.Figures, error) {
 	t.Role = process.Echo
 	p, err := m.start(t)
 	if err != nil {
@@ -171,15 +172,15 @@ func (m *measurement) idle(t process.Task, connections int) (report.Figures, err
 	if err != nil {
 		return report.Figures{}, err
 	}
-	c, err := load.Open(p.Address, connections, "")
+	c, err := load.Open(p.Address, connections, t.Compression.Offer())
 	if err != nil {
 		return report.Figures{}, err
 	}
 	defer c.Close()
-	if err := c.Once(wire.Repeat(t.Size)); err != nil {
+	if err := c.Few(script, messages); err != nil {
 		return report.Figures{}, err
 	}
-	time.Sleep(time.Second)
+	time.Sleep(pause)
 	after, err := p.Collect()
 	if err != nil {
 		return report.Figures{}, err

@@ -64,7 +64,7 @@ var rows = []*row{
 		id: "g", title: "server: 10,000 connections that echoed once, then idle",
 		short: "server, idle", unit: "connections", about: "KiB/conn",
 		cases: []scenario{serving("10,000 connections", process.Task{Size: small}, func(m *measurement, t process.Task) (report.Figures, error) {
-			return m.idle(t, 10_000)
+			return m.idle(t, 10_000, wire.Repeat(t.Size), 1, time.Second)
 		})},
 		bars: func(r *report.Result) []report.Check {
 			return []report.Check{absolute(r, "10,000 connections", report.ConnKiB, "KiB resident for each", 8)}
@@ -150,6 +150,23 @@ var rows = []*row{
 			return checks
 		},
 	},
+	{
+		id: "p", title: "server: 5,000 connections that echoed 64 messages of 1 KiB of JSON, then idle for 4 s",
+		short: "server, idle, deflate", unit: "connections", about: "KiB/conn",
+		peers: []string{own, "coder", "gorilla", "gws"}, once: true,
+		cases: []scenario{
+			resting("plain", wire.None), resting("each message by itself", wire.Isolated), resting("context takeover", wire.Takeover),
+		},
+		bars: func(r *report.Result) []report.Check {
+			alone := report.Check{Text: "each message by itself: KiB resident for each, beyond plain", Limit: 1}
+			plain, ok := r.Cases[0].Of(own, report.ConnKiB)
+			isolated, found := r.Cases[1].Of(own, report.ConnKiB)
+			if ok && found {
+				alone.Value, alone.Known = isolated-plain, true
+			}
+			return []report.Check{alone, absolute(r, "context takeover", report.ConnKiB, "KiB resident for each", 64)}
+		},
+	},
 }
 
 // serving is a scenario for every implementation that can do t as a server.
@@ -191,6 +208,19 @@ func deflates(name string, c wire.Compression) scenario {
 			return report.Figures{}, err
 		}
 		return m.echo(t, script, 16, 1)
+	})
+}
+
+// resting is a scenario of connections that are idle after enough messages to fill
+// the windows of both directions.
+func resting(name string, c wire.Compression) scenario {
+	t := process.Task{Size: 1 << 10, Text: true, Compression: c}
+	return serving(name, t, func(m *measurement, t process.Task) (report.Figures, error) {
+		script, err := wire.JSON(c)
+		if err != nil {
+			return report.Figures{}, err
+		}
+		return m.idle(t, 5_000, script, len(script.Documents), 4*time.Second)
 	})
 }
 

@@ -245,9 +245,9 @@ func (c *Clients) Read(buffer int) {
 	})
 }
 
-// Once sends one message on each connection, a few at a time, and waits for
-// its reply.
-func (c *Clients) Once(script *wire.Script) error {
+// Few sends messages of script on each connection, one after the other, on a few
+// connections at a time, and waits for the replies.
+func (c *Clients) Few(script *wire.Script, messages int) error {
 	var next atomic.Int64
 	for range min(len(c.conns), 16) {
 		c.done.Go(func() {
@@ -257,16 +257,31 @@ func (c *Clients) Once(script *wire.Script) error {
 				if i >= len(c.conns) {
 					return
 				}
-				if err := c.conns[i].compareFirst(script, buf); err != nil {
+				if err := c.conns[i].few(script, messages, buf); err != nil {
 					c.fail(err)
 					return
 				}
-				c.conns[i].add(1, 0)
 			}
 		})
 	}
 	c.done.Wait()
 	return c.Err()
+}
+
+func (k *client) few(script *wire.Script, messages int, buf []byte) error {
+	if err := k.compareFirst(script, buf); err != nil {
+		return err
+	}
+	k.add(1, 0)
+	for ; k.sent < messages; k.sent++ {
+		if _, err := k.conn.Write(script.Frame(k.sent)); err != nil {
+			return err
+		}
+		if err := k.await(1, buf); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Swallow sends one message of which only the receipt comes back, on the first

@@ -133,7 +133,8 @@ func document(i int) []byte {
 }
 
 // Message takes the first message off stream, inflated if it says so. It must
-// be unfragmented. ok is false while it has not come wholly.
+// be unfragmented. Pings and pongs before it are passed over. ok is false while it has
+// not come wholly.
 func Message(stream []byte) (data []byte, ok bool, err error) {
 	var s Scanner
 	if len(stream) < 2 {
@@ -148,11 +149,15 @@ func Message(stream []byte) (data []byte, ok bool, err error) {
 	if err := s.begin(); err != nil {
 		return nil, false, err
 	}
-	if !s.fin {
+	control := first&0x08 != 0
+	if !s.fin && !control {
 		return nil, false, fmt.Errorf("wire: the first message comes in fragments")
 	}
 	if uint64(len(stream)-n) < s.left {
 		return nil, false, nil
+	}
+	if control {
+		return Message(stream[n+int(s.left):])
 	}
 	data = stream[n : n+int(s.left)]
 	if first&rsv1Bit != 0 {

@@ -102,6 +102,19 @@ func TestScriptsSayTheirDocuments(t *testing.T) {
 	}
 }
 
+// TestMessagePassesPingsOver: a server may ping before it answers.
+func TestMessagePassesPingsOver(t *testing.T) {
+	stream := []byte("\x89\x02hi\x8a\x00\x81\x05Hello")
+	for n := range stream {
+		if _, ok, err := Message(stream[:n]); ok || err != nil {
+			t.Fatalf("of %d bytes: %v, %v", n, ok, err)
+		}
+	}
+	if got, ok, err := Message(stream); err != nil || !ok || string(got) != "Hello" {
+		t.Errorf("%q, %v, %v", got, ok, err)
+	}
+}
+
 func TestHandshake(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
