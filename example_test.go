@@ -379,3 +379,28 @@ func ExampleNativeOptions_proxy() {
 	fmt.Println(strings.HasPrefix(err.Error(), `websocket: cannot connect to "wss://chat.example/": proxy http://127.0.0.1:1: dial tcp`))
 	// Output: true
 }
+
+// A full outbox drops the oldest message, which suits positions and prices.
+func ExampleOutbox() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	dropped := make(chan string, 1)
+	client := isosocket.NewClient(ctx, "http://127.0.0.1:1/", &isosocket.ClientOptions{ // no server listens there
+		Outbox: &isosocket.Outbox{MaxMessages: 1, Overflow: isosocket.DropOldest},
+		OnLost: func(m ws.Message, err error) {
+			if errors.Is(err, errors.ErrOutboxFull) {
+				dropped <- m.String()
+			}
+		},
+	})
+	for _, text := range []string{"price 7", "price 8"} {
+		if err := client.Send(ctx, ws.Text(text)); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	fmt.Println("dropped:", <-dropped)
+	cancel()
+	<-client.Done()
+	// Output: dropped: price 7
+}

@@ -2,6 +2,7 @@ package errors_test
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/isosocket/isosocket/errors"
 )
@@ -42,4 +43,51 @@ func ExampleConnectionError() {
 func ExampleCloseReason_Retryable() {
 	fmt.Println(errors.TryAgainLater.Retryable(), errors.PolicyViolation.Retryable())
 	// Output: true false
+}
+
+// Ask for the reason first, then for details.
+func ExampleIs() {
+	var err error = &errors.ConnectionClosed{Reason: errors.AbnormalClosure, Err: io.ErrUnexpectedEOF}
+	fmt.Println(errors.Is(err, errors.AbnormalClosure))
+	fmt.Println(errors.Is(err, io.ErrUnexpectedEOF)) // the cause
+	fmt.Println(errors.Is(err, errors.ErrWebSocket)) // any error of this library
+	// Output:
+	// true
+	// true
+	// true
+}
+
+// A program asks which part failed: connecting, or the connection.
+func ExampleAsType() {
+	describe := func(err error) string {
+		if failed, ok := errors.AsType[*errors.ConnectionError](err); ok {
+			return fmt.Sprint("cannot connect: HTTP status ", failed.StatusCode)
+		}
+		if closed, ok := errors.AsType[*errors.ConnectionClosed](err); ok {
+			return fmt.Sprint("the connection ended: ", closed.Reason)
+		}
+		return err.Error()
+	}
+	fmt.Println(describe(&errors.ConnectionError{StatusCode: 503}))
+	fmt.Println(describe(&errors.ConnectionClosed{Reason: errors.ServiceRestart, Remote: true}))
+	// Output:
+	// cannot connect: HTTP status 503
+	// the connection ended: 1012 (service restart)
+}
+
+// An application checks its own reason before it sends it.
+func ExampleCloseReason_Sendable() {
+	const roomFull errors.CloseReason = 4005
+	fmt.Println(roomFull.Sendable(), errors.AbnormalClosure.Sendable())
+	// Output: true false
+}
+
+// A log reports only the ends that had something wrong with them.
+func ExampleCloseReason_Normal() {
+	for _, reason := range []errors.CloseReason{errors.NormalClosure, errors.GoingAway, errors.ProtocolError} {
+		if !reason.Normal() {
+			fmt.Println("unexpected end:", reason)
+		}
+	}
+	// Output: unexpected end: 1002 (protocol error)
 }

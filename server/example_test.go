@@ -139,3 +139,68 @@ func ExampleHandler_refusal() {
 	// 426 Upgrade Required
 	// This is a WebSocket endpoint: connect with a WebSocket client.
 }
+
+// A server says who may connect, from where, and how much it accepts.
+func ExampleOptions() {
+	s := httptest.NewServer(server.Handler(func(ctx context.Context, conn *server.Conn) error {
+		return conn.Send(ctx, ws.Text("hello, "+conn.Principal().(string)))
+	}, &server.Options{
+		Authorize: func(r *http.Request) (any, error) {
+			user, _, ok := r.BasicAuth()
+			if !ok {
+				return nil, fmt.Errorf("no user")
+			}
+			return user, nil
+		},
+		OriginPatterns: []string{"https://app.example.com"},
+		MaxMessageSize: 64 << 10,
+	}))
+	defer s.Close()
+	ctx := context.Background()
+
+	_, err := isosocket.Dial(ctx, s.URL, nil)
+	if failed, ok := errors.AsType[*errors.ConnectionError](err); ok {
+		fmt.Println("refused with", failed.StatusCode)
+	}
+	conn, err := isosocket.Dial(ctx, s.URL, &isosocket.DialOptions{
+		Header: http.Header{"Authorization": {"Basic YW5uOnNlY3JldA=="}}, // ann:secret
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer conn.Close(errors.NormalClosure, "")
+	fmt.Println(conn.Receive(ctx))
+	// Output:
+	// refused with 403
+	// hello, ann <nil>
+}
+
+// Stop ends the connections over a while, so that clients do not all come back at once.
+func ExampleStop() {
+	endpoint := server.Handler(func(ctx context.Context, conn *server.Conn) error {
+		<-ctx.Done()
+		return nil
+	}, nil)
+	s := httptest.NewServer(endpoint)
+	defer s.Close()
+	conn, err := isosocket.Dial(context.Background(), s.URL, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	stopped := make(chan error, 1)
+	go func() { // in a program: after signal.NotifyContext has ended
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		stopped <- server.Stop(ctx, s.Config, &server.DrainOptions{Spread: 10 * time.Millisecond}, endpoint)
+	}()
+	_, err = conn.Receive(context.Background())
+	fmt.Println(err)
+	conn.Close(errors.NormalClosure, "")
+	fmt.Println(<-stopped)
+	// Output:
+	// websocket: connection closed by the peer: 1012 (service restart): server restarting
+	// <nil>
+}

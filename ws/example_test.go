@@ -66,3 +66,93 @@ func ExampleConn_ReceiveInto() {
 	// one <nil>
 	// two <nil>
 }
+
+// Check a reason that a program's user has chosen before a connection is closed with it.
+func ExampleCheckCloseReason() {
+	for _, reason := range []errors.CloseReason{4001, errors.AbnormalClosure} {
+		err := ws.CheckCloseReason(reason)
+		fmt.Println(uint16(reason), errors.Is(err, errors.ErrInvalidCloseReason))
+	}
+	// Output:
+	// 4001 false
+	// 1006 true
+}
+
+// Messages returns without an error after a normal closure.
+func ExampleConn_Messages() {
+	ctx := context.Background()
+	conn, peer := ws.Pipe(nil, nil)
+	go func() {
+		for _, text := range []string{"one", "two"} {
+			if err := peer.Send(ctx, ws.Text(text)); err != nil {
+				return
+			}
+		}
+		peer.Close(errors.NormalClosure, "")
+	}()
+	for m, err := range conn.Messages(ctx) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(m)
+	}
+	// Output:
+	// one
+	// two
+}
+
+// A closed connection returns its first cause from every call.
+func ExampleConn_Close() {
+	conn, peer := ws.Pipe(nil, nil)
+	go peer.Receive(context.Background()) // answers the close frame
+	if err := conn.Close(4000, "signed out"); err != nil {
+		fmt.Println(err)
+	}
+	<-conn.Done()
+	fmt.Println(errors.Is(conn.Err(), errors.CloseReason(4000)))
+	fmt.Println(errors.Is(conn.Send(context.Background(), ws.Text("late")), errors.CloseReason(4000)))
+	// Output:
+	// true
+	// true
+}
+
+// The kind of a message says whether its data is text.
+func ExampleMessage() {
+	for _, m := range []ws.Message{ws.Text("hello"), ws.Binary([]byte{1, 2, 3})} {
+		switch m.Kind {
+		case ws.KindText:
+			fmt.Println("text:", m)
+		case ws.KindBinary:
+			fmt.Println("binary:", len(m.Data), "bytes")
+		}
+	}
+	// Output:
+	// text: hello
+	// binary: 3 bytes
+}
+
+func ExampleText() {
+	m := ws.Text("hello")
+	fmt.Println(m.Kind, m)
+	// Output: text hello
+}
+
+func ExampleBinary() {
+	m := ws.Binary([]byte{0xca, 0xfe})
+	fmt.Printf("%v %x\n", m.Kind, m.Data)
+	// Output: binary cafe
+}
+
+// A test limits what its two ends accept, as Dial and a server would.
+func ExampleConfig() {
+	ctx := context.Background()
+	conn, peer := ws.Pipe(&ws.Config{MaxMessageSize: 4}, nil)
+	defer peer.Close(errors.NormalClosure, "")
+	if err := peer.Send(ctx, ws.Text("hello")); err != nil {
+		fmt.Println(err)
+	}
+	_, err := conn.Receive(ctx)
+	fmt.Println(errors.Is(err, errors.MessageTooBig))
+	// Output: true
+}

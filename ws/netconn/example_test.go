@@ -3,8 +3,10 @@ package netconn_test
 import (
 	"bufio"
 	"fmt"
+	"net"
 	"net/rpc"
 
+	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/ws"
 	"github.com/isosocket/isosocket/ws/netconn"
 )
@@ -49,4 +51,16 @@ func ExampleNew() {
 	// one line
 	// and another
 	// <nil>
+}
+
+// A server gives the net.Conn the client's address.
+func ExampleOptions() {
+	client, server := ws.Pipe(nil, nil)
+	defer client.Close(errors.NormalClosure, "")
+	stream := netconn.New(server, &netconn.Options{
+		MessageSize: 4 << 10,
+		RemoteAddr:  &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 5000},
+	})
+	fmt.Println(stream.RemoteAddr())
+	// Output: 192.0.2.1:5000
 }

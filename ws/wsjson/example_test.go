@@ -99,3 +99,22 @@ func ExampleDecode() {
 	fmt.Println(n, err)
 	// Output: [1 2 3] <nil>
 }
+
+// The error holds the message that did not decode, for a log.
+func ExampleDecodeError() {
+	_, err := wsjson.Decode[int](ws.Binary([]byte{1}))
+	if bad, ok := errors.AsType[*wsjson.DecodeError](err); ok {
+		fmt.Println(bad.Message.Kind, len(bad.Message.Data), bad.Reason())
+	}
+	// Output: binary 1 1003 (unsupported data)
+}
+
+// A value that cannot be encoded leaves the connection open.
+func ExampleEncodeError() {
+	conn, peer := ws.Pipe(nil, nil)
+	defer peer.Close(errors.NormalClosure, "")
+	err := wsjson.Send(context.Background(), conn, func() {})
+	_, ok := errors.AsType[*wsjson.EncodeError](err)
+	fmt.Println(ok, conn.Err())
+	// Output: true <nil>
+}

@@ -1,0 +1,276 @@
+//go:build !js
+
+package apidoc_test
+
+import (
+	"go/ast"
+	"go/build"
+	"go/doc"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const root = "../../.."
+
+// packages are the folders of the packages that users import. Each value maps a function or type
+// without an example of its own to the reason.
+var packages = map[string]map[string]string{
+	".": {
+		"Attempt":          shownBy("ExampleConnections"),
+		"Down":             shownBy("ExampleConnections"),
+		"ReconnectOptions": shownBy("ExampleConnections"),
+		"DialOptions":      shownBy("ExampleDial"),
+		"NewClient":        shownBy("ExampleClient"),
+		"ClientOptions":    shownBy("ExampleClient"),
+		"Overflow":         "a set of constants; ExampleOutbox sets one",
+		"Phase":            "a set of constants; ExampleClient_Changes compares them",
+		"State":            "the value that ExampleClient_Changes receives",
+	},
+	"errors": {
+		"As":     standard,
+		"Join":   standard,
+		"New":    standard,
+		"Unwrap": standard,
+	},
+	"server": {
+		"Conn":         shownBy("ExampleHandler"),
+		"DrainError":   "the error of Drain and Stop, which a program logs",
+		"DrainOptions": shownBy("ExampleStop"),
+	},
+	"ws": {
+		"ArrivalCounter":     transport,
+		"BackgroundReceiver": transport,
+		"DepartureCounter":   transport,
+		"Ending":             transport,
+		"Failer":             transport,
+		"Inbox":              transport,
+		"LatencyMeter":       transport,
+		"NewConn":            transport,
+		"PreparedForm":       transport,
+		"PreparedSender":     transport,
+		"Transport":          transport,
+		"TryPreparedSender":  transport,
+		"TrySender":          transport,
+		"WaitChecker":        transport,
+		"Compression":        "set in options; docs/options.md shows how",
+		"Kind":               "a set of constants; ExampleMessage compares them",
+		"Prepared":           "the value that ExamplePrepare sends",
+	},
+	"ws/netconn": {},
+	"ws/wsjson": {
+		"Closer":   "an interface that connections implement; users implement it in tests only",
+		"Receiver": "an interface that connections implement; users implement it in tests only",
+		"Sender":   "an interface that connections implement; users implement it in tests only",
+	},
+}
+
+const (
+	standard  = "the standard library's function, and documented there"
+	transport = "for authors of transports, not for users"
+	shown     = "shown by "
+)
+
+// shownBy is the reason of a name that the example of another one uses; the test checks that it does.
+func shownBy(example string) string { return shown + example }
+
+// load returns the documentation of the package in folder, its examples by name, the positions of
+// its files, and whether a comment for the package is in its doc.go. Both targets' files count.
+func load(t *testing.T, folder string) (*doc.Package, map[string]*ast.FuncDecl, *token.FileSet, bool) {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(root, folder, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fset := token.NewFileSet()
+	var files []*ast.File
+	examples := map[string]*ast.FuncDecl{}
+	documented := false
+	for _, path := range paths {
+		f, err := parser.ParseFile(fset, path, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(path, "_test.go") {
+			files = append(files, f)
+			documented = documented || filepath.Base(path) == "doc.go" && f.Doc != nil
+			continue
+		}
+		for _, d := range f.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && strings.HasPrefix(fn.Name.Name, "Example") {
+				examples[fn.Name.Name] = fn
+			}
+		}
+	}
+	if len(files) == 0 {
+		t.Fatalf("%s has no Go files", folder)
+	}
+	p, err := doc.NewFromFiles(fset, files, folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, examples, fset, documented
+}
+
+// has reports whether one of the examples is for name, or for a method of it.
+func has(examples map[string]*ast.FuncDecl, name string) bool {
+	for example := range examples {
+		if example == "Example"+name || strings.HasPrefix(example, "Example"+name+"_") {
+			return true
+		}
+	}
+	return false
+}
+
+// mentions reports whether the code of fn names name.
+func mentions(fn *ast.FuncDecl, name string) bool {
+	found := false
+	ast.Inspect(fn, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok && id.Name == name {
+			found = true
+		}
+		return !found
+	})
+	return found
+}
+
+func TestUsersNamesHaveExamples(t *testing.T) {
+	t.Parallel()
+	for folder, exceptions := range packages {
+		t.Run(folder, func(t *testing.T) {
+			t.Parallel()
+			p, examples, _, _ := load(t, folder)
+			names := map[string]bool{}
+			for _, f := range p.Funcs {
+				names[f.Name] = true
+			}
+			for _, typ := range p.Types {
+				names[typ.Name] = true
+				for _, f := range typ.Funcs {
+					names[f.Name] = true
+				}
+			}
+			for name := range names {
+				reason, excepted := exceptions[name]
+				switch {
+				case has(examples, name) && excepted:
+					t.Errorf("%s.%s has an example: remove its exception", p.Name, name)
+				case !has(examples, name) && !excepted:
+					t.Errorf("%s.%s has no example", p.Name, name)
+				case strings.HasPrefix(reason, shown):
+					example := strings.TrimPrefix(reason, shown)
+					if fn := examples[example]; fn == nil || !mentions(fn, name) {
+						t.Errorf("%s does not show %s.%s", example, p.Name, name)
+					}
+				}
+			}
+			for name := range exceptions {
+				if !names[name] {
+					t.Errorf("the exception %s.%s is no exported function or type", p.Name, name)
+				}
+			}
+		})
+	}
+}
+
+// TestExportedNamesHaveComments includes methods, constants, variables and the fields of structs. A
+// comment before a group of them counts for all of the group.
+func TestExportedNamesHaveComments(t *testing.T) {
+	t.Parallel()
+	for folder := range packages {
+		t.Run(folder, func(t *testing.T) {
+			t.Parallel()
+			p, _, fset, documented := load(t, folder)
+			if !documented {
+				t.Errorf("%s has no doc.go with a comment for the package", folder)
+			}
+			check := func(name, comment string) {
+				if strings.TrimSpace(comment) == "" {
+					t.Errorf("%s.%s has no doc comment", p.Name, name)
+				}
+			}
+			values := func(groups []*doc.Value) {
+				for _, g := range groups {
+					for _, spec := range g.Decl.Specs {
+						s := spec.(*ast.ValueSpec)
+						check(s.Names[0].Name, g.Doc+s.Doc.Text()+s.Comment.Text())
+					}
+				}
+			}
+			functions := func(prefix string, fs []*doc.Func) {
+				for _, f := range fs {
+					check(prefix+f.Name, f.Doc)
+				}
+			}
+			values(p.Consts)
+			values(p.Vars)
+			functions("", p.Funcs)
+			for _, typ := range p.Types {
+				check(typ.Name, typ.Doc)
+				values(typ.Consts)
+				values(typ.Vars)
+				functions("", typ.Funcs)
+				functions(typ.Name+".", typ.Methods)
+				s, ok := typ.Decl.Specs[0].(*ast.TypeSpec).Type.(*ast.StructType)
+				if !ok {
+					continue
+				}
+				comment, last := "", 0
+				for _, field := range s.Fields.List {
+					// A field shares the comment of the one on the line before it.
+					own := field.Doc.Text() + field.Comment.Text()
+					if own != "" || fset.Position(field.Pos()).Line != last+1 {
+						comment = own
+					}
+					last = fset.Position(field.End()).Line
+					for _, name := range field.Names {
+						check(typ.Name+"."+name.Name, comment)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestEveryPublicPackageIsHeld finds a package that users can import and that the list lacks.
+func TestEveryPublicPackageIsHeld(t *testing.T) {
+	t.Parallel()
+	other := map[string]string{
+		"cmd/isosocket":  "a program",
+		"wasm":           "a program",
+		"e2e":            "tests",
+		"ws/wstest":      "for authors of transports",
+		"ws/wstest/peer": "for authors of transports",
+	}
+	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if !d.IsDir() {
+			return nil
+		}
+		folder, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		folder = filepath.ToSlash(folder)
+		name := d.Name()
+		if folder != "." && (name == "internal" || name == "testdata" || name == "bin" || name == "bench" || name[0] == '.' && name != "..") {
+			return filepath.SkipDir
+		}
+		p, err := build.ImportDir(path, 0)
+		if p == nil || err != nil || p.Name == "main" {
+			return nil
+		}
+		if packages[folder] == nil && other[folder] == "" {
+			t.Errorf("package %s is not in the list", folder)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
