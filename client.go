@@ -12,6 +12,7 @@ import (
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/wsurl"
 	"github.com/isosocket/isosocket/ws"
+	"github.com/isosocket/isosocket/ws/driver"
 )
 
 // ClientOptions are what [NewClient] can be told. A nil pointer and the zero
@@ -83,7 +84,7 @@ type Client struct {
 	done      chan struct{}
 
 	config     ws.Config // of every connection
-	inbox      ws.Inbox
+	inbox      driver.Inbox
 	inboxLimit int           // bytes at which no more is read from an open connection
 	maxUnread  int           // bytes at which messages are dropped
 	dropped    atomic.Int64  // messages, that no Receive has reported
@@ -281,7 +282,7 @@ func (c *Client) Receive(ctx context.Context) (ws.Message, error) {
 	switch {
 	case err == nil:
 		wish(c.room)
-		return m, nil
+		return ws.Message(m), nil
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		return ws.Message{}, c.explain(ctx, "receive")
 	}
@@ -707,7 +708,7 @@ func (c *Client) pump(l *link) {
 				c.dropped.Add(1)
 			}
 		}
-		c.inbox.Push(m)
+		c.inbox.Push(driver.Message(m))
 	}
 }
 

@@ -803,17 +803,21 @@ func TestClientStates(t *testing.T) {
 			if s.Err != nil {
 				line += " " + s.Err.Error()[len("websocket: "):]
 			}
-			if got = append(got, line); len(got) == 8 {
+			// A slow reader misses states that others follow at once.
+			if s.Phase == Connecting {
+				if line != "connecting 1" && s.Err == nil {
+					t.Errorf("%s after a failure has no error", line)
+				}
+				continue
+			}
+			if got = append(got, line); len(got) == 5 {
 				break
 			}
 		}
 		want := []string{
-			"connecting 1",
 			"connected 1",
 			"waiting 0 in 1s connection closed by the peer: 1001 (going away)",
-			"connecting 1 connection closed by the peer: 1001 (going away)",
 			"waiting 1 in 3s cannot connect: HTTP status 503",
-			"connecting 2 cannot connect: HTTP status 503",
 			"connected 2", // without what the last attempt failed with
 			"waiting 0 in 1s connection closed by the peer: 1001 (going away)",
 		}

@@ -18,6 +18,7 @@ var wasmPackages = []struct {
 	{"root", ".."},
 	{"errors", "../errors"},
 	{"ws", "../ws"},
+	{"ws/driver", "../ws/driver"},
 	{"ws/netconn", "../ws/netconn"},
 	{"ws/wsjson", "../ws/wsjson"},
 	{"ws/wstest", "../ws/wstest"}, // but for TestConformance, which TestParity runs against its server

@@ -8,12 +8,13 @@ cd "$(dirname "$0")/.."
 # library and themselves. "." is the root package, "native:" and "js:" limit what follows them to one target.
 rooms='
 errors:
-ws: errors
+ws/driver: errors
+ws: errors ws/driver
 ws/netconn: errors ws
 ws/wsjson: errors ws
 ws/wstest: errors ws
 internal/rfc6455: errors github.com/klauspost/compress
-internal/stream: errors ws internal/rfc6455
+internal/stream: errors ws ws/driver internal/rfc6455
 internal/jscall:
 internal/relay: internal/jscall
 internal/presence: js:internal/jscall
@@ -22,9 +23,9 @@ internal/testing/options:
 internal/testing/docs:
 internal/subprotocol: errors
 internal/wsurl: errors js:internal/jscall native:golang.org/x/net/idna
-internal/browsersocket: errors ws internal/jscall internal/relay
+internal/browsersocket: errors ws ws/driver internal/jscall internal/relay
 internal/handshake: errors ws internal/rfc6455 internal/subprotocol github.com/coder/websocket
-.: errors ws internal/presence internal/subprotocol internal/wsurl js:internal/jscall js:internal/browsersocket native:internal/rfc6455 native:internal/stream native:internal/handshake
+.: errors ws ws/driver internal/presence internal/subprotocol internal/wsurl js:internal/jscall js:internal/browsersocket native:internal/rfc6455 native:internal/stream native:internal/handshake
 server: errors ws . internal/subprotocol internal/rfc6455 internal/stream internal/handshake github.com/coder/websocket golang.org/x/net/idna
 internal/chat: errors ws
 wasm: errors ws . internal/chat js:github.com/hack-pad/safejs

@@ -8,28 +8,31 @@ import (
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/ws"
+	"github.com/isosocket/isosocket/ws/driver"
 )
 
 // unanswered is a transport whose peer never answers a close. It is no Failer.
 type unanswered struct {
-	ending ws.Ending
+	ending driver.Ending
 	closes int
 }
 
-func (t *unanswered) Receive(ctx context.Context, _ []byte) (ws.Message, error) {
+func (t *unanswered) Receive(ctx context.Context, _ []byte) (driver.Message, error) {
 	select {
 	case <-ctx.Done():
-		return ws.Message{}, ctx.Err()
+		return driver.Message{}, ctx.Err()
 	case <-t.ending.Done():
-		return ws.Message{}, t.ending.Cause()
+		return driver.Message{}, t.ending.Cause()
 	}
 }
 
-func (t *unanswered) TryReceive([]byte) (ws.Message, bool, error) { return ws.Message{}, false, nil }
-func (t *unanswered) Send(context.Context, ws.Message) error      { return nil }
-func (t *unanswered) Flush(context.Context) error                 { return nil }
-func (t *unanswered) Buffered() int                               { return 0 }
-func (t *unanswered) Ending() *ws.Ending                          { return &t.ending }
+func (t *unanswered) TryReceive([]byte) (driver.Message, bool, error) {
+	return driver.Message{}, false, nil
+}
+func (t *unanswered) Send(context.Context, driver.Message) error { return nil }
+func (t *unanswered) Flush(context.Context) error                { return nil }
+func (t *unanswered) Buffered() int                              { return 0 }
+func (t *unanswered) Ending() *driver.Ending                     { return &t.ending }
 
 func (t *unanswered) Close(ctx context.Context, _ errors.CloseReason, _ string) error {
 	t.closes++
@@ -57,9 +60,9 @@ func mustBeClosed(t *testing.T, err error, reason errors.CloseReason, message st
 }
 
 func TestCloseNowNeverWaits(t *testing.T) {
-	for name, transport := range map[string]func() ws.Transport{
-		"Failer":    func() ws.Transport { return &failing{} },
-		"no Failer": func() ws.Transport { return &unanswered{} },
+	for name, transport := range map[string]func() driver.Transport{
+		"Failer":    func() driver.Transport { return &failing{} },
+		"no Failer": func() driver.Transport { return &unanswered{} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

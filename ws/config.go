@@ -51,7 +51,7 @@ type Config struct {
 
 	// AnswerHeartbeat, if not nil, makes Receive answer messages that equal its
 	// Message with its Answer, and keep them from the application. Where nobody
-	// receives, they are answered if the transport is a [BackgroundReceiver] and
+	// receives, they are answered if the transport is a [driver.BackgroundReceiver] and
 	// all that came before was received. Its times do not matter.
 	AnswerHeartbeat *Heartbeat
 }

@@ -12,10 +12,11 @@ import (
 	"unicode/utf8"
 
 	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/ws/driver"
 )
 
 // Conn is one WebSocket connection, from either side. Its methods behave the
-// same whatever [Transport] is below.
+// same whatever [driver.Transport] is below.
 //
 // Receive, ReceiveInto, TryReceive and Messages belong to one goroutine at a
 // time. All other methods may be called from many goroutines at the same time,
@@ -27,8 +28,8 @@ import (
 // still be waiting for, while a [Heartbeat] beats, and if it is Supervised (see
 // [Config]).
 type Conn struct {
-	transport    Transport
-	ending       *Ending
+	transport    driver.Transport
+	ending       *driver.Ending
 	subprotocol  string
 	maxMessage   int
 	closeTimeout time.Duration
@@ -55,7 +56,7 @@ func (c *Conn) has(done uint32) bool { return c.done.Load()&done != 0 }
 
 // NewConn returns a Conn over t, which it takes over. A nil config has every
 // default.
-func NewConn(t Transport, config *Config) *Conn {
+func NewConn(t driver.Transport, config *Config) *Conn {
 	d := config.WithDefaults()
 	c := &Conn{
 		transport:    t,
@@ -65,7 +66,7 @@ func NewConn(t Transport, config *Config) *Conn {
 		closeTimeout: d.CloseTimeout,
 		heartbeat:    newHeartbeat(&d),
 	}
-	if f, ok := t.(Failer); ok && !d.Supervised {
+	if f, ok := t.(driver.Failer); ok && !d.Supervised {
 		c.dropped = runtime.AddCleanup(c, failDropped, f)
 	}
 	if h := d.AnswerHeartbeat; h != nil {
@@ -74,8 +75,8 @@ func NewConn(t Transport, config *Config) *Conn {
 			h = &filled
 		}
 		c.answers = h
-		if b, ok := t.(BackgroundReceiver); ok {
-			b.OfferFirst(func(m Message) bool { return h.answer(t, m) })
+		if b, ok := t.(driver.BackgroundReceiver); ok {
+			b.OfferFirst(func(m driver.Message) bool { return h.answer(t, Message(m)) })
 		}
 	}
 	if h := c.heartbeat; h != nil {
@@ -85,7 +86,7 @@ func NewConn(t Transport, config *Config) *Conn {
 }
 
 // failDropped ends the connection of a Conn that nobody can call any more.
-func failDropped(f Failer) {
+func failDropped(f driver.Failer) {
 	f.Fail(&errors.ConnectionClosed{Reason: errors.GoingAway, Message: "the connection was dropped without Close"})
 }
 
@@ -112,7 +113,7 @@ func (c *Conn) Send(ctx context.Context, m Message) error {
 	if err := c.maySend(m.Check(c.maxMessage)); err != nil {
 		return err
 	}
-	if err := c.transport.Send(ctx, m); err != nil {
+	if err := c.transport.Send(ctx, driver.Message(m)); err != nil {
 		return c.explain(ctx, "send", err)
 	}
 	return nil
@@ -128,10 +129,10 @@ func (c *Conn) TrySend(m Message) error {
 	if err := c.maySend(m.Check(c.maxMessage)); err != nil {
 		return err
 	}
-	if t, ok := c.transport.(TrySender); ok {
-		return c.explainTry(t.TrySend(m))
+	if t, ok := c.transport.(driver.TrySender); ok {
+		return c.explainTry(t.TrySend(driver.Message(m)))
 	}
-	return c.explainTry(c.transport.Send(endedContext(), m))
+	return c.explainTry(c.transport.Send(endedContext(), driver.Message(m)))
 }
 
 // maySend returns the connection's end if it has ended, else what is wrong with
@@ -143,7 +144,7 @@ func (c *Conn) maySend(invalid error) error {
 	return invalid
 }
 
-// endedContext makes a Transport's Send return where it would wait.
+// endedContext makes a transport's Send return where it would wait.
 func endedContext() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -206,7 +207,7 @@ func (c *Conn) next(ctx context.Context, buf []byte) (Message, error) {
 	if ctx.Err() == nil {
 		m, err := c.transport.Receive(ctx, buf)
 		if err == nil || ctx.Err() == nil || c.ending.Cause() == nil {
-			return m, err
+			return Message(m), err
 		}
 		// ctx may have ended because the connection has: a server's handler has
 		// such a one. What arrived before the end is then still to come.
@@ -214,7 +215,7 @@ func (c *Conn) next(ctx context.Context, buf []byte) (Message, error) {
 	m, ok, err := c.transport.TryReceive(buf)
 	switch {
 	case ok || err != nil:
-		return m, err
+		return Message(m), err
 	case c.ending.Cause() != nil:
 		return Message{}, c.ending.Cause()
 	}
@@ -230,7 +231,9 @@ func (c *Conn) TryReceive() (m Message, ok bool, err error) {
 	}
 	defer c.receiving.Store(false)
 	for again := !c.closed.Load(); again; again = ok && c.takes(m) {
-		m, ok, err = c.transport.TryReceive(nil)
+		var received driver.Message
+		received, ok, err = c.transport.TryReceive(nil)
+		m = Message(received)
 	}
 	if c.closed.Load() {
 		return Message{}, false, c.ending.Cause()
@@ -306,7 +309,7 @@ func (c *Conn) CloseNow(reason errors.CloseReason, message string) error {
 		return err
 	}
 	cause := &errors.ConnectionClosed{Reason: reason, Message: closeMessage(message)}
-	if f, ok := c.transport.(Failer); ok {
+	if f, ok := c.transport.(driver.Failer); ok {
 		f.Fail(cause)
 	}
 	c.ending.Set(cause) // if something else has not been the end yet
@@ -316,7 +319,7 @@ func (c *Conn) CloseNow(reason errors.CloseReason, message string) error {
 		(*cancel)()
 		return nil
 	}
-	if _, ok := c.transport.(Failer); !ok {
+	if _, ok := c.transport.(driver.Failer); !ok {
 		c.closing.Do(func() {
 			defer c.done.Or(closeDone)
 			c.transport.Close(endedContext(), cause.Reason, cause.Message)
@@ -328,7 +331,7 @@ func (c *Conn) CloseNow(reason errors.CloseReason, message string) error {
 // abort ends the connection with a peer from which no answer can be expected.
 func (c *Conn) abort(reason errors.CloseReason, message string, why error) {
 	cause := &errors.ConnectionClosed{Reason: reason, Message: message, Err: why}
-	if t, ok := c.transport.(Failer); ok {
+	if t, ok := c.transport.(driver.Failer); ok {
 		t.Fail(cause)
 		return
 	}
@@ -378,7 +381,7 @@ func (c *Conn) close(reason errors.CloseReason, message string, timeout time.Dur
 
 // mayWait returns an ErrWouldBlock if the calling goroutine must not wait.
 func (c *Conn) mayWait(call, instead string) error {
-	if w, ok := c.transport.(WaitChecker); ok {
+	if w, ok := c.transport.(driver.WaitChecker); ok {
 		return w.MayWait(call, instead)
 	}
 	return nil

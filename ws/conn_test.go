@@ -14,27 +14,28 @@ import (
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/ws"
+	"github.com/isosocket/isosocket/ws/driver"
 )
 
 // fakeTransport does what its fields say; what is nil is not called.
 type fakeTransport struct {
-	ending  ws.Ending
-	receive func(ctx context.Context) (ws.Message, error)
-	try     func() (ws.Message, bool, error)
-	send    func(ctx context.Context, m ws.Message) error
+	ending  driver.Ending
+	receive func(ctx context.Context) (driver.Message, error)
+	try     func() (driver.Message, bool, error)
+	send    func(ctx context.Context, m driver.Message) error
 	flush   func(ctx context.Context) error
 	close   func(ctx context.Context, reason errors.CloseReason, message string) error
 }
 
-func (f *fakeTransport) Receive(ctx context.Context, buf []byte) (ws.Message, error) {
+func (f *fakeTransport) Receive(ctx context.Context, buf []byte) (driver.Message, error) {
 	m, err := f.receive(ctx)
 	return m.Into(buf), err
 }
-func (f *fakeTransport) TryReceive([]byte) (ws.Message, bool, error)  { return f.try() }
-func (f *fakeTransport) Send(ctx context.Context, m ws.Message) error { return f.send(ctx, m) }
-func (f *fakeTransport) Flush(ctx context.Context) error              { return f.flush(ctx) }
-func (f *fakeTransport) Buffered() int                                { return 7 }
-func (f *fakeTransport) Ending() *ws.Ending                           { return &f.ending }
+func (f *fakeTransport) TryReceive([]byte) (driver.Message, bool, error)  { return f.try() }
+func (f *fakeTransport) Send(ctx context.Context, m driver.Message) error { return f.send(ctx, m) }
+func (f *fakeTransport) Flush(ctx context.Context) error                  { return f.flush(ctx) }
+func (f *fakeTransport) Buffered() int                                    { return 7 }
+func (f *fakeTransport) Ending() *driver.Ending                           { return &f.ending }
 func (f *fakeTransport) Close(ctx context.Context, r errors.CloseReason, m string) error {
 	return f.close(ctx, r, m)
 }
@@ -62,7 +63,7 @@ func TestSendRefusesBeforeTheTransport(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			conn := ws.NewConn(&fakeTransport{send: func(context.Context, ws.Message) error {
+			conn := ws.NewConn(&fakeTransport{send: func(context.Context, driver.Message) error {
 				t.Error("the transport was asked to send it")
 				return nil
 			}}, &ws.Config{MaxMessageSize: 10})
@@ -80,8 +81,8 @@ func TestSendRefusesBeforeTheTransport(t *testing.T) {
 func TestTransportThatFailsWithoutACauseHasLostTheConnection(t *testing.T) {
 	t.Parallel()
 	fails := &fakeTransport{
-		receive: func(context.Context) (ws.Message, error) { return ws.Message{}, io.ErrUnexpectedEOF },
-		send:    func(context.Context, ws.Message) error { return io.ErrClosedPipe },
+		receive: func(context.Context) (driver.Message, error) { return driver.Message{}, io.ErrUnexpectedEOF },
+		send:    func(context.Context, driver.Message) error { return io.ErrClosedPipe },
 	}
 	conn := ws.NewConn(fails, nil)
 	_, err := conn.Receive(t.Context())
@@ -103,8 +104,8 @@ func TestTransportThatFailsWithoutACauseHasLostTheConnection(t *testing.T) {
 func TestWaitErrors(t *testing.T) {
 	t.Parallel()
 	wait := &fakeTransport{
-		receive: func(ctx context.Context) (ws.Message, error) { <-ctx.Done(); return ws.Message{}, ctx.Err() },
-		send:    func(ctx context.Context, _ ws.Message) error { <-ctx.Done(); return ctx.Err() },
+		receive: func(ctx context.Context) (driver.Message, error) { <-ctx.Done(); return driver.Message{}, ctx.Err() },
+		send:    func(ctx context.Context, _ driver.Message) error { <-ctx.Done(); return ctx.Err() },
 		flush:   func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
 	}
 	conn := ws.NewConn(wait, nil)
@@ -139,10 +140,10 @@ func TestWaitErrors(t *testing.T) {
 func TestOneReceiveAtATime(t *testing.T) {
 	t.Parallel()
 	entered, leave := make(chan struct{}), make(chan struct{})
-	conn := ws.NewConn(&fakeTransport{receive: func(context.Context) (ws.Message, error) {
+	conn := ws.NewConn(&fakeTransport{receive: func(context.Context) (driver.Message, error) {
 		close(entered)
 		<-leave
-		return ws.Text("first"), nil
+		return driver.Message(ws.Text("first")), nil
 	}}, nil)
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -170,9 +171,9 @@ func TestOneReceiveAtATime(t *testing.T) {
 func TestEndedContextAsksWhetherAMessageIsHere(t *testing.T) {
 	t.Parallel()
 	here := []ws.Message{ws.Text("here")}
-	conn := ws.NewConn(&fakeTransport{try: func() (m ws.Message, ok bool, err error) {
+	conn := ws.NewConn(&fakeTransport{try: func() (m driver.Message, ok bool, err error) {
 		if len(here) > 0 {
-			m, ok, here = here[0], true, nil
+			m, ok, here = driver.Message(here[0]), true, nil
 		}
 		return m, ok, nil
 	}}, nil)
@@ -266,10 +267,10 @@ func TestNothingComesAfterTheLocalClose(t *testing.T) {
 	f := &fakeTransport{close: func(context.Context, errors.CloseReason, string) error { return nil }}
 	conn := ws.NewConn(f, nil)
 	entered, closed := make(chan struct{}), make(chan struct{})
-	f.receive = func(context.Context) (ws.Message, error) {
+	f.receive = func(context.Context) (driver.Message, error) {
 		close(entered)
 		<-closed
-		return ws.Text("too late"), nil
+		return driver.Message(ws.Text("too late")), nil
 	}
 	received := make(chan error)
 	go func() {

@@ -1,6 +1,6 @@
 // Package ws holds what a WebSocket connection is, whatever carries it: the
-// [Message], the [Conn] that sends, receives and closes, the [Transport] that
-// a target implements underneath, and an in-memory [Pipe] to test with.
+// [Message], the [Conn] that sends, receives and closes, the [Heartbeat] that finds a
+// dead link, and an in-memory [Pipe] to test with.
 //
 // Programs get a Conn from Dial of the root package or from the server
 // package, and use it like this:
@@ -36,12 +36,9 @@
 // Its answers stay out of sight; they measure [Conn.Latency], and
 // [Conn.Confirm] waits for one to know that all that was sent has arrived.
 //
-// # Writing a Transport
+// # Writing a transport
 //
-// A [Transport] translates; it does not decide. It moves messages, reports the
-// end to its [Ending], and performs the closing handshake. What may be sent,
-// what an error means, which cause is the first, how long a Close may take:
-// those rules are Conn's, and so they are the same on every target. A
-// Transport that is handed its messages by callback puts them in an [Inbox].
-// The package ws/wstest has the cases that a Transport must pass.
+// [NewConn] makes a Conn over a [driver.Transport]. Package driver, below this one, has
+// what authors of transports need, and package ws/wstest the cases that a transport
+// must pass.
 package ws

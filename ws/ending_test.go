@@ -7,11 +7,12 @@ import (
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/ws"
+	"github.com/isosocket/isosocket/ws/driver"
 )
 
 func TestEndingNotify(t *testing.T) {
 	t.Parallel()
-	var e ws.Ending
+	var e driver.Ending
 	var calls []string
 	e.Notify(func() { calls = append(calls, "first") })
 	e.Notify(func() { calls = append(calls, "second") })
@@ -43,22 +44,22 @@ func TestEndingNotify(t *testing.T) {
 // endingTransport is a connection that is lost, with a message behind it, while
 // a Receive waits.
 type endingTransport struct {
-	ws.Transport
-	ending ws.Ending
-	left   []ws.Message
+	driver.Transport
+	ending driver.Ending
+	left   []driver.Message
 }
 
-func (e *endingTransport) Ending() *ws.Ending { return &e.ending }
+func (e *endingTransport) Ending() *driver.Ending { return &e.ending }
 
-func (e *endingTransport) Receive(ctx context.Context, _ []byte) (ws.Message, error) {
+func (e *endingTransport) Receive(ctx context.Context, _ []byte) (driver.Message, error) {
 	e.ending.Set(&errors.ConnectionClosed{Reason: errors.AbnormalClosure})
 	<-ctx.Done()
-	return ws.Message{}, ctx.Err()
+	return driver.Message{}, ctx.Err()
 }
 
-func (e *endingTransport) TryReceive([]byte) (ws.Message, bool, error) {
+func (e *endingTransport) TryReceive([]byte) (driver.Message, bool, error) {
 	if len(e.left) == 0 {
-		return ws.Message{}, false, io.EOF
+		return driver.Message{}, false, io.EOF
 	}
 	m := e.left[0]
 	e.left = e.left[1:]
@@ -71,7 +72,7 @@ func TestReceiveWithAContextThatEndsWithTheConnection(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	transport := &endingTransport{left: []ws.Message{ws.Text("last words")}}
+	transport := &endingTransport{left: []driver.Message{driver.Message(ws.Text("last words"))}}
 	transport.ending.Notify(cancel)
 	conn := ws.NewConn(transport, nil)
 	if m, err := conn.Receive(ctx); err != nil || m.String() != "last words" {

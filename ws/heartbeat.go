@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/ws/driver"
 )
 
 // PingTimeoutMessage is the message of the [errors.ConnectionClosed] with
@@ -159,16 +160,16 @@ func (c *Conn) takes(m Message) bool {
 
 // answer answers m if it is the peer's heartbeat, and reports whether it is. h has its
 // defaults.
-func (h *Heartbeat) answer(t Transport, m Message) bool {
+func (h *Heartbeat) answer(t driver.Transport, m Message) bool {
 	if !same(m, h.Message) {
 		return false
 	}
 	// A peer that does not read what it is sent has enough to come from here
 	// to see life, and a Receive must not wait until it reads.
-	if try, ok := t.(TrySender); ok {
-		try.TrySend(h.Answer)
+	if try, ok := t.(driver.TrySender); ok {
+		try.TrySend(driver.Message(h.Answer))
 	} else {
-		t.Send(endedContext(), h.Answer)
+		t.Send(endedContext(), driver.Message(h.Answer))
 	}
 	return true
 }
@@ -243,16 +244,16 @@ func (h *heartbeat) confirmed(n uint64) (bool, <-chan struct{}) {
 // With listening false, that it stays the same means nothing.
 func (h *heartbeat) arrivals(c *Conn) (n uint64, listening bool) {
 	n = h.received.Load()
-	if t, ok := c.transport.(ArrivalCounter); ok {
+	if t, ok := c.transport.(driver.ArrivalCounter); ok {
 		arrivals, listening := t.Arrivals()
 		return n + arrivals, listening
 	}
 	return n, c.receiving.Load()
 }
 
-// departures returns what [DepartureCounter] does.
-func departures(t Transport) (n uint64, waiting bool) {
-	if t, ok := t.(DepartureCounter); ok {
+// departures returns what [driver.DepartureCounter] does.
+func departures(t driver.Transport) (n uint64, waiting bool) {
+	if t, ok := t.(driver.DepartureCounter); ok {
 		return t.Departures()
 	}
 	return 0, false
@@ -394,7 +395,7 @@ func (c *Conn) Probe() {
 // Latency returns the last measured time that a ping and its pong, or a
 // heartbeat and its answer, took together; 0 if none has been measured.
 func (c *Conn) Latency() time.Duration {
-	if t, ok := c.transport.(LatencyMeter); ok {
+	if t, ok := c.transport.(driver.LatencyMeter); ok {
 		if latency := t.Latency(); latency > 0 {
 			return latency
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/ws/driver"
 )
 
 // beat is a heartbeat with times that are easy to count with.
@@ -326,7 +327,7 @@ func TestHeartbeatAsksTheTransportForLife(t *testing.T) {
 			t.Fatalf("judged though the transport could not listen: %v", c.Err())
 		}
 		deaf.Store(false)
-		peer.Send(t.Context(), Text("arrived before"))
+		peer.Send(t.Context(), driver.Message(Text("arrived before")))
 		time.Sleep(28 * time.Second)
 		if !isTimeout(c.Err()) || transport.failed == nil {
 			t.Fatalf("Err = %v, want the miss, by the transport's Fail", c.Err())

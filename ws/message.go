@@ -4,27 +4,17 @@ import (
 	"unicode/utf8"
 
 	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/ws/driver"
 )
 
 // Kind tells text from binary messages.
-type Kind uint8
+type Kind = driver.Kind
 
 // The kinds of message, with the values of their opcodes (RFC 6455, section 11.8).
 const (
-	KindText   Kind = 1 // the data is UTF-8
-	KindBinary Kind = 2 // the data is any bytes
+	KindText   = driver.KindText   // the data is UTF-8
+	KindBinary = driver.KindBinary // the data is any bytes
 )
-
-// String returns "text" or "binary".
-func (k Kind) String() string {
-	switch k {
-	case KindText:
-		return "text"
-	case KindBinary:
-		return "binary"
-	}
-	return "invalid kind"
-}
 
 // Message is one whole message: its kind and its data. Who owns the data, and
 // for how long, each method that takes or returns a Message says.
@@ -63,12 +53,3 @@ func (m Message) Check(maxSize int) error {
 
 // String returns the data as a string.
 func (m Message) String() string { return string(m.Data) }
-
-// Into returns m with its data copied to buf[:0], which grows if it must. For
-// a nil buf it returns m itself. Transports use it to honour ReceiveInto.
-func (m Message) Into(buf []byte) Message {
-	if buf != nil {
-		m.Data = append(buf[:0], m.Data...)
-	}
-	return m
-}

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/ws/driver"
 )
 
 // Pipe returns two connected Conns in memory, with the behaviour of a real
@@ -22,8 +23,8 @@ func Pipe(a, b *Config) (*Conn, *Conn) {
 // pipeEnd is a Transport whose Send pushes into the peer's inbox.
 type pipeEnd struct {
 	peer       *pipeEnd
-	inbox      Inbox
-	ending     Ending
+	inbox      driver.Inbox
+	ending     driver.Ending
 	maxMessage int
 	sendBuffer int
 
@@ -37,27 +38,27 @@ func newPipeEnd(config *Config) *pipeEnd {
 	return &pipeEnd{maxMessage: c.MaxMessageSize, sendBuffer: c.SendBuffer}
 }
 
-func (p *pipeEnd) Ending() *Ending { return &p.ending }
+func (p *pipeEnd) Ending() *driver.Ending { return &p.ending }
 
-func (p *pipeEnd) Receive(ctx context.Context, buf []byte) (Message, error) {
+func (p *pipeEnd) Receive(ctx context.Context, buf []byte) (driver.Message, error) {
 	m, err := p.inbox.Receive(ctx)
 	if err != nil {
-		return Message{}, err
+		return driver.Message{}, err
 	}
 	p.peer.makeRoom()
 	return m.Into(buf), nil
 }
 
-func (p *pipeEnd) TryReceive(buf []byte) (Message, bool, error) {
+func (p *pipeEnd) TryReceive(buf []byte) (driver.Message, bool, error) {
 	m, ok, err := p.inbox.Pull()
 	if !ok {
-		return Message{}, false, err
+		return driver.Message{}, false, err
 	}
 	p.peer.makeRoom()
 	return m.Into(buf), true, nil
 }
 
-func (p *pipeEnd) Send(ctx context.Context, m Message) error {
+func (p *pipeEnd) Send(ctx context.Context, m driver.Message) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for p.ending.Cause() == nil && p.Buffered() >= p.sendBuffer {
@@ -75,7 +76,7 @@ func (p *pipeEnd) Send(ctx context.Context, m Message) error {
 		})
 		return nil
 	}
-	p.peer.inbox.Push(Message{m.Kind, append([]byte{}, m.Data...)})
+	p.peer.inbox.Push(driver.Message{Kind: m.Kind, Data: append([]byte{}, m.Data...)})
 	return nil
 }
 
@@ -116,7 +117,7 @@ func (p *pipeEnd) end(cause *errors.ConnectionClosed) {
 	p.peer.inbox.End()
 }
 
-// Departures implements DepartureCounter.
+// Departures implements driver.DepartureCounter.
 func (p *pipeEnd) Departures() (n uint64, waiting bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

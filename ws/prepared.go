@@ -2,8 +2,9 @@ package ws
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
+
+	"github.com/isosocket/isosocket/ws/driver"
 )
 
 // Prepared is a message for many connections. What a connection does to a
@@ -11,70 +12,21 @@ import (
 // connections that do it alike, instead of once for each. [Prepare] makes one.
 // It may be sent by many goroutines at the same time, any number of times.
 type Prepared struct {
-	message Message
+	prepared driver.Prepared
 
-	forms atomic.Pointer[[]preparedForm]
-	mu    sync.Mutex // held by whoever makes a form
-}
-
-type preparedForm struct {
-	key  any
-	data []byte
+	valid atomic.Bool // Check has been done, but for the size
 }
 
 // Prepare returns m as a message for many connections. m.Data may not be
 // changed as long as the Prepared is in use.
-func Prepare(m Message) *Prepared { return &Prepared{message: m} }
+func Prepare(m Message) *Prepared {
+	p := new(Prepared)
+	p.prepared.Prepare(driver.Message(m))
+	return p
+}
 
 // Message returns the message itself.
-func (p *Prepared) Message() Message { return p.message }
-
-// PreparedForm returns the bytes that stand for p's message under key, which
-// make returns when they are asked for first. It is for Transports: the key
-// says all that make's outcome depends on. The bytes are shared and may not be
-// changed.
-func PreparedForm[K comparable](p *Prepared, key K, make func(Message) []byte) []byte {
-	if data, ok := findForm(p, key); ok {
-		return data
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if data, ok := findForm(p, key); ok {
-		return data
-	}
-	var forms []preparedForm
-	if old := p.forms.Load(); old != nil {
-		forms = append(forms, *old...)
-	}
-	forms = append(forms, preparedForm{key, make(p.message)})
-	p.forms.Store(&forms)
-	return forms[len(forms)-1].data
-}
-
-// findForm looks without a lock and allocates nothing: there are few forms, and
-// many who look.
-func findForm[K comparable](p *Prepared, key K) ([]byte, bool) {
-	if forms := p.forms.Load(); forms != nil {
-		for _, f := range *forms {
-			if k, ok := f.key.(K); ok && k == key {
-				return f.data, true
-			}
-		}
-	}
-	return nil, false
-}
-
-// PreparedSender is what a [Transport] implements that can send a [Prepared]
-// for less than its message. SendPrepared is Send in all else.
-type PreparedSender interface {
-	SendPrepared(ctx context.Context, p *Prepared) error
-}
-
-// TryPreparedSender is [PreparedSender] for a transport that can say at once
-// that there is no room, with [errors.ErrWouldBlock].
-type TryPreparedSender interface {
-	TrySendPrepared(p *Prepared) error
-}
+func (p *Prepared) Message() Message { return Message(p.prepared.Message()) }
 
 // SendPrepared is [Conn.Send] of a message that goes to many connections. A
 // server's connections share the work of framing and compressing it; a client
@@ -89,14 +41,14 @@ type TryPreparedSender interface {
 // Compressed, the message stands alone: it does not refer to messages before
 // it, and a context that is taken over begins anew behind it.
 func (c *Conn) SendPrepared(ctx context.Context, p *Prepared) error {
-	sender, ok := c.transport.(PreparedSender)
+	sender, ok := c.transport.(driver.PreparedSender)
 	if !ok {
-		return c.Send(ctx, p.message)
+		return c.Send(ctx, p.Message())
 	}
 	if err := c.maySend(p.check(c.maxMessage)); err != nil {
 		return err
 	}
-	if err := sender.SendPrepared(ctx, p); err != nil {
+	if err := sender.SendPrepared(ctx, &p.prepared); err != nil {
 		return c.explain(ctx, "send", err)
 	}
 	return nil
@@ -113,26 +65,25 @@ func (c *Conn) SendPrepared(ctx context.Context, p *Prepared) error {
 //		}
 //	}
 func (c *Conn) TrySendPrepared(p *Prepared) error {
-	sender, ok := c.transport.(TryPreparedSender)
+	sender, ok := c.transport.(driver.TryPreparedSender)
 	if !ok {
-		return c.TrySend(p.message)
+		return c.TrySend(p.Message())
 	}
 	if err := c.maySend(p.check(c.maxMessage)); err != nil {
 		return err
 	}
-	return c.explainTry(sender.TrySendPrepared(p))
+	return c.explainTry(sender.TrySendPrepared(&p.prepared))
 }
-
-type checked struct{}
 
 // check is Message.Check with the data looked at once.
 func (p *Prepared) check(maxSize int) error {
-	if _, ok := findForm(p, checked{}); ok && (maxSize <= 0 || len(p.message.Data) <= maxSize) {
+	m := p.Message()
+	if p.valid.Load() && (maxSize <= 0 || len(m.Data) <= maxSize) {
 		return nil
 	}
-	if err := p.message.Check(maxSize); err != nil {
-		return err
+	err := m.Check(maxSize)
+	if err == nil {
+		p.valid.Store(true)
 	}
-	PreparedForm(p, checked{}, func(Message) []byte { return nil })
-	return nil
+	return err
 }

@@ -1,4 +1,4 @@
-// Package browsersocket is a ws.Transport over a browser's WebSocket (WHATWG
+// Package browsersocket is a driver.Transport over a browser's WebSocket (WHATWG
 // WebSockets): the browser performs the handshake and speaks the frames; what
 // is here is how messages, and the end, cross between its JavaScript and Go. It
 // serves pages, workers and Node. But for this text it is compiled for js only.

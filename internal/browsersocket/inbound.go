@@ -14,6 +14,7 @@ import (
 	"github.com/isosocket/isosocket/internal/jscall"
 	"github.com/isosocket/isosocket/internal/relay"
 	"github.com/isosocket/isosocket/ws"
+	"github.com/isosocket/isosocket/ws/driver"
 )
 
 // defaultReceiveBuffer is ReceiveBuffer in a browser.
@@ -121,7 +122,7 @@ func (b *inbound) fill() error {
 }
 
 // pull returns the oldest message, with its data in buf[:0] if buf is not nil.
-func (b *inbound) pull(buf []byte) (m ws.Message, ok bool, err error) {
+func (b *inbound) pull(buf []byte) (m driver.Message, ok bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.dropped {
@@ -139,9 +140,9 @@ func (b *inbound) pull(buf []byte) (m ws.Message, ok bool, err error) {
 		}
 	}
 	h := relay.HeaderOf(b.messages)
-	m.Kind = ws.KindBinary
+	m.Kind = driver.KindBinary
 	if h.IsText() {
-		m.Kind = ws.KindText
+		m.Kind = driver.KindText
 	}
 	if h.IsApart() {
 		m.Data, err = b.pullApart(h, buf)
@@ -230,7 +231,7 @@ func (s *socket) woken(n int, warning bool) int {
 }
 
 // Receive waits for the next message.
-func (s *socket) Receive(ctx context.Context, buf []byte) (ws.Message, error) {
+func (s *socket) Receive(ctx context.Context, buf []byte) (driver.Message, error) {
 	for {
 		m, ok, err := s.pull(buf)
 		if ok || err != nil {
@@ -239,16 +240,16 @@ func (s *socket) Receive(ctx context.Context, buf []byte) (ws.Message, error) {
 		s.out.newTurn()
 		if err := MayWait("Receive", "call TryReceive, or call Receive on another goroutine"); err != nil {
 			s.in.look()
-			return ws.Message{}, err
+			return driver.Message{}, err
 		}
 		if err := s.in.await(ctx); err != nil {
-			return ws.Message{}, err
+			return driver.Message{}, err
 		}
 	}
 }
 
 // TryReceive returns the next message if one has come.
-func (s *socket) TryReceive(buf []byte) (ws.Message, bool, error) {
+func (s *socket) TryReceive(buf []byte) (driver.Message, bool, error) {
 	m, ok, err := s.pull(buf)
 	if ok || err != nil {
 		return m, ok, err
@@ -258,7 +259,7 @@ func (s *socket) TryReceive(buf []byte) (ws.Message, bool, error) {
 	return s.pull(buf)
 }
 
-func (s *socket) pull(buf []byte) (ws.Message, bool, error) {
+func (s *socket) pull(buf []byte) (driver.Message, bool, error) {
 	m, ok, err := s.in.pull(buf)
 	if err != nil && err != io.EOF {
 		s.Fail(&errors.ConnectionClosed{Reason: errors.InternalError, Message: "cannot read a message", Err: err})
@@ -270,7 +271,7 @@ func (s *socket) pull(buf []byte) (ws.Message, bool, error) {
 			Message: "message of " + strconv.Itoa(len(m.Data)) + " bytes: the limit is " + strconv.Itoa(limit) + " bytes",
 		})
 		s.in.drop()
-		return ws.Message{}, false, io.EOF
+		return driver.Message{}, false, io.EOF
 	}
 	return m, ok, err
 }

@@ -5,10 +5,10 @@ package browsersocket
 import (
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/jscall"
-	"github.com/isosocket/isosocket/ws"
+	"github.com/isosocket/isosocket/ws/driver"
 )
 
-var _ ws.WaitChecker = (*socket)(nil)
+var _ driver.WaitChecker = (*socket)(nil)
 
 // MayWait returns nil unless the calling goroutine is in a JavaScript callback.
 // There a wait for anything that a browser does would never end, and the page

@@ -11,7 +11,7 @@ import (
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/jscall"
 	"github.com/isosocket/isosocket/internal/relay"
-	"github.com/isosocket/isosocket/ws"
+	"github.com/isosocket/isosocket/ws/driver"
 )
 
 const (
@@ -51,7 +51,7 @@ type outbound struct {
 
 // queue takes m, if less than limit bytes are queued; else it returns how many
 // have to leave first.
-func (b *outbound) queue(m ws.Message, limit int) (excess int, err error) {
+func (b *outbound) queue(m driver.Message, limit int) (excess int, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.queued >= limit {
@@ -77,7 +77,7 @@ func (b *outbound) queue(m ws.Message, limit int) (excess int, err error) {
 		go b.newTurn()
 	}
 	b.queued += len(m.Data) + frameOverhead
-	b.gathered = relay.AppendMessage(b.gathered, m.Data, m.Kind == ws.KindText)
+	b.gathered = relay.AppendMessage(b.gathered, m.Data, m.Kind == driver.KindText)
 	return 0, nil
 }
 
@@ -110,8 +110,8 @@ func (b *outbound) flush() error {
 }
 
 // write hands m over.
-func (b *outbound) write(m ws.Message) error {
-	isText := m.Kind == ws.KindText
+func (b *outbound) write(m driver.Message) error {
+	isText := m.Kind == driver.KindText
 	if len(m.Data) <= relay.OutboundRoom {
 		return b.sent(b.relay.Send(m.Data, isText))
 	}
@@ -193,7 +193,7 @@ func (s *scratch) trim() {
 }
 
 // Send hands m to the browser, which queues it.
-func (s *socket) Send(ctx context.Context, m ws.Message) error {
+func (s *socket) Send(ctx context.Context, m driver.Message) error {
 	excess, err := s.out.queue(m, s.config.SendBuffer)
 	if excess > 0 || err == errClosing {
 		if err := MayWait("Send", "call TrySend, or call Send on another goroutine"); err != nil {
@@ -217,7 +217,7 @@ func (s *socket) Send(ctx context.Context, m ws.Message) error {
 // TrySend hands m to the browser, or returns ErrWouldBlock if the high-water mark
 // is reached. A WebSocket that is closing takes nothing either, and its cause is
 // not known before the close event.
-func (s *socket) TrySend(m ws.Message) error {
+func (s *socket) TrySend(m driver.Message) error {
 	excess, err := s.out.queue(m, s.config.SendBuffer)
 	if excess > 0 || err == errClosing {
 		return errors.ErrWouldBlock

@@ -5,12 +5,12 @@ package browsersocket
 import (
 	"time"
 
-	"github.com/isosocket/isosocket/ws"
+	"github.com/isosocket/isosocket/ws/driver"
 )
 
 var (
-	_ ws.ArrivalCounter   = (*socket)(nil)
-	_ ws.DepartureCounter = (*socket)(nil)
+	_ driver.ArrivalCounter   = (*socket)(nil)
+	_ driver.DepartureCounter = (*socket)(nil)
 )
 
 // Arrivals counts the bytes that ever came: the relay does without Go, and the

@@ -13,16 +13,17 @@ import (
 	"github.com/isosocket/isosocket/internal/jscall"
 	"github.com/isosocket/isosocket/internal/relay"
 	"github.com/isosocket/isosocket/ws"
+	"github.com/isosocket/isosocket/ws/driver"
 )
 
-// socket is a browser's WebSocket with the methods of a [ws.Transport].
+// socket is a browser's WebSocket with the methods of a [driver.Transport].
 // JavaScript calls it back for "open" and "close", and for the first message
 // of each batch. The callbacks take note and wake; they never wait for a lock
 // that is held during a call into JavaScript, on top of which they may run.
 type socket struct {
 	js     jscall.Value
 	config ws.Config
-	ending ws.Ending
+	ending driver.Ending
 	in     inbound
 	out    outbound
 	spin   spin
@@ -51,9 +52,9 @@ type gate struct {
 func (g *gate) open() { g.once.Do(func() { close(g.c) }) }
 
 var (
-	_ ws.Transport = (*socket)(nil)
-	_ ws.Failer    = (*socket)(nil)
-	_ ws.TrySender = (*socket)(nil)
+	_ driver.Transport = (*socket)(nil)
+	_ driver.Failer    = (*socket)(nil)
+	_ driver.TrySender = (*socket)(nil)
 )
 
 // newSocket makes the WebSocket, which starts to connect.
@@ -241,7 +242,7 @@ func (s *socket) releaseLater() {
 	}
 }
 
-func (s *socket) Ending() *ws.Ending { return &s.ending }
+func (s *socket) Ending() *driver.Ending { return &s.ending }
 
 // Close sends the close frame behind what was sent and waits for the close
 // event. When ctx ends first, the browser is left to finish alone.

@@ -14,6 +14,7 @@ import (
 	"github.com/isosocket/isosocket/internal/jscall"
 	"github.com/isosocket/isosocket/internal/relay"
 	"github.com/isosocket/isosocket/ws"
+	"github.com/isosocket/isosocket/ws/driver"
 )
 
 // manyMessages is a run of every kind and size that takes a way of its own.
@@ -518,7 +519,7 @@ func TestSocketTrySend(t *testing.T) {
 	try := func(want error) {
 		t.Helper()
 		start := time.Now()
-		if err := s.TrySend(ws.Binary(make([]byte, 600))); !errors.Is(err, want) || err != nil && want == nil {
+		if err := s.TrySend(driver.Message{Kind: ws.KindBinary, Data: make([]byte, 600)}); !errors.Is(err, want) || err != nil && want == nil {
 			t.Errorf("TrySend returned %v, want %v", err, want)
 		}
 		if d := time.Since(start); d > 500*time.Millisecond {

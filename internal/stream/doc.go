@@ -1,4 +1,4 @@
-// Package stream is a ws.Transport over a byte stream: the native engine, for
+// Package stream is a driver.Transport over a byte stream: the native engine, for
 // clients and servers alike. The frames are package rfc6455's; what is here is
 // who reads and who writes, and when.
 //

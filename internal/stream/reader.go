@@ -14,6 +14,7 @@ import (
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/rfc6455"
 	"github.com/isosocket/isosocket/ws"
+	"github.com/isosocket/isosocket/ws/driver"
 )
 
 // tlsInputSize is the read buffer of a stream that is not a socket. It is held
@@ -36,8 +37,8 @@ type reader struct {
 	waits   atomic.Bool  // a read that is not a socket's is under way
 
 	arrivals      atomic.Uint32 // reads, if a heartbeat asks for Arrivals
-	inbox         ws.Inbox      // what background readers received
-	offerFirst    atomic.Pointer[func(ws.Message) bool]
+	inbox         driver.Inbox  // what background readers received
+	offerFirst    atomic.Pointer[func(driver.Message) bool]
 	receiveBuffer uint32        // bytes, of what waits in the inbox
 	came          uint32        // messages; guarded by reading
 	pulled        chan struct{} // wakes a permanent background reader; nil if there is none
@@ -89,8 +90,8 @@ func hasReadDeadlines(rwc io.ReadWriteCloser) bool {
 	return ok && conn.SetReadDeadline(time.Time{}) == nil
 }
 
-// Receive implements ws.Transport.
-func (t *Transport) Receive(ctx context.Context, buf []byte) (ws.Message, error) {
+// Receive implements driver.Transport.
+func (t *Transport) Receive(ctx context.Context, buf []byte) (driver.Message, error) {
 	if !t.interruptible() {
 		return t.receivePushed(ctx, buf)
 	}
@@ -107,8 +108,8 @@ func (t *Transport) Receive(ctx context.Context, buf []byte) (ws.Message, error)
 	}
 }
 
-// TryReceive implements ws.Transport.
-func (t *Transport) TryReceive(buf []byte) (ws.Message, bool, error) {
+// TryReceive implements driver.Transport.
+func (t *Transport) TryReceive(buf []byte) (driver.Message, bool, error) {
 	if !t.socket.usable() {
 		// Such a stream cannot be asked without blocking, so a background
 		// reader does; it may be at it already.
@@ -118,10 +119,10 @@ func (t *Transport) TryReceive(buf []byte) (ws.Message, bool, error) {
 			return m.Into(buf), true, nil
 		}
 		if err != nil {
-			return ws.Message{}, false, errEnded
+			return driver.Message{}, false, errEnded
 		}
 		if !t.reading.TryLock() {
-			return ws.Message{}, false, nil
+			return driver.Message{}, false, nil
 		}
 	} else {
 		t.takeTurn()
@@ -142,14 +143,14 @@ func (t *Transport) TryReceive(buf []byte) (ws.Message, bool, error) {
 		} else {
 			t.noticeAbsence()
 		}
-		return ws.Message{}, false, nil
+		return driver.Message{}, false, nil
 	}
-	return ws.Message{}, false, err
+	return driver.Message{}, false, err
 }
 
 // receivePushed is Receive where the reads cannot be interrupted, and a
 // background reader has the turn for good.
-func (t *Transport) receivePushed(ctx context.Context, buf []byte) (ws.Message, error) {
+func (t *Transport) receivePushed(ctx context.Context, buf []byte) (driver.Message, error) {
 	m, err := t.inbox.Receive(ctx)
 	switch err {
 	case nil:
@@ -235,20 +236,20 @@ func (t *Transport) readInBackground() {
 
 // keep queues a message for a later Receive, unless it is taken at once. Called with the
 // turn.
-func (t *Transport) keep(m ws.Message) {
+func (t *Transport) keep(m driver.Message) {
 	if take := t.offerFirst.Load(); take == nil || t.inbox.Bytes() > 0 || !(*take)(m) {
 		t.inbox.Push(m)
 	}
 }
 
-// OfferFirst implements ws.BackgroundReceiver.
-func (t *Transport) OfferFirst(take func(ws.Message) bool) {
+// OfferFirst implements driver.BackgroundReceiver.
+func (t *Transport) OfferFirst(take func(driver.Message) bool) {
 	t.offerFirst.Store(&take)
 }
 
 // receive looks for a message, first among those that a background reader
 // left. Called with the turn.
-func (t *Transport) receive(ctx context.Context, buf []byte, wait bool) (ws.Message, error) {
+func (t *Transport) receive(ctx context.Context, buf []byte, wait bool) (driver.Message, error) {
 	if t.lent {
 		if m, ok, _ := t.inbox.Pull(); ok {
 			return m.Into(buf), nil
@@ -256,21 +257,21 @@ func (t *Transport) receive(ctx context.Context, buf []byte, wait bool) (ws.Mess
 		t.lent = false
 	}
 	if t.over {
-		return ws.Message{}, errEnded
+		return driver.Message{}, errEnded
 	}
 	return t.next(ctx, buf, wait)
 }
 
 // next returns the next message from the stream, and sees to the end of the
 // connection if that comes first. Called with the turn.
-func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (ws.Message, error) {
+func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (driver.Message, error) {
 	t.reads++
 	if in := t.input; in != nil {
 		if op, data, n := t.decoder.Small(in.data[in.r:in.w], buf); n > 0 {
 			in.r += n
 			t.came++
 			t.setUnread(in.r < in.w)
-			return ws.Message{Kind: ws.Kind(op), Data: data}, nil
+			return driver.Message{Kind: driver.Kind(op), Data: data}, nil
 		}
 	}
 	t.decoder.SetBuffer(buf)
@@ -287,22 +288,22 @@ func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (ws.Message
 		op, data := t.decoder.Message()
 		t.came++
 		t.setUnread(!t.parsed())
-		return ws.Message{Kind: ws.Kind(op), Data: data}, nil
+		return driver.Message{Kind: driver.Kind(op), Data: data}, nil
 	}
 	t.decoder.Detach()
 	t.setUnread(false)
 	switch err {
 	case errNothingYet, errGiveWay:
-		return ws.Message{}, err
+		return driver.Message{}, err
 	case errCloseFrame:
 		code, message := t.decoder.Close()
 		t.setOver(t.closedByPeer(code, message))
 		t.answerClose(code)
 		t.noInput()
-		return ws.Message{}, errEnded
+		return driver.Message{}, errEnded
 	}
 	if ctx.Err() != nil && err == ctx.Err() {
-		return ws.Message{}, err
+		return driver.Message{}, err
 	}
 	if failed, ok := errors.AsType[*rfc6455.Error](err); ok {
 		cause := &errors.ConnectionClosed{Reason: errors.CloseReason(failed.Code), Message: failed.Reason}
@@ -313,7 +314,7 @@ func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (ws.Message
 		t.release()
 		t.noInput()
 	}
-	return ws.Message{}, errEnded
+	return driver.Message{}, errEnded
 }
 
 // nextMessage parses, reads and answers control frames until a message is

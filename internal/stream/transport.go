@@ -12,14 +12,14 @@ import (
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/rfc6455"
-	"github.com/isosocket/isosocket/ws"
+	"github.com/isosocket/isosocket/ws/driver"
 )
 
-// Transport is a ws.Transport over a byte stream.
+// Transport is a driver.Transport over a byte stream.
 type Transport struct {
 	rwc    io.ReadWriteCloser
 	socket socket // rwc, if it can do non-blocking I/O, else not usable
-	ending ws.Ending
+	ending driver.Ending
 
 	reader
 	writer
@@ -32,15 +32,15 @@ type Transport struct {
 }
 
 var (
-	_ ws.Transport          = (*Transport)(nil)
-	_ ws.ArrivalCounter     = (*Transport)(nil)
-	_ ws.DepartureCounter   = (*Transport)(nil)
-	_ ws.BackgroundReceiver = (*Transport)(nil)
-	_ ws.LatencyMeter       = (*Transport)(nil)
-	_ ws.Failer             = (*Transport)(nil)
-	_ ws.TrySender          = (*Transport)(nil)
-	_ ws.TryPreparedSender  = (*Transport)(nil)
-	_ ws.PreparedSender     = (*Transport)(nil)
+	_ driver.Transport          = (*Transport)(nil)
+	_ driver.ArrivalCounter     = (*Transport)(nil)
+	_ driver.DepartureCounter   = (*Transport)(nil)
+	_ driver.BackgroundReceiver = (*Transport)(nil)
+	_ driver.LatencyMeter       = (*Transport)(nil)
+	_ driver.Failer             = (*Transport)(nil)
+	_ driver.TrySender          = (*Transport)(nil)
+	_ driver.TryPreparedSender  = (*Transport)(nil)
+	_ driver.PreparedSender     = (*Transport)(nil)
 )
 
 // errEnded is what a call after the end returns; the cause is in the Ending.
@@ -71,10 +71,10 @@ func New(rwc io.ReadWriteCloser, o Options) *Transport {
 	return t
 }
 
-// Ending implements ws.Transport.
-func (t *Transport) Ending() *ws.Ending { return &t.ending }
+// Ending implements driver.Transport.
+func (t *Transport) Ending() *driver.Ending { return &t.ending }
 
-// Close implements ws.Transport.
+// Close implements driver.Transport.
 func (t *Transport) Close(ctx context.Context, reason errors.CloseReason, message string) error {
 	t.inbox.End()
 	t.inbox.Clear()

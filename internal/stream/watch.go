@@ -115,7 +115,7 @@ func (t *Transport) heard() {
 	}
 }
 
-// Arrivals implements ws.ArrivalCounter: it counts reads. Nothing can come
+// Arrivals implements driver.ArrivalCounter: it counts reads. Nothing can come
 // while the application receives nothing and its receive buffer is full.
 func (t *Transport) Arrivals() (n uint64, listening bool) {
 	listening = t.inbox.Bytes() < int(t.receiveBuffer) && (!t.unread.Load() || t.caughtUp())
@@ -133,7 +133,7 @@ func (t *Transport) Messages() (received, sent uint32) {
 	return received, t.messages
 }
 
-// Departures implements ws.DepartureCounter.
+// Departures implements driver.DepartureCounter.
 func (t *Transport) Departures() (n uint64, waiting bool) {
 	out := t.outgoing()
 	return uint64(out.taken), out.waits
@@ -150,7 +150,7 @@ func (t *Transport) outgoing() outgoing {
 	return outgoing{taken: uint32(gone), waits: queued, queued: queued}
 }
 
-// Fail implements ws.Failer.
+// Fail implements driver.Failer.
 func (t *Transport) Fail(cause *errors.ConnectionClosed) {
 	switch {
 	case t.takeOver(cause):

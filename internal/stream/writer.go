@@ -10,6 +10,7 @@ import (
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/rfc6455"
 	"github.com/isosocket/isosocket/ws"
+	"github.com/isosocket/isosocket/ws/driver"
 )
 
 const (
@@ -80,8 +81,8 @@ func (w *writer) init(t *Transport, o Options, config ws.Config) {
 	w.role = o.Role
 }
 
-// Send implements ws.Transport.
-func (w *writer) Send(ctx context.Context, m ws.Message) error {
+// Send implements driver.Transport.
+func (w *writer) Send(ctx context.Context, m driver.Message) error {
 	if ok, err := w.admit(ctx); !ok {
 		return err
 	}
@@ -106,22 +107,22 @@ func (w *writer) Send(ctx context.Context, m ws.Message) error {
 	return nil
 }
 
-// TrySend implements ws.TrySender.
-func (w *writer) TrySend(m ws.Message) error { return w.Send(noWait, m) }
+// TrySend implements driver.TrySender.
+func (w *writer) TrySend(m driver.Message) error { return w.Send(noWait, m) }
 
-// TrySendPrepared implements ws.TryPreparedSender.
-func (w *writer) TrySendPrepared(p *ws.Prepared) error { return w.SendPrepared(noWait, p) }
+// TrySendPrepared implements driver.TryPreparedSender.
+func (w *writer) TrySendPrepared(p *driver.Prepared) error { return w.SendPrepared(noWait, p) }
 
 // noWait is the context of a send that returns ErrWouldBlock where it would wait.
 var noWait context.Context = immediate{}
 
 type immediate struct{ context.Context }
 
-// SendPrepared implements ws.PreparedSender. It always leaves the frame to
+// SendPrepared implements driver.PreparedSender. It always leaves the frame to
 // another goroutine: the writes of a broadcast then take all processors, and
 // those of broadcasts that follow each other closely become one for each
 // connection.
-func (w *writer) SendPrepared(ctx context.Context, p *ws.Prepared) error {
+func (w *writer) SendPrepared(ctx context.Context, p *driver.Prepared) error {
 	if w.role == rfc6455.Client {
 		return w.Send(ctx, p.Message())
 	}
@@ -129,7 +130,7 @@ func (w *writer) SendPrepared(ctx context.Context, p *ws.Prepared) error {
 		return err
 	}
 	form, _ := w.encoder.Form(len(p.Message().Data))
-	frame := ws.PreparedForm(p, form, func(m ws.Message) []byte {
+	frame := driver.Form(p, form, func(m driver.Message) []byte {
 		return form.Append(nil, rfc6455.Opcode(m.Kind), m.Data)
 	})
 	if form.Compressed() {
@@ -514,7 +515,7 @@ func (w *writer) tellProgress() {
 	}
 }
 
-// Flush implements ws.Transport.
+// Flush implements driver.Transport.
 func (w *writer) Flush(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -539,7 +540,7 @@ func (w *writer) written() bool {
 // awaitWritten waits for written; release ends the wait.
 func (w *writer) awaitWritten() { w.Flush(context.Background()) }
 
-// Buffered implements ws.Transport.
+// Buffered implements driver.Transport.
 func (w *writer) Buffered() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/rfc6455"
-	"github.com/isosocket/isosocket/ws"
+	"github.com/isosocket/isosocket/ws/driver"
 )
 
 // fakeOutlet is an outlet without a system below it. tryWrite takes room bytes in
@@ -97,6 +97,14 @@ func (o *fakeOutlet) hasEnded() bool { return false }
 
 func (o *fakeOutlet) broke(err error) { o.broken = append(o.broken, err) }
 
+func text(s string) driver.Message { return driver.Message{Kind: driver.KindText, Data: []byte(s)} }
+
+func prepared(m driver.Message) *driver.Prepared {
+	p := new(driver.Prepared)
+	p.Prepare(m)
+	return p
+}
+
 // newWriter returns a server's writer over o with the high-water mark given. What it
 // leaves for later stays until somebody writes it: no goroutine does.
 func newWriter(o *fakeOutlet, highWater int) *writer {
@@ -109,18 +117,18 @@ func newWriter(o *fakeOutlet, highWater int) *writer {
 // Output that was left for a later write does not keep a message out: it is written
 // first.
 func TestLeftOutputMakesRoom(t *testing.T) {
-	for name, send := range map[string]func(w *writer, m ws.Message) error{
-		"Send":            func(w *writer, m ws.Message) error { return w.Send(t.Context(), m) },
+	for name, send := range map[string]func(w *writer, m driver.Message) error{
+		"Send":            func(w *writer, m driver.Message) error { return w.Send(t.Context(), m) },
 		"TrySend":         (*writer).TrySend,
-		"SendPrepared":    func(w *writer, m ws.Message) error { return w.SendPrepared(t.Context(), ws.Prepare(m)) },
-		"TrySendPrepared": func(w *writer, m ws.Message) error { return w.TrySendPrepared(ws.Prepare(m)) },
-		"sendPong":        func(w *writer, m ws.Message) error { w.sendPong(m.Data); return nil },
+		"SendPrepared":    func(w *writer, m driver.Message) error { return w.SendPrepared(t.Context(), prepared(m)) },
+		"TrySendPrepared": func(w *writer, m driver.Message) error { return w.TrySendPrepared(prepared(m)) },
+		"sendPong":        func(w *writer, m driver.Message) error { w.sendPong(m.Data); return nil },
 	} {
 		o := newFakeOutlet(1 << 20)
 		o.more = true
 		w := newWriter(o, 50)
 		for i := range 100 {
-			if err := send(w, ws.Text("0123456789")); err != nil {
+			if err := send(w, text("0123456789")); err != nil {
 				t.Fatalf("%s, message %d: %v", name, i, err)
 			}
 		}
@@ -141,7 +149,7 @@ func TestFullWriterRefuses(t *testing.T) {
 	o.more = true
 	w := newWriter(o, 50)
 	for range 5 {
-		if err := w.TrySend(ws.Text("0123456789")); err != nil {
+		if err := w.TrySend(text("0123456789")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -149,7 +157,7 @@ func TestFullWriterRefuses(t *testing.T) {
 		t.Fatalf("Buffered = %d, want 60", n)
 	}
 	for range 3 {
-		if err := w.TrySend(ws.Text("0123456789")); !errors.Is(err, errors.ErrWouldBlock) {
+		if err := w.TrySend(text("0123456789")); !errors.Is(err, errors.ErrWouldBlock) {
 			t.Errorf("above the mark: %v, want ErrWouldBlock", err)
 		}
 	}

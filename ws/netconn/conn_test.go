@@ -15,6 +15,7 @@ import (
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/ws"
+	"github.com/isosocket/isosocket/ws/driver"
 	"github.com/isosocket/isosocket/ws/netconn"
 )
 
@@ -171,33 +172,33 @@ func TestTextClosesTheStream(t *testing.T) {
 
 // stubborn is a connection whose peer sends one text message and never answers a close.
 type stubborn struct {
-	ending ws.Ending
+	ending driver.Ending
 	text   atomic.Bool
 }
 
-func (s *stubborn) Receive(ctx context.Context, buf []byte) (ws.Message, error) {
+func (s *stubborn) Receive(ctx context.Context, buf []byte) (driver.Message, error) {
 	if m, ok, _ := s.TryReceive(buf); ok {
 		return m, nil
 	}
 	select {
 	case <-ctx.Done():
-		return ws.Message{}, ctx.Err()
+		return driver.Message{}, ctx.Err()
 	case <-s.ending.Done():
-		return ws.Message{}, s.ending.Cause()
+		return driver.Message{}, s.ending.Cause()
 	}
 }
 
-func (s *stubborn) TryReceive(buf []byte) (ws.Message, bool, error) {
+func (s *stubborn) TryReceive(buf []byte) (driver.Message, bool, error) {
 	if s.text.Swap(true) {
-		return ws.Message{}, false, nil
+		return driver.Message{}, false, nil
 	}
-	return ws.Message{Kind: ws.KindText, Data: append(buf[:0], "hello"...)}, true, nil
+	return driver.Message{Kind: driver.KindText, Data: append(buf[:0], "hello"...)}, true, nil
 }
 
-func (*stubborn) Send(context.Context, ws.Message) error { return nil }
-func (*stubborn) Flush(context.Context) error            { return nil }
-func (*stubborn) Buffered() int                          { return 0 }
-func (s *stubborn) Ending() *ws.Ending                   { return &s.ending }
+func (*stubborn) Send(context.Context, driver.Message) error { return nil }
+func (*stubborn) Flush(context.Context) error                { return nil }
+func (*stubborn) Buffered() int                              { return 0 }
+func (s *stubborn) Ending() *driver.Ending                   { return &s.ending }
 
 func (*stubborn) Close(ctx context.Context, _ errors.CloseReason, _ string) error {
 	<-ctx.Done()

@@ -1,4 +1,4 @@
-package ws_test
+package driver_test
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 
 	"github.com/isosocket/isosocket/errors"
-	"github.com/isosocket/isosocket/ws"
+	"github.com/isosocket/isosocket/ws/driver"
 )
 
 // FuzzInbox holds an Inbox against a plain slice: each byte is a step.
@@ -23,14 +23,14 @@ func FuzzInbox(f *testing.F) {
 	}
 	f.Add(append(long, "------------------------------------------------------------------------e----"...))
 	f.Fuzz(func(t *testing.T, steps []byte) {
-		var b ws.Inbox
+		var b driver.Inbox
 		var model []string
 		ended := false
 		for i, step := range steps {
 			switch step {
 			case '+':
 				text := strconv.Itoa(i)
-				b.Push(ws.Text(text))
+				b.Push(driver.Message{Kind: driver.KindText, Data: []byte(text)})
 				if !ended {
 					model = append(model, text)
 				}
@@ -67,15 +67,15 @@ func TestInboxWakesWhoWaits(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name string
-		wake func(b *ws.Inbox, cancel func())
+		wake func(b *driver.Inbox, cancel func())
 		want error
 	}{
-		{"by a message", func(b *ws.Inbox, _ func()) { b.Push(ws.Text("x")) }, nil},
-		{"by the end", func(b *ws.Inbox, _ func()) { b.End() }, io.EOF},
-		{"by its context", func(_ *ws.Inbox, cancel func()) { cancel() }, context.Canceled},
+		{"by a message", func(b *driver.Inbox, _ func()) { b.Push(driver.Message{Kind: driver.KindText, Data: []byte("x")}) }, nil},
+		{"by the end", func(b *driver.Inbox, _ func()) { b.End() }, io.EOF},
+		{"by its context", func(_ *driver.Inbox, cancel func()) { cancel() }, context.Canceled},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			var b ws.Inbox
+			var b driver.Inbox
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			received := make(chan error)
@@ -91,12 +91,12 @@ func TestInboxWakesWhoWaits(t *testing.T) {
 
 func TestInboxFromManyGoroutines(t *testing.T) {
 	t.Parallel()
-	var b ws.Inbox
+	var b driver.Inbox
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
 			for range 500 {
-				b.Push(ws.Text("x"))
+				b.Push(driver.Message{Kind: driver.KindText, Data: []byte("x")})
 			}
 		})
 	}

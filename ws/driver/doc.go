@@ -1,0 +1,25 @@
+// Package driver has what authors of transports need to put a [ws.Conn] on something of
+// their own. Programs that send and receive messages do not need it.
+//
+// A [Transport] translates; it does not decide. It moves whole messages, reports the end
+// of the connection to its [Ending], and performs the closing handshake. What may be
+// sent, what an error means, which cause is the first, how long a Close may take: those
+// rules are Conn's, and so they are the same on every target. A Transport that gets its
+// messages by callback puts them in an [Inbox].
+//
+// The other interfaces are optional. Conn finds out what a Transport implements, and does
+// without the rest:
+//
+//   - [TrySender] and [TryPreparedSender]: sends that never wait
+//   - [PreparedSender]: broadcasts that are framed and compressed once
+//   - [ArrivalCounter] and [DepartureCounter]: signs of life for heartbeats
+//   - [BackgroundReceiver]: heartbeats answered while the program does not receive
+//   - [Failer]: an end without a closing handshake
+//   - [LatencyMeter]: the round-trip time of pings
+//   - [WaitChecker]: goroutines that must not wait
+//
+// Pass the Transport to [ws.NewConn], and run the cases of package ws/wstest over it.
+//
+// [ws.Conn]: https://pkg.go.dev/github.com/isosocket/isosocket/ws#Conn
+// [ws.NewConn]: https://pkg.go.dev/github.com/isosocket/isosocket/ws#NewConn
+package driver
