@@ -174,29 +174,29 @@ func TestUnsentCounts(t *testing.T) {
 	w := newWriter(o, 1000)
 	o.held = 5000
 	sent := 0
-	for w.TrySend(ws.Binary(make([]byte, 98))) == nil {
+	for w.TrySend(driver.Message{Kind: driver.KindBinary, Data: make([]byte, 98)}) == nil {
 		sent += 100
 	}
 	w.flushLeft()
 	if sent != 1000 || w.Buffered() != 5000 {
 		t.Errorf("%d bytes sent, Buffered = %d; want 1000, 5000", sent, w.Buffered())
 	}
-	if err := w.SendPrepared(t.Context(), ws.Prepare(ws.Text("waits for this process only"))); err != nil {
+	if err := w.SendPrepared(t.Context(), prepared(text("waits for this process only"))); err != nil {
 		t.Error(err)
 	}
 	o.held = 500
 	w.flushLeft()
-	for sent = 0; w.TrySend(ws.Binary(make([]byte, 98))) == nil && sent < 5000; sent += 100 {
+	for sent = 0; w.TrySend(driver.Message{Kind: driver.KindBinary, Data: make([]byte, 98)}) == nil && sent < 5000; sent += 100 {
 		o.held += 100
 	}
 	if sent != 500 {
 		t.Errorf("%d bytes sent with room for 500", sent)
 	}
 	o.held = 0
-	if err := w.TrySend(ws.Text("room again")); err != nil {
+	if err := w.TrySend(text("room again")); err != nil {
 		t.Error(err)
 	}
-	if o.fail(io.ErrClosedPipe); w.TrySend(ws.Text("")) != nil {
+	if o.fail(io.ErrClosedPipe); w.TrySend(text("")) != nil {
 		t.Error("a failed write is the reader's to report")
 	}
 }
