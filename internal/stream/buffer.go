@@ -23,7 +23,10 @@ type inputBuffer struct {
 }
 
 // outputBuffer grows with what is appended to it.
-type outputBuffer struct{ b []byte }
+type outputBuffer struct {
+	b       []byte
+	control int // b[:control] are the control frames that overtake the messages behind
+}
 
 // The pools are caches: which connection gets which buffer never shows.
 var (
@@ -41,7 +44,7 @@ func takeOutput() *outputBuffer { return outputBuffers.Get().(*outputBuffer) }
 
 func giveOutput(b *outputBuffer) {
 	if cap(b.b) <= keptOutput {
-		b.b = b.b[:0]
+		b.b, b.control = b.b[:0], 0
 		outputBuffers.Put(b)
 	}
 }

@@ -24,8 +24,16 @@ const (
 	writeRounds = 4
 	// burstGap is how soon after another a Send belongs to the same burst.
 	burstGap = uint32(20 * time.Microsecond)
-	// flushChunk is what a flusher writes between two reports of progress.
+	// flushChunk is what a flusher writes to a socket between two reports of progress.
 	flushChunk = 64 << 10
+	// blindChunk is the same for a stream that tells no other way how much of a write
+	// its peer has taken: a peer of 10 KB/s then shows within 2 seconds that it reads.
+	// TLS makes records of this size of what is longer.
+	blindChunk = 16 << 10
+	// maxControl is how many bytes of control frames wait before further ones are left out.
+	maxControl = 1 << 10
+	// maxControlFrame is the largest control frame: 2 bytes, a masking key and 125 bytes.
+	maxControlFrame = 2 + 4 + 125
 )
 
 // outlet is where the bytes of a writer go, and all that it knows of the
@@ -201,20 +209,37 @@ func (w *writer) crowded() bool {
 	return w.queued()+int(w.handed) >= int(w.highWater)
 }
 
-// sendPong answers a ping (RFC 6455, section 5.5.3), unless the peer takes so
-// little that it would not come by in time.
+// sendPong answers a ping (RFC 6455, section 5.5.3).
 func (w *writer) sendPong(payload []byte) {
 	w.sendControl(rfc6455.OpPong, payload)
 }
 
+// sendControl sends a ping or a pong, ahead of the messages that nobody has begun to
+// write, and after the control frames there (RFC 6455, section 5.4, allows that even
+// between the fragments of a message). The high-water mark does not apply, so that a
+// full buffer delays neither a sign of life nor the question for one. Instead a control
+// frame is left out while maxControl bytes of others wait: their answers will do.
 func (w *writer) sendControl(op rfc6455.Opcode, payload []byte) {
 	w.mu.Lock()
-	if w.full() || w.closeSent || w.broken != nil {
+	if w.out != nil && w.out.control >= maxControl && !w.writing {
+		w.dispatch(false)
+		w.mu.Lock()
+	}
+	if w.closeSent || w.broken != nil || w.out != nil && w.out.control >= maxControl {
 		w.mu.Unlock()
 		return
 	}
 	out := w.output()
+	end := len(out.b)
 	out.b = w.encoder.AppendControl(out.b, op, payload)
+	size := len(out.b) - end
+	if out.control < end {
+		var frame [maxControlFrame]byte
+		copy(frame[:size], out.b[end:])
+		copy(out.b[out.control+size:], out.b[out.control:end])
+		copy(out.b[out.control:], frame[:size])
+	}
+	out.control += size
 	w.dispatch(true)
 }
 
@@ -392,9 +417,13 @@ func (w *writer) writeInPlace(header, payload []byte) {
 // flush writes out.b[n:], and then the output until there is none, blocking. It
 // has taken writing over.
 func (w *writer) flush(out *outputBuffer, n int) {
+	chunk := flushChunk
+	if !w.outlet.usable() {
+		chunk = blindChunk
+	}
 	for {
 		for out != nil && n < len(out.b) {
-			wrote, err := w.outlet.Write(out.b[n:min(n+flushChunk, len(out.b))])
+			wrote, err := w.outlet.Write(out.b[n:min(n+chunk, len(out.b))])
 			n += wrote
 			w.mu.Lock()
 			w.bytesLeft(wrote)

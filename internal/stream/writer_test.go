@@ -1,9 +1,13 @@
 package stream
 
 import (
+	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/rfc6455"
@@ -199,4 +203,61 @@ func TestUnsentCounts(t *testing.T) {
 	if o.fail(io.ErrClosedPipe); w.TrySend(text("")) != nil {
 		t.Error("a failed write is the reader's to report")
 	}
+}
+
+// Pings and pongs go ahead of the messages that nobody has begun to write, in their own
+// order, also above the high-water mark; they are bounded on their own.
+func TestControlFramesOvertake(t *testing.T) {
+	for role, masked := range map[rfc6455.Role]int{rfc6455.Server: 0, rfc6455.Client: 4} {
+		synctest.Test(t, func(t *testing.T) {
+			o := newFakeOutlet(5)
+			w := newWriter(o, 300)
+			w.role = role
+			w.encoder.Init(role, nil, rfc6455.DeflatePolicy{})
+			message := strings.Repeat("m", 100)
+			for range 3 { // the first is cut after 5 bytes
+				if err := w.TrySend(text(message)); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+			}
+			w.sendControl(rfc6455.OpPing, []byte("one"))
+			w.sendPong([]byte("two"))
+			if err := w.Send(noWait, text(message)); !errors.Is(err, errors.ErrWouldBlock) {
+				t.Errorf("TrySend above the mark = %v", err)
+			}
+			w.sendControl(rfc6455.OpPing, nil)
+			before := w.Buffered()
+			for range 100 {
+				w.sendPong(make([]byte, 125))
+			}
+			if added := w.Buffered() - before; added > maxControl+maxControlFrame {
+				t.Errorf("%d bytes of pongs are queued", added)
+			}
+			w.sendClose(1000, "")
+			o.grow(1 << 20)
+			if err := w.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			got := framesOf(t, strings.Join(o.took(), ""))
+			want := []string{"1 " + message, "9 one", "10 two", "9 "}
+			for bytes := 2 + 3 + 2 + 3 + 2 + 3*masked; bytes < maxControl; bytes += 127 + masked {
+				want = append(want, "10 "+string(make([]byte, 125)))
+			}
+			want = append(want, "1 "+message, "1 "+message, "8 \x03\xe8")
+			if !slices.Equal(got, want) {
+				t.Errorf("role %d: on the wire: %q\nwant %q", role, got, want)
+			}
+		})
+	}
+}
+
+// framesOf returns opcode and payload of each frame of at most 125 bytes in b.
+func framesOf(t *testing.T, b string) (frames []string) {
+	t.Helper()
+	for r := strings.NewReader(b); r.Len() > 0; {
+		first, payload := readFrame(t, r)
+		frames = append(frames, fmt.Sprintf("%d %s", first&0xf, payload))
+	}
+	return frames
 }
