@@ -25,7 +25,39 @@
 // its followers. Otherwise it is written at once. Where the stream is a socket
 // the write does not block: what the system does not take is left to a flusher
 // goroutine, so a Send only ever waits above the high-water mark. Concurrent
-// senders share one write.
+// senders share one write. Pings and pongs go ahead of the messages that nobody has
+// begun to write.
+//
+// The words of the code: output is deferred while it waits for a later write to take
+// it along, and bytes have left once the system has them.
+//
+// # Locks
+//
+// There are three, taken in this order: reading, the turn to read; timers, which guards
+// what liveness plans; mu, which guards the writer. A holder of reading may take timers
+// (a pong) or mu (an answer to a ping); timers and mu are never held together. Nobody
+// waits for the stream with timers or mu held: a write happens between two sections
+// under mu, and the flag writing keeps others from writing meanwhile. The locks of
+// Flushers, of the inbox and of the ending are innermost, and hold nothing else up.
+//
+// # Closing
+//
+// Each of these is set once and never unset:
+//
+//	state      guarded by  set when                                then
+//	over       reading     the end is decided, or Close was called  no message is parsed any more
+//	Ending     itself      the cause is known, before Receive tells  Done is closed, Err has the cause
+//	closeSent  mu          a close frame was queued                 nothing is queued after it
+//	answered   atomic      the peer's close frame has come          Close returns nil
+//	broken     mu          a write failed, or release was called    what waits is dropped, sends return
+//	lost       mu          something sent did not go out            Flush returns an error
+//	released   atomic      whoever set over is through, or the      the stream is closed, the timers stop,
+//	                       close timeout is                         Close returns
+//
+// The peer closes: over and Ending, answered, closeSent, and released once the answer is
+// written. This side closes (Close) or fails (fail): closeSent and over, in either order,
+// then answered or a timeout, then released. The stream breaks in a read: over and Ending,
+// released. It breaks in a write: broken, and then the reader has lastWords to find why.
 //
 // # Idle
 //

@@ -26,7 +26,7 @@ type Flushers struct {
 // flushAtOnce is how many connections a goroutine takes at a time.
 const flushAtOnce = 16
 
-// add has w.flushLeft called soon.
+// add has w.flushDeferred called soon.
 func (f *Flushers) add(w *writer) {
 	f.mu.Lock()
 	f.queue = append(f.queue, w)
@@ -58,7 +58,7 @@ func (f *Flushers) work() {
 			go f.run()
 		}
 		for _, w := range taken[:n] {
-			w.flushLeft()
+			w.flushDeferred()
 		}
 	}
 }

@@ -361,7 +361,7 @@ func (r *reader) parsed() bool { return r.input == nil || r.input.r == r.input.w
 // a message.
 func (t *Transport) fill(ctx context.Context, wait bool) (rfc6455.Event, error) {
 	t.setUnread(false)
-	t.writeLeft()
+	t.writeDeferred()
 	if !wait && !t.socket.usable() {
 		return rfc6455.EventNone, errNothingYet
 	}

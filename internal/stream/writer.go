@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// leaveAtMost bounds the output that is left for the next write.
-	leaveAtMost = 64 << 10
+	// deferAtMost bounds the output that is deferred to the next write.
+	deferAtMost = 64 << 10
 	// inPlace is the least payload that is written from where it lies; the copy
 	// of a smaller one costs less than a system call with two pieces does.
 	inPlace = 16 << 10
@@ -57,28 +57,28 @@ type outlet interface {
 
 // writer is the sending half of a connection. Its mu is the innermost lock.
 type writer struct {
-	outlet    outlet
-	mu        sync.Mutex
-	encoder   rfc6455.Encoder
-	out       *outputBuffer // frames that nobody has begun to write; nil: none
-	inFlight  int           // bytes of the write that is under way
-	highWater uint32        // bytes
-	messages  uint32        // how many were sent
-	lastSend  uint32        // on clock, in ns, of those that followed another; modulo 1<<32
-	handed    uint32        // bytes since unsent was last asked, and its answer; at most highWater
-	broken    error         // why nothing can be written any more
-	onLeft    func()        // flushLeft; made once, so that starting it allocates nothing
-	flushers  *Flushers     // for broadcasts; nil: none
-	progress  chan struct{} // made by whoever waits, closed when bytes have left
-	left      atomic.Bool   // out was left for a later write
-	followed  atomic.Bool   // something was sent since the reader last had to wait
-	writing   bool          // somebody writes, and goes on until out is nil
-	flushing  bool          // a goroutine was started that will write what was left
-	closeSent bool          // nothing may follow a close frame
-	lost      bool          // something that was sent did not go out
-	role      rfc6455.Role  // the Transport's; here it takes no room of its own
-	warmth    warmth        // how soon compressed messages follow each other
-	gone      uint16        // how often bytes have left
+	outlet     outlet
+	mu         sync.Mutex
+	encoder    rfc6455.Encoder
+	out        *outputBuffer // frames that nobody has begun to write; nil: none
+	inFlight   int           // bytes of the write that is under way
+	highWater  uint32        // bytes
+	messages   uint32        // how many were sent
+	lastSend   uint32        // on clock, in ns, of those that followed another; modulo 1<<32
+	handed     uint32        // bytes since unsent was last asked, and its answer; at most highWater
+	broken     error         // why nothing can be written any more
+	onDeferred func()        // flushDeferred; made once, so that starting it allocates nothing
+	flushers   *Flushers     // for broadcasts; nil: none
+	progress   chan struct{} // made by whoever waits, closed when bytes have left
+	deferred   atomic.Bool   // out waits for a later write to take it along
+	followed   atomic.Bool   // something was sent since the reader last had to wait
+	writing    bool          // somebody writes, and goes on until out is nil
+	flushing   bool          // a goroutine was started that will write what is deferred
+	closeSent  bool          // nothing may follow a close frame
+	lost       bool          // something that was sent did not go out
+	role       rfc6455.Role  // the Transport's; here it takes no room of its own
+	warmth     warmth        // how soon compressed messages follow each other
+	gone       uint16        // how often bytes have left
 }
 
 func (w *writer) init(t *Transport, o Options, config ws.Config) {
@@ -126,7 +126,7 @@ var noWait context.Context = immediate{}
 
 type immediate struct{ context.Context }
 
-// SendPrepared implements driver.PreparedSender. It always leaves the frame to
+// SendPrepared implements driver.PreparedSender. It always defers the frame to
 // another goroutine: the writes of a broadcast then take all processors, and
 // those of broadcasts that follow each other closely become one for each
 // connection.
@@ -146,7 +146,7 @@ func (w *writer) SendPrepared(ctx context.Context, p *driver.Prepared) error {
 	}
 	out := w.output()
 	out.b = append(out.b, frame...)
-	w.leave(w.flushers)
+	w.deferTo(w.flushers)
 	return nil
 }
 
@@ -184,7 +184,7 @@ func (w *writer) admit(ctx context.Context) (ok bool, err error) {
 }
 
 // full reports whether the output has reached the high-water mark, after it has
-// begun to write output that was only left for a later write. Called with mu held,
+// begun to write output that was only deferred. Called with mu held,
 // which it gives up meanwhile.
 func (w *writer) full() bool {
 	if w.queued() >= int(w.highWater) && w.out != nil && !w.writing {
@@ -275,14 +275,14 @@ func (w *writer) queued() int {
 	return n
 }
 
-// dispatch sees to it that the output is written: now, or if mayLeave and more
+// dispatch sees to it that the output is written: now, or if mayDefer and more
 // is likely to follow, along with that. Called with mu held, which it releases.
-func (w *writer) dispatch(mayLeave bool) {
+func (w *writer) dispatch(mayDefer bool) {
 	switch {
 	case w.writing || w.out == nil:
 		w.mu.Unlock()
-	case mayLeave && len(w.out.b) < leaveAtMost && w.mayLeave():
-		w.leave(nil)
+	case mayDefer && len(w.out.b) < deferAtMost && w.mayDefer():
+		w.deferTo(nil)
 	case w.outlet.usable():
 		w.writing = true
 		w.writeNow()
@@ -293,31 +293,31 @@ func (w *writer) dispatch(mayLeave bool) {
 	}
 }
 
-// leave leaves the output to the next write, and in case none comes soon to
+// deferTo defers the output to the next write, and in case none comes soon to
 // flushers, or if nil to a goroutine of its own. Called with mu held, which it
 // releases.
-func (w *writer) leave(flushers *Flushers) {
+func (w *writer) deferTo(flushers *Flushers) {
 	start := !w.writing && !w.flushing
 	if !w.writing {
 		w.flushing = true
-		w.left.Store(true)
+		w.deferred.Store(true)
 	}
-	if flushers == nil && w.onLeft == nil {
-		w.onLeft = w.flushLeft
+	if flushers == nil && w.onDeferred == nil {
+		w.onDeferred = w.flushDeferred
 	}
 	w.mu.Unlock()
 	switch {
 	case !start:
 	case flushers == nil:
-		go w.onLeft()
+		go w.onDeferred()
 	default:
 		flushers.add(w)
 	}
 }
 
-// mayLeave reports whether more output is likely to follow: the reader has
+// mayDefer reports whether more output is likely to follow: the reader has
 // input left to answer, or this Send is one of many. Called with mu held.
-func (w *writer) mayLeave() bool { return w.outlet.moreToAnswer() || w.inBurst() }
+func (w *writer) mayDefer() bool { return w.outlet.moreToAnswer() || w.inBurst() }
 
 // inBurst reports whether this Send came right behind another. The clock is
 // only asked where the reader did not have to wait in between, so that answers
@@ -336,20 +336,20 @@ func (w *writer) inBurst() bool {
 	return gap < burstGap
 }
 
-// writeLeft writes what was left, before the reader has to wait.
-func (w *writer) writeLeft() {
+// writeDeferred writes what was deferred, before the reader has to wait.
+func (w *writer) writeDeferred() {
 	if w.followed.Load() {
 		w.followed.Store(false)
 	}
-	if w.left.Load() {
+	if w.deferred.Load() {
 		w.mu.Lock()
 		w.dispatch(false)
 	}
 }
 
-// flushLeft writes what was left if nobody has done so meanwhile: the reader
+// flushDeferred writes what was deferred if nobody has done so meanwhile: the reader
 // may not come back for long.
-func (w *writer) flushLeft() {
+func (w *writer) flushDeferred() {
 	w.mu.Lock()
 	w.flushing = false
 	w.dispatch(false)
@@ -387,7 +387,7 @@ func (w *writer) writeNow() {
 // writesAlone reports whether a frame would be written at once and by itself.
 // Called with mu held.
 func (w *writer) writesAlone() bool {
-	return w.outlet.usable() && w.out == nil && !w.writing && !w.mayLeave()
+	return w.outlet.usable() && w.out == nil && !w.writing && !w.mayDefer()
 }
 
 // writeInPlace writes a frame without a copy of its payload, and leaves a copy
@@ -454,7 +454,7 @@ func (w *writer) takeOut() *outputBuffer {
 	out := w.out
 	if out != nil {
 		w.out, w.inFlight = nil, len(out.b)
-		w.left.Store(false)
+		w.deferred.Store(false)
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/rfc6455"
@@ -112,7 +114,7 @@ func prepared(m driver.Message) *driver.Prepared {
 // newWriter returns a server's writer over o with the high-water mark given. What it
 // leaves for later stays until somebody writes it: no goroutine does.
 func newWriter(o *fakeOutlet, highWater int) *writer {
-	w := &writer{outlet: o, highWater: uint32(highWater), role: rfc6455.Server, onLeft: func() {}}
+	w := &writer{outlet: o, highWater: uint32(highWater), role: rfc6455.Server, onDeferred: func() {}}
 	w.flushers = &Flushers{working: 1, processors: 1}
 	w.encoder.Init(rfc6455.Server, nil, rfc6455.DeflatePolicy{})
 	return w
@@ -136,7 +138,7 @@ func TestLeftOutputMakesRoom(t *testing.T) {
 				t.Fatalf("%s, message %d: %v", name, i, err)
 			}
 		}
-		w.flushLeft()
+		w.flushDeferred()
 		sum := 0
 		for _, p := range o.took() {
 			sum += len(p)
@@ -181,7 +183,7 @@ func TestUnsentCounts(t *testing.T) {
 	for w.TrySend(driver.Message{Kind: driver.KindBinary, Data: make([]byte, 98)}) == nil {
 		sent += 100
 	}
-	w.flushLeft()
+	w.flushDeferred()
 	if sent != 1000 || w.Buffered() != 5000 {
 		t.Errorf("%d bytes sent, Buffered = %d; want 1000, 5000", sent, w.Buffered())
 	}
@@ -189,7 +191,7 @@ func TestUnsentCounts(t *testing.T) {
 		t.Error(err)
 	}
 	o.held = 500
-	w.flushLeft()
+	w.flushDeferred()
 	for sent = 0; w.TrySend(driver.Message{Kind: driver.KindBinary, Data: make([]byte, 98)}) == nil && sent < 5000; sent += 100 {
 		o.held += 100
 	}
@@ -260,4 +262,140 @@ func framesOf(t *testing.T, b string) (frames []string) {
 		frames = append(frames, fmt.Sprintf("%d %s", first&0xf, payload))
 	}
 	return frames
+}
+
+// A lone message is written at once; those that follow it closely are deferred, and go
+// out in one write.
+func TestBurstsAreGathered(t *testing.T) {
+	o := newFakeOutlet(1 << 20)
+	w := newWriter(o, 1<<20)
+	send := func(s string) {
+		t.Helper()
+		if err := w.Send(t.Context(), text(s)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wrote := func(want ...string) {
+		t.Helper()
+		var got []string
+		for _, p := range o.took() {
+			var words []string
+			for _, f := range framesOf(t, p) {
+				words = append(words, strings.TrimPrefix(f, "1 "))
+			}
+			got = append(got, strings.Join(words, " "))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("writes: %q, want %q", got, want)
+		}
+	}
+	send("alone")
+	wrote("alone")
+
+	// The reader has input left to answer.
+	o.more = true
+	send("a")
+	send("b")
+	wrote()
+	o.more = false
+	w.writeDeferred() // it has to wait
+	wrote("a b")
+	w.flushDeferred() // the goroutine finds nothing left to do
+	wrote()
+
+	// One Send of many, without a reader.
+	send("c") // the first after a wait
+	wrote("c")
+	w.lastSend = uint32(clock()) - uint32(time.Second)
+	send("d") // far from the one before
+	wrote("d")
+	w.flushing = true // a goroutine will write what is deferred
+	send("e")
+	send("f")
+	wrote()
+	w.flushDeferred()
+	wrote("e f")
+
+	// As much as deferAtMost is written whatever follows.
+	o.more = true
+	for range deferAtMost / 100 {
+		send(strings.Repeat("g", 100))
+	}
+	if got := o.took(); len(got) != 1 || len(got[0]) < deferAtMost {
+		t.Errorf("%d writes", len(got))
+	}
+	w.flushDeferred()
+	o.took()
+
+	// A broadcast is always deferred.
+	o.more = false
+	if err := w.SendPrepared(t.Context(), prepared(text("h"))); err != nil {
+		t.Fatal(err)
+	}
+	wrote()
+	if err := w.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wrote("h")
+}
+
+// What the outlet does not take goes to a flusher, and what is sent meanwhile follows in
+// one write; Flush waits for all.
+func TestFlusherTakesOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newFakeOutlet(3)
+		w := newWriter(o, 1<<20)
+		for _, s := range []string{"first", "second", "third"} {
+			if err := w.Send(t.Context(), text(s)); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		flushed := make(chan error)
+		go func() { flushed <- w.Flush(context.Background()) }()
+		synctest.Wait()
+		select {
+		case err := <-flushed:
+			t.Fatalf("Flush = %v with %d bytes to write", err, w.Buffered())
+		default:
+		}
+		if n := w.Buffered(); n != 7+8+7-3 {
+			t.Errorf("Buffered = %d", n)
+		}
+		o.grow(1 << 20)
+		if err := <-flushed; err != nil || w.Buffered() != 0 {
+			t.Errorf("Flush = %v, Buffered = %d", err, w.Buffered())
+		}
+		writes := o.took()
+		if len(writes) != 3 || len(writes[2]) != 8+7 {
+			t.Errorf("writes: %q", writes)
+		}
+		if got := framesOf(t, strings.Join(writes, "")); !slices.Equal(got, []string{"1 first", "1 second", "1 third"}) {
+			t.Errorf("on the wire: %q", got)
+		}
+	})
+}
+
+// A failed write drops what waits, ends every wait, and is reported once.
+func TestFailedWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newFakeOutlet(3)
+		w := newWriter(o, 10)
+		if err := w.Send(t.Context(), text("first message")); err != nil {
+			t.Fatal(err)
+		}
+		waiting := make(chan error, 2)
+		go func() { waiting <- w.Send(context.Background(), text("waits for room")) }()
+		go func() { waiting <- w.Flush(context.Background()) }()
+		synctest.Wait()
+		o.fail(io.ErrClosedPipe)
+		synctest.Wait()
+		sendErr, flushErr := <-waiting, <-waiting
+		if sendErr != nil && flushErr != nil || sendErr == nil && flushErr == nil {
+			t.Errorf("%v, %v: want an error from Flush alone, the reader tells the cause", sendErr, flushErr)
+		}
+		if !slices.Equal(o.broken, []error{io.ErrClosedPipe}) || w.Buffered() != 0 {
+			t.Errorf("broke was called with %v; Buffered = %d", o.broken, w.Buffered())
+		}
+	})
 }
