@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/isosocket/isosocket/errors"
-	"github.com/isosocket/isosocket/internal/wsurl"
 	"github.com/isosocket/isosocket/ws"
 	"github.com/isosocket/isosocket/ws/driver"
 )
@@ -450,32 +449,6 @@ func (c *Client) Close(reason errors.CloseReason, message string) error {
 	return err
 }
 
-// settle waits until what was sent on l is confirmed, or will not be.
-func (c *Client) settle(l *link) {
-	if l == nil || !l.tracked {
-		return
-	}
-	timer := time.NewTimer(c.config.CloseTimeout / 2)
-	defer timer.Stop()
-	for {
-		c.mu.Lock()
-		changed, settled := c.changed, len(l.unconfirmed.messages) == 0
-		c.mu.Unlock()
-		if settled {
-			return
-		}
-		wish(l.asking)
-		wish(l.urgent)
-		select {
-		case <-changed:
-		case <-l.conn.Done():
-			return
-		case <-timer.C:
-			return
-		}
-	}
-}
-
 // State returns what the Client is doing.
 func (c *Client) State() State {
 	c.mu.Lock()
@@ -618,118 +591,6 @@ func (c *Client) finish(err error) {
 	c.setState(State{Phase: Closed, Err: err, Attempts: attempts})
 	close(c.changes)
 	close(c.done)
-}
-
-// serve uses conn until it ends. An error ends the Client.
-func (c *Client) serve(conn *ws.Conn) error {
-	c.mu.Lock()
-	c.conn = conn
-	closing := c.closing
-	c.mu.Unlock()
-	defer func() {
-		c.mu.Lock()
-		c.conn = nil
-		c.mu.Unlock()
-	}()
-	if closing != nil {
-		conn.Close(closing.Reason, closing.Message)
-		return nil
-	}
-	if err := c.greet(conn); err != nil {
-		if conn.Err() != nil || c.ctx.Err() != nil {
-			return nil // the loop decides by what ended the connection
-		}
-		if !c.redialer.Retry(err) {
-			return err
-		}
-		c.mu.Lock()
-		c.failed = err
-		c.mu.Unlock()
-		return nil
-	}
-	l := newLink(c.ctx, conn, c.onLost != nil && c.config.Heartbeat != nil, c.config.SendBuffer)
-	if l.tracked {
-		l.tasks.Go(func() { c.confirm(l) })
-	}
-	if c.outbox != nil {
-		l.tasks.Go(func() { c.drain(l) })
-	}
-	state := c.State()
-	c.setState(State{Phase: Connected, Attempts: state.Attempts})
-	c.mu.Lock()
-	c.link = l
-	c.wake()
-	c.mu.Unlock()
-	c.pump(l)
-	c.down(l)
-	return nil
-}
-
-// greet lets OnConnect have the connection first.
-func (c *Client) greet(conn *ws.Conn) error {
-	if c.onConnect == nil {
-		return nil
-	}
-	ctx, cancel := c.ctx, context.CancelFunc(func() {})
-	timeout := c.redialer.Dial.HandshakeTimeout
-	if timeout == 0 {
-		timeout = defaultHandshakeTimeout
-	}
-	if timeout > 0 {
-		ctx, cancel = context.WithTimeout(ctx, timeout)
-	}
-	defer cancel()
-	err := c.onConnect(ctx, conn)
-	if err != nil && ctx.Err() != nil {
-		// The peer was too slow, as one may be that does not finish a handshake.
-		return &errors.ConnectionError{URL: wsurl.Redact(c.redialer.url), Err: err}
-	}
-	return err
-}
-
-// pump moves messages to the inbox until the connection, or the Client, ends, and
-// all that the connection has left is there.
-func (c *Client) pump(l *link) {
-	for {
-		for c.inbox.Bytes() >= c.inboxLimit && l.conn.Err() == nil {
-			select {
-			case <-c.room:
-			case <-l.conn.Done():
-			case <-c.ctx.Done():
-				return
-			}
-		}
-		m, err := l.conn.Receive(c.ctx)
-		if err != nil {
-			return
-		}
-		for l.conn.Err() != nil && c.inbox.Bytes() > max(0, c.maxUnread-len(m.Data)) {
-			if _, ok, _ := c.inbox.Pull(); ok {
-				c.dropped.Add(1)
-			}
-		}
-		c.inbox.Push(driver.Message(m))
-	}
-}
-
-// down takes a link that has ended out of use, and reports what was not confirmed. That
-// the peer answered a close tells nothing: it may have closed at the same time, and
-// dropped what it had not received.
-func (c *Client) down(l *link) {
-	c.mu.Lock()
-	c.link = nil
-	c.wake()
-	c.mu.Unlock()
-	l.cancel()
-	l.tasks.Wait()
-	if c.ctx.Err() != nil {
-		l.conn.Close(errors.GoingAway, "")
-	}
-	c.mu.Lock()
-	l.over = true
-	lost := l.unconfirmed.clear()
-	c.mu.Unlock()
-	c.lose(lost, errors.ErrUnconfirmed, l.conn.Err())
 }
 
 // takeFailed returns OnConnect's error if it has not been told yet.
