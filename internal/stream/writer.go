@@ -97,6 +97,8 @@ func (w *writer) Send(ctx context.Context, m driver.Message) error {
 	if n := len(m.Data); n >= inPlace && w.role == rfc6455.Server && !w.encoder.Compresses(n) && w.writesAlone() {
 		header := takeOutput()
 		header.b = rfc6455.AppendHeader(header.b, true, false, rfc6455.Opcode(m.Kind), n, nil)
+		w.writing, w.inFlight = true, len(header.b)+n
+		w.mu.Unlock()
 		w.writeInPlace(header.b, m.Data)
 		giveOutput(header)
 		return nil
@@ -111,7 +113,9 @@ func (w *writer) Send(ctx context.Context, m driver.Message) error {
 	if w.encoder.Holds() {
 		w.compressed()
 	}
-	w.dispatch(true)
+	todo := w.planWrite(true)
+	w.mu.Unlock()
+	w.carryOut(todo)
 	return nil
 }
 
@@ -146,7 +150,9 @@ func (w *writer) SendPrepared(ctx context.Context, p *driver.Prepared) error {
 	}
 	out := w.output()
 	out.b = append(out.b, frame...)
-	w.deferTo(w.flushers)
+	todo := w.planDeferred(w.flushers)
+	w.mu.Unlock()
+	w.carryOut(todo)
 	return nil
 }
 
@@ -188,8 +194,7 @@ func (w *writer) admit(ctx context.Context) (ok bool, err error) {
 // which it gives up meanwhile.
 func (w *writer) full() bool {
 	if w.queued() >= int(w.highWater) && w.out != nil && !w.writing {
-		w.dispatch(false)
-		w.mu.Lock()
+		w.writeOut()
 	}
 	return w.queued() >= int(w.highWater)
 }
@@ -222,8 +227,7 @@ func (w *writer) sendPong(payload []byte) {
 func (w *writer) sendControl(op rfc6455.Opcode, payload []byte) {
 	w.mu.Lock()
 	if w.out != nil && w.out.control >= maxControl && !w.writing {
-		w.dispatch(false)
-		w.mu.Lock()
+		w.writeOut()
 	}
 	if w.closeSent || w.broken != nil || w.out != nil && w.out.control >= maxControl {
 		w.mu.Unlock()
@@ -240,7 +244,9 @@ func (w *writer) sendControl(op rfc6455.Opcode, payload []byte) {
 		copy(out.b[out.control:], frame[:size])
 	}
 	out.control += size
-	w.dispatch(true)
+	todo := w.planWrite(true)
+	w.mu.Unlock()
+	w.carryOut(todo)
 }
 
 // sendClose queues a close frame behind everything, once.
@@ -255,7 +261,9 @@ func (w *writer) sendClose(reason errors.CloseReason, message string) {
 	out := w.output()
 	out.b = w.encoder.AppendClose(out.b, uint16(reason), message)
 	w.tellProgress()
-	w.dispatch(false)
+	todo := w.planWrite(false)
+	w.mu.Unlock()
+	w.carryOut(todo)
 }
 
 // output returns where to append frames. Called with mu held.
@@ -275,28 +283,42 @@ func (w *writer) queued() int {
 	return n
 }
 
-// dispatch sees to it that the output is written: now, or if mayDefer and more
-// is likely to follow, along with that. Called with mu held, which it releases.
-func (w *writer) dispatch(mayDefer bool) {
-	switch {
-	case w.writing || w.out == nil:
-		w.mu.Unlock()
-	case mayDefer && len(w.out.b) < deferAtMost && w.mayDefer():
-		w.deferTo(nil)
-	case w.outlet.usable():
-		w.writing = true
-		w.writeNow()
-	default:
-		w.writing = true
-		w.mu.Unlock()
-		go w.flush(nil, 0)
-	}
+// todo is what planWrite found to do, which carryOut does without mu.
+type todo struct {
+	step     step
+	out      *outputBuffer // to be written now
+	flushers *Flushers
 }
 
-// deferTo defers the output to the next write, and in case none comes soon to
-// flushers, or if nil to a goroutine of its own. Called with mu held, which it
-// releases.
-func (w *writer) deferTo(flushers *Flushers) {
+type step uint8
+
+const (
+	stepNone     step = iota // somebody else does what there is to do
+	stepWrite                // write without blocking
+	stepFlush                // start a flusher
+	stepDeferred             // start a goroutine that writes what is deferred
+	stepQueue                // have flushers write what is deferred
+)
+
+// planWrite decides how the output is written: now, or if mayDefer and more is likely to
+// follow, along with that. Called with mu held.
+func (w *writer) planWrite(mayDefer bool) todo {
+	switch {
+	case w.writing || w.out == nil:
+		return todo{}
+	case mayDefer && len(w.out.b) < deferAtMost && w.mayDefer():
+		return w.planDeferred(nil)
+	case w.outlet.usable():
+		w.writing = true
+		return todo{step: stepWrite, out: w.takeOut()}
+	}
+	w.writing = true
+	return todo{step: stepFlush, out: w.takeOut()}
+}
+
+// planDeferred defers the output to the next write, and in case none comes soon to
+// flushers, or if nil to a goroutine of its own. Called with mu held.
+func (w *writer) planDeferred(flushers *Flushers) todo {
 	start := !w.writing && !w.flushing
 	if !w.writing {
 		w.flushing = true
@@ -305,14 +327,36 @@ func (w *writer) deferTo(flushers *Flushers) {
 	if flushers == nil && w.onDeferred == nil {
 		w.onDeferred = w.flushDeferred
 	}
-	w.mu.Unlock()
 	switch {
 	case !start:
+		return todo{}
 	case flushers == nil:
-		go w.onDeferred()
-	default:
-		flushers.add(w)
+		return todo{step: stepDeferred}
 	}
+	return todo{step: stepQueue, flushers: flushers}
+}
+
+// carryOut does what planWrite found. Called without mu.
+func (w *writer) carryOut(t todo) {
+	switch t.step {
+	case stepWrite:
+		w.writeNow(t.out)
+	case stepFlush:
+		go w.flush(t.out, 0)
+	case stepDeferred:
+		go w.onDeferred()
+	case stepQueue:
+		t.flushers.add(w)
+	}
+}
+
+// writeOut begins to write the output. Called with mu held, which it gives up
+// meanwhile.
+func (w *writer) writeOut() {
+	todo := w.planWrite(false)
+	w.mu.Unlock()
+	w.carryOut(todo)
+	w.mu.Lock()
 }
 
 // mayDefer reports whether more output is likely to follow: the reader has
@@ -342,46 +386,50 @@ func (w *writer) writeDeferred() {
 		w.followed.Store(false)
 	}
 	if w.deferred.Load() {
-		w.mu.Lock()
-		w.dispatch(false)
+		w.writeNext(false)
 	}
 }
 
 // flushDeferred writes what was deferred if nobody has done so meanwhile: the reader
 // may not come back for long.
 func (w *writer) flushDeferred() {
-	w.mu.Lock()
-	w.flushing = false
-	w.dispatch(false)
+	w.writeNext(true)
 }
 
-// writeNow writes the output as far as the system takes it without blocking,
-// and leaves the rest to a flusher. Called with mu held and writing set; it
-// releases mu.
-func (w *writer) writeNow() {
-	for round := 1; ; round++ {
-		out := w.takeOut()
-		if out == nil {
-			break
-		}
-		w.mu.Unlock()
-		n, err := w.outlet.tryWrite(nil, out.b)
-		w.mu.Lock()
-		w.bytesLeft(n)
-		if err != nil {
-			w.writeFailed(err)
+// writeNext writes the output if nobody does. flusher says that the goroutine that was
+// started for this asks.
+func (w *writer) writeNext(flusher bool) {
+	w.mu.Lock()
+	if flusher {
+		w.flushing = false
+	}
+	todo := w.planWrite(false)
+	w.mu.Unlock()
+	w.carryOut(todo)
+}
+
+// writeNow writes out, and then the output until there is none, as far as the system
+// takes it without blocking, and leaves the rest to a flusher. The caller has set
+// writing.
+func (w *writer) writeNow(out *outputBuffer) {
+	for round := 1; out != nil; round++ {
+		if round > writeRounds {
+			go w.flush(out, 0)
 			return
 		}
-		if n < len(out.b) || round == writeRounds && w.out != nil {
-			w.mu.Unlock()
+		n, err := w.outlet.tryWrite(nil, out.b)
+		switch {
+		case err != nil:
+			w.writeFailed(n, err)
+			return
+		case n < len(out.b):
+			w.wrote(n)
 			go w.flush(out, n)
 			return
 		}
 		giveOutput(out)
+		out = w.nextOut(n)
 	}
-	w.writing = false
-	w.tellProgress()
-	w.mu.Unlock()
 }
 
 // writesAlone reports whether a frame would be written at once and by itself.
@@ -391,26 +439,21 @@ func (w *writer) writesAlone() bool {
 }
 
 // writeInPlace writes a frame without a copy of its payload, and leaves a copy
-// of what the system does not take to a flusher. Called with mu held and
-// writesAlone; it releases mu.
+// of what the system does not take to a flusher. The caller found writesAlone, and has
+// set writing and inFlight.
 func (w *writer) writeInPlace(header, payload []byte) {
-	size := len(header) + len(payload)
-	w.writing, w.inFlight = true, size
-	w.mu.Unlock()
 	n, err := w.outlet.tryWrite(header, payload)
-	w.mu.Lock()
-	w.bytesLeft(n)
 	switch {
 	case err != nil:
-		w.writeFailed(err)
-	case n < size:
+		w.writeFailed(n, err)
+	case n < len(header)+len(payload):
+		w.wrote(n)
 		rest := takeOutput()
 		rest.b = append(rest.b, header[min(n, len(header)):]...)
 		rest.b = append(rest.b, payload[max(n-len(header), 0):]...)
-		w.mu.Unlock()
 		go w.flush(rest, 0)
 	default:
-		w.writeNow()
+		w.writeNow(w.nextOut(n))
 	}
 }
 
@@ -421,31 +464,43 @@ func (w *writer) flush(out *outputBuffer, n int) {
 	if !w.outlet.usable() {
 		chunk = blindChunk
 	}
-	for {
-		for out != nil && n < len(out.b) {
-			wrote, err := w.outlet.Write(out.b[n:min(n+chunk, len(out.b))])
-			n += wrote
-			w.mu.Lock()
-			w.bytesLeft(wrote)
-			if err != nil {
-				w.writeFailed(err)
+	for out != nil {
+		wrote := 0
+		if n < len(out.b) {
+			var err error
+			if wrote, err = w.outlet.Write(out.b[n:min(n+chunk, len(out.b))]); err != nil {
+				w.writeFailed(wrote, err)
 				return
 			}
-			w.mu.Unlock()
 		}
-		if out != nil {
+		if n += wrote; n < len(out.b) {
+			w.wrote(wrote)
+		} else {
 			giveOutput(out)
+			out, n = w.nextOut(wrote), 0
 		}
-		w.mu.Lock()
-		out, n = w.takeOut(), 0
-		if out == nil {
-			w.writing = false
-			w.tellProgress()
-			w.mu.Unlock()
-			return
-		}
-		w.mu.Unlock()
 	}
+}
+
+// wrote takes note that n bytes of the write that is under way have left.
+func (w *writer) wrote(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.bytesLeft(n)
+}
+
+// nextOut takes note that the last n bytes of a write have left, and returns what is to
+// be written next. With nil, nobody is writing any more.
+func (w *writer) nextOut(n int) *outputBuffer {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.bytesLeft(n)
+	out := w.takeOut()
+	if out == nil {
+		w.writing = false
+		w.tellProgress()
+	}
+	return out
 }
 
 // takeOut takes the output away to be written, nil if there is none. Called
@@ -459,10 +514,11 @@ func (w *writer) takeOut() *outputBuffer {
 	return out
 }
 
-// writeFailed ends the writing. The peer may have said why in what was not
-// read yet, so the end is the reader's to tell; it is lent one, and a while.
-// Called with mu held, which it releases.
-func (w *writer) writeFailed(err error) {
+// writeFailed ends the writing after n more bytes. The peer may have said why in what
+// was not read yet, so the end is the reader's to tell; it is lent one, and a while.
+func (w *writer) writeFailed(n int, err error) {
+	w.mu.Lock()
+	w.bytesLeft(n)
 	first := w.broken == nil
 	w.drop(err)
 	w.writing = false
@@ -500,8 +556,7 @@ func (w *writer) drop(err error) {
 // Called with mu held, which it gives up meanwhile.
 func (w *writer) awaitProgress(ctx context.Context) error {
 	if w.out != nil && !w.writing {
-		w.dispatch(false)
-		w.mu.Lock()
+		w.writeOut()
 		return nil
 	}
 	if w.progress == nil {
