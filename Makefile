@@ -13,8 +13,8 @@ STATICCHECK := bin/staticcheck-$(STATICCHECK_VERSION)
 MODULES := $(patsubst %/go.mod,%,$(wildcard bench/go.mod server/*/go.mod))
 
 # The JavaScript engines of the tests, and those of the parity table; make parity ENGINE=firefox runs in another one.
-TEST_ENGINES := chromium node
-ENGINE ?= chromium node deno bun
+TEST_ENGINES := chromium node deno bun
+ENGINE ?= $(TEST_ENGINES)
 # Tests write here which engines ran.
 RAN := $(CURDIR)/bin/engines.txt
 
@@ -110,6 +110,7 @@ chromium:
 
 # An engine that cannot be had is named again when the tests have ended, and ends them where all are required.
 engines:
+	@mkdir -p bin
 	@for engine in $(TEST_ENGINES); do sh scripts/engine.sh $$engine >/dev/null || true; done
 
 wabt:

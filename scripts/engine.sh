@@ -13,8 +13,8 @@
 #   deno       $DENO_BIN, bin/engines, deno in $PATH, npm
 #   bun        $BUN_BIN, bin/engines, bun in $PATH, npm
 #
-# apt-get is asked as root on Debian or Ubuntu only. npm installs the version below into bin/engines, which
-# Git ignores. When all of that fails, one line on standard error says what to do, and the exit status is 1.
+# apt-get is asked as root on Debian or Ubuntu only, also for npm. npm installs the version below into bin/engines,
+# which Git ignores. When all of that fails, one line on standard error says what to do, and the exit status is 1.
 # The Go tests look with --no-install, so there is one order only.
 set -eu
 
@@ -64,10 +64,9 @@ apt() {
 
 # npm_install installs version $1 of the npm package $name, or fails with advice.
 npm_install() {
-	advice="no $name found: make engines installs it with npm, or set $2 to its path"
-	if [ "$install" = no ] || ! command -v npm >/dev/null; then
-		fail "$advice"
-	fi
+	advice="no $name found: scripts/engine.sh $name installs it with npm, or set $2 to its path"
+	[ "$install" = yes ] || fail "$advice"
+	command -v npm >/dev/null || apt "$advice" npm
 	echo "engine.sh: installing $name $1 with npm into bin/engines" >&2
 	rm -rf "$engines/$name-$1.new"
 	mkdir -p "$engines/$name-$1.new"
