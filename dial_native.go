@@ -35,7 +35,7 @@ func dial(ctx context.Context, target *wsurl.URL, o *DialOptions) (*ws.Conn, err
 	if err != nil {
 		return nil, err
 	}
-	var below attempt
+	var below opener
 	client, err := o.Native.client(ctx, &below)
 	if err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func pingInterval(d time.Duration) time.Duration {
 // client returns what carries the handshake request. Unless the user brought a
 // transport, it is for this Dial only: one shared by all would be global
 // state, with connections in it that outlive a refused Dial.
-func (n *NativeOptions) client(ctx context.Context, below *attempt) (*http.Client, error) {
+func (n *NativeOptions) client(ctx context.Context, below *opener) (*http.Client, error) {
 	if n == nil {
 		n = &NativeOptions{}
 	}
@@ -145,10 +145,10 @@ const (
 	handshakeBuffer = 1 << 10
 )
 
-// attempt is how one Dial gets a connection. It keeps hold of what it opens,
+// opener is how one Dial gets a connection. It keeps hold of what it opens,
 // so that it can be closed wherever it has got to: in a TLS handshake or with
 // a proxy, say.
-type attempt struct {
+type opener struct {
 	dial   func(ctx context.Context, network, addr string) (net.Conn, error)
 	proxy  func(*http.Request) (*url.URL, error)
 	tunnel *url.URL // the proxy to ask for a tunnel, nil for none
@@ -161,11 +161,11 @@ type attempt struct {
 // chooseProxy leaves proxies that speak HTTP to connect: net/http would ask
 // them to forward the request of a ws URL, which few can do with an upgrade.
 // RFC 6455, section 4.1, wants a tunnel.
-func (a *attempt) chooseProxy(r *http.Request) (*url.URL, error) {
-	if a.proxy == nil {
+func (o *opener) chooseProxy(r *http.Request) (*url.URL, error) {
+	if o.proxy == nil {
 		return nil, nil
 	}
-	proxy, err := a.proxy(r)
+	proxy, err := o.proxy(r)
 	switch {
 	case err != nil:
 		return nil, handshake.ProxyError(err)
@@ -174,7 +174,7 @@ func (a *attempt) chooseProxy(r *http.Request) (*url.URL, error) {
 	}
 	switch proxy.Scheme {
 	case "http", "https":
-		a.tunnel = proxy
+		o.tunnel = proxy
 		return nil, nil
 	case "socks5", "socks5h":
 		return proxy, nil
@@ -182,43 +182,43 @@ func (a *attempt) chooseProxy(r *http.Request) (*url.URL, error) {
 	return nil, fmt.Errorf("websocket: the URL of the proxy has the scheme %q; allowed are http, https, socks5 and socks5h", proxy.Scheme)
 }
 
-func (a *attempt) connect(ctx context.Context, network, addr string) (net.Conn, error) {
-	if a.tunnel == nil {
-		return a.open(ctx, network, addr)
+func (o *opener) connect(ctx context.Context, network, addr string) (net.Conn, error) {
+	if o.tunnel == nil {
+		return o.open(ctx, network, addr)
 	}
-	conn, err := a.open(ctx, network, handshake.ProxyAddr(a.tunnel))
+	conn, err := o.open(ctx, network, handshake.ProxyAddr(o.tunnel))
 	if err != nil {
-		return nil, fmt.Errorf("proxy %s://%s: %w", a.tunnel.Scheme, a.tunnel.Host, err)
+		return nil, fmt.Errorf("proxy %s://%s: %w", o.tunnel.Scheme, o.tunnel.Host, err)
 	}
-	through, err := handshake.Tunnel(ctx, conn, a.tunnel, addr)
+	through, err := handshake.Tunnel(ctx, conn, o.tunnel, addr)
 	if err != nil {
 		conn.Close()
-		return nil, fmt.Errorf("proxy %s://%s: %w", a.tunnel.Scheme, a.tunnel.Host, err)
+		return nil, fmt.Errorf("proxy %s://%s: %w", o.tunnel.Scheme, o.tunnel.Host, err)
 	}
 	return through, nil
 }
 
-func (a *attempt) open(ctx context.Context, network, addr string) (net.Conn, error) {
-	conn, err := a.dial(ctx, network, addr)
+func (o *opener) open(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := o.dial(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.abandoned {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.abandoned {
 		conn.Close()
 		return nil, net.ErrClosed
 	}
-	a.conns = append(a.conns, conn)
+	o.conns = append(o.conns, conn)
 	return conn, nil
 }
 
 // abandon closes what was opened, and what will be.
-func (a *attempt) abandon() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.abandoned = true
-	for _, conn := range a.conns {
+func (o *opener) abandon() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.abandoned = true
+	for _, conn := range o.conns {
 		conn.Close()
 	}
 }

@@ -120,7 +120,7 @@ func within(t testing.TB) context.Context {
 	return ctx
 }
 
-func mustSend(t testing.TB, conn *ws.Conn, m ws.Message) {
+func sendOrReport(t testing.TB, conn *ws.Conn, m ws.Message) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
@@ -235,7 +235,7 @@ func TestMessagesOfEverySize(t *testing.T) {
 		for _, n := range sizes {
 			data := make([]byte, n)
 			rand.Read(data)
-			mustSend(t, client, ws.Binary(data))
+			sendOrReport(t, client, ws.Binary(data))
 			m, err := client.Receive(within(t))
 			if err != nil || m.Kind != ws.KindBinary || !bytes.Equal(m.Data, data) {
 				t.Fatalf("%d bytes came back as %d bytes, %v, %v", n, len(m.Data), m.Kind, err)
@@ -339,7 +339,7 @@ func TestShortReceivesLoseNothing(t *testing.T) {
 		const n = 500
 		go func() {
 			for i := range n {
-				mustSend(t, server, ws.Text(fmt.Sprint(i)))
+				sendOrReport(t, server, ws.Text(fmt.Sprint(i)))
 				if i%50 == 0 {
 					time.Sleep(3 * time.Millisecond)
 				}
@@ -393,7 +393,7 @@ func TestTryReceiveFindsEverything(t *testing.T) {
 		const n = 200
 		go func() {
 			for i := range n {
-				mustSend(t, server, ws.Text(fmt.Sprint(i)))
+				sendOrReport(t, server, ws.Text(fmt.Sprint(i)))
 			}
 			server.Close(errors.GoingAway, "")
 		}()
@@ -503,7 +503,7 @@ func TestSendWaitsAboveTheHighWaterMark(t *testing.T) {
 		if err := client.Flush(within(t)); err != nil || client.Buffered() != 0 {
 			t.Fatalf("Flush = %v, Buffered = %d", err, client.Buffered())
 		}
-		mustSend(t, client, ws.Text("on it goes"))
+		sendOrReport(t, client, ws.Text("on it goes"))
 		mustReceive(t, server, "on it goes") // nothing of the message that gave up is here
 	})
 }
@@ -515,7 +515,7 @@ func TestConcurrentSendsKeepWholeAndInOrder(t *testing.T) {
 		for g := range senders {
 			go func() {
 				for i := range each {
-					mustSend(t, client, ws.Text(fmt.Sprintf("%d %d %s", g, i, strings.Repeat("x", i*g))))
+					sendOrReport(t, client, ws.Text(fmt.Sprintf("%d %d %s", g, i, strings.Repeat("x", i*g))))
 				}
 			}()
 		}
@@ -550,12 +550,12 @@ func TestNothingStaysBehind(t *testing.T) {
 			// unread, and nobody comes for them.
 			write(t, s, frame(0x81, false, []byte("1")), frame(0x81, false, []byte("2")), frame(0x81, false, []byte("3")))
 			mustReceive(t, client, "1")
-			mustSend(t, client, ws.Text("answer"))
+			sendOrReport(t, client, ws.Text("answer"))
 			if first, payload := readFrame(t, s); first != 0x81 || string(payload) != "answer" {
 				t.Fatalf("peer got %x %q", first, payload)
 			}
 			mustReceive(t, client, "2")
-			mustSend(t, client, ws.Text("again"))
+			sendOrReport(t, client, ws.Text("again"))
 			if _, payload := readFrame(t, s); string(payload) != "again" {
 				t.Fatalf("peer got %q", payload)
 			}
@@ -610,7 +610,7 @@ func TestBurst(t *testing.T) {
 		const n = 5_000
 		go func() {
 			for i := range n {
-				mustSend(t, client, ws.Text(strconv.Itoa(i)))
+				sendOrReport(t, client, ws.Text(strconv.Itoa(i)))
 			}
 		}()
 		ctx := within(t)
@@ -961,7 +961,7 @@ func TestHeartbeatIsAnsweredWithoutAReceive(t *testing.T) {
 		client := connect(t, rfc6455.Client, c, Options{})
 		connect(t, rfc6455.Server, s, Options{Config: ws.Config{AnswerHeartbeat: &ws.Heartbeat{}}})
 		for range 3 {
-			mustSend(t, client, ws.Text("\x05"))
+			sendOrReport(t, client, ws.Text("\x05"))
 			mustReceive(t, client, "\x06")
 		}
 	})
@@ -1045,7 +1045,7 @@ func TestReceiveBufferFullStopsReading(t *testing.T) {
 	const n = 3000
 	go func() {
 		for i := range n {
-			mustSend(t, server, ws.Text(fmt.Sprintf("%4d%s", i, strings.Repeat("x", 5000))))
+			sendOrReport(t, server, ws.Text(fmt.Sprintf("%4d%s", i, strings.Repeat("x", 5000))))
 		}
 	}()
 	time.Sleep(4 * absence)

@@ -32,7 +32,7 @@ func compressing(t *testing.T, deflate rfc6455.DeflateParams, test func(server *
 		client, server := ws.NewConn(New(c, o), nil), ws.NewConn(transport, nil)
 		test(transport, func(i int) {
 			t.Helper()
-			mustSend(t, server, ws.Text(document(i)))
+			sendOrReport(t, server, ws.Text(document(i)))
 			mustReceive(t, client, document(i))
 			synctest.Wait()
 		})
@@ -101,9 +101,9 @@ func TestCompressorIsHeldBetweenPrepared(t *testing.T) {
 		client, server := ws.NewConn(New(c, o), nil), ws.NewConn(transport, nil)
 		shared := ws.Prepare(ws.Text(document(1)))
 		for i := range 12 {
-			mustSend(t, server, ws.Text(document(i)))
+			sendOrReport(t, server, ws.Text(document(i)))
 			mustReceive(t, client, document(i))
-			mustSend(t, server, ws.Text(document(i)+"!"))
+			sendOrReport(t, server, ws.Text(document(i)+"!"))
 			mustReceive(t, client, document(i)+"!")
 			if i%2 == 0 {
 				if err := server.SendPrepared(t.Context(), shared); err != nil {
@@ -149,12 +149,12 @@ func TestMemoryOfIdleConnections(t *testing.T) {
 				conns = append(conns, client, server)
 				buf := make([]byte, 0, 2<<10)
 				for i := range 40 {
-					mustSend(t, server, ws.Text(document(i)))
+					sendOrReport(t, server, ws.Text(document(i)))
 					m, err := client.ReceiveInto(t.Context(), buf)
 					if err != nil {
 						t.Fatal(err)
 					}
-					mustSend(t, client, m)
+					sendOrReport(t, client, m)
 					if _, err := server.ReceiveInto(t.Context(), buf); err != nil {
 						t.Fatal(err)
 					}

@@ -27,11 +27,10 @@ func (p *Prepared) Prepare(m Message) { p.message = m }
 // Message returns the message itself.
 func (p *Prepared) Message() Message { return p.message }
 
-// Form returns the bytes that stand for p's message under key, which
-// make returns when they are asked for first. The key
-// says all that make's outcome depends on. The bytes are shared and may not be
-// changed.
-func Form[K comparable](p *Prepared, key K, make func(Message) []byte) []byte {
+// Form returns the bytes for p's message under key. build makes them when they are first
+// asked for; key has everything that the result of build depends on. The bytes are
+// shared and may not be changed.
+func Form[K comparable](p *Prepared, key K, build func(Message) []byte) []byte {
 	if data, ok := findForm(p, key); ok {
 		return data
 	}
@@ -44,7 +43,7 @@ func Form[K comparable](p *Prepared, key K, make func(Message) []byte) []byte {
 	if old := p.forms.Load(); old != nil {
 		forms = append(forms, *old...)
 	}
-	forms = append(forms, preparedForm{key, make(p.message)})
+	forms = append(forms, preparedForm{key, build(p.message)})
 	p.forms.Store(&forms)
 	return forms[len(forms)-1].data
 }
