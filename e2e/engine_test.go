@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/isosocket/isosocket/internal/browser"
+	"github.com/isosocket/isosocket/internal/testing/browser"
 )
 
 // venue is an engine and a place in it where a test binary runs.

@@ -11,11 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/isosocket/isosocket/internal/browser"
+	"github.com/isosocket/isosocket/internal/testing/browser"
 )
 
 // sample has tests that end in every way, so that the harness that judges the other packages is judged itself.
-const sample = "../internal/browser/testdata/sample"
+const sample = "../internal/testing/browser/testdata/sample"
 
 // sampleTests is what a run of sample must find, in order, with each test's status and words of its output.
 var sampleTests = []struct {

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/isosocket/isosocket/internal/browser"
+	"github.com/isosocket/isosocket/internal/testing/browser"
 	"github.com/isosocket/isosocket/internal/testing/parity"
 	"github.com/isosocket/isosocket/ws/wstest"
 )

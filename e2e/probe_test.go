@@ -12,7 +12,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/isosocket/isosocket/internal/browser"
+	"github.com/isosocket/isosocket/internal/testing/browser"
 	"github.com/isosocket/isosocket/server"
 )
 

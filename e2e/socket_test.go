@@ -6,7 +6,7 @@ import (
 	"context"
 	"testing"
 
-	"github.com/isosocket/isosocket/internal/browser"
+	"github.com/isosocket/isosocket/internal/testing/browser"
 )
 
 // socketTests are the tests in which the WebSocket is a fake one, or none.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/isosocket/isosocket/internal/browser"
+	"github.com/isosocket/isosocket/internal/testing/browser"
 	"github.com/isosocket/isosocket/internal/testing/storm"
 )
 

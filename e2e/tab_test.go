@@ -14,7 +14,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
-	"github.com/isosocket/isosocket/internal/browser"
+	"github.com/isosocket/isosocket/internal/testing/browser"
 )
 
 // tab is the demo's page in a browser's tab.

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/isosocket/isosocket/internal/browser"
+	"github.com/isosocket/isosocket/internal/testing/browser"
 )
 
 // wasmPackages are the packages whose own tests run in a browser as they do natively.

@@ -20,6 +20,7 @@ internal/relay: internal/jscall
 internal/presence: js:internal/jscall
 internal/testing/client:
 internal/testing/options:
+internal/testing/apidoc:
 internal/testing/docs:
 internal/subprotocol: errors
 internal/wsurl: errors js:internal/jscall native:golang.org/x/net/idna
@@ -36,8 +37,8 @@ internal/testing/faultproxy:
 internal/testing/herd: . server
 internal/testing/storm: errors ws server internal/testing/faultproxy
 internal/testing/parity: server ws/wstest
-internal/browser: errors ws . github.com/chromedp/chromedp github.com/chromedp/cdproto
-e2e: errors ws ws/wstest . server wasm internal/chat internal/browser internal/testing/leak github.com/chromedp/chromedp github.com/chromedp/cdproto internal/testing/storm
+internal/testing/browser: errors ws . github.com/chromedp/chromedp github.com/chromedp/cdproto
+e2e: errors ws ws/wstest . server wasm internal/chat internal/testing/browser internal/testing/leak github.com/chromedp/chromedp github.com/chromedp/cdproto internal/testing/storm
 '
 
 # What a browser must not download: packages that make a wasm client big.

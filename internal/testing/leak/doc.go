@@ -27,5 +27,5 @@
 //
 //	-tags=callbacks -ldflags=-checklinkname=0
 //
-// as internal/browser builds all that run in a browser or in Node ([CountsCallbacks]). In others there seem to be none.
+// as internal/testing/browser builds all that run in a browser or in Node ([CountsCallbacks]). In others there seem to be none.
 package leak

@@ -98,7 +98,7 @@ func TestScriptInstalls(t *testing.T) {
 			dir := toolsOnly(t, "sh", "chmod")
 			writeProgram(t, filepath.Join(dir, "id"), "echo "+tt.user)
 			writeProgram(t, filepath.Join(dir, "apt-get"), tt.apt)
-			script := exec.CommandContext(t.Context(), filepath.Join(dir, "sh"), "../../scripts/chromium.sh")
+			script := exec.CommandContext(t.Context(), filepath.Join(dir, "sh"), "../../../scripts/chromium.sh")
 			script.Env = []string{"PATH=" + dir}
 			var stderr strings.Builder
 			script.Stderr = &stderr
