@@ -268,6 +268,77 @@ func ExampleClient() {
 	// <nil>
 }
 
+// Confirm waits until the server has received what was sent.
+func ExampleClient_Confirm() {
+	s := exampleServer()
+	defer s.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+
+	client := isosocket.NewClient(ctx, s.URL, &isosocket.ClientOptions{
+		Reconnect: &isosocket.ReconnectOptions{
+			Dial: &isosocket.DialOptions{Heartbeat: &ws.Heartbeat{}}, // Confirm needs one
+		},
+	})
+	if err := client.Send(ctx, ws.Text("Ann")); err != nil {
+		fmt.Println(err)
+		return
+	}
+	err := client.Confirm(ctx)
+	switch {
+	case errors.Is(err, errors.ErrUnconfirmed):
+		fmt.Println("the connection ended; the server may not have it:", err)
+	case err != nil:
+		fmt.Println(err)
+	default:
+		fmt.Println("the server has it")
+	}
+	if err := client.Close(errors.NormalClosure, ""); err != nil {
+		fmt.Println(err)
+	}
+	<-client.Done()
+	// Output: the server has it
+}
+
+// Flush before Close, so that messages in the outbox are sent.
+func ExampleClient_Flush() {
+	s := exampleServer()
+	defer s.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+
+	client := isosocket.NewClient(ctx, s.URL, &isosocket.ClientOptions{
+		Outbox: &isosocket.Outbox{},
+		OnLost: func(m ws.Message, err error) { fmt.Println("lost:", m, err) },
+	})
+	if err := client.Send(ctx, ws.Text("Ann")); err != nil { // there is no connection yet
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(client.Flush(ctx))
+	fmt.Println(client.Close(errors.NormalClosure, ""))
+	<-client.Done()
+	// Output:
+	// <nil>
+	// <nil>
+}
+
+// A callback that must not wait drops a position that cannot be sent now.
+func ExampleClient_TrySend() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	client := isosocket.NewClient(ctx, "http://127.0.0.1:1/", nil) // no server listens there
+	switch err := client.TrySend(ws.Text("x=3 y=7")); {
+	case errors.Is(err, errors.ErrWouldBlock):
+		fmt.Println("no connection, or no room: dropped")
+	case err != nil:
+		fmt.Println(err)
+	}
+	cancel()
+	<-client.Done()
+	// Output: no connection, or no room: dropped
+}
+
 // A UI follows the states.
 func ExampleClient_Changes() {
 	client := isosocket.NewClient(context.Background(), "http://127.0.0.1:1/", &isosocket.ClientOptions{

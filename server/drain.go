@@ -25,8 +25,8 @@ type DrainOptions struct {
 	// [DefaultSpread], a negative number all at once.
 	Spread time.Duration
 
-	// Reason and Message are what connections are closed with. They mean
-	// [errors.ServiceRestart] and "server restarting" if Reason is 0.
+	// Reason and Message are what connections are closed with. If Reason is 0, it
+	// means [errors.ServiceRestart], and an empty Message "server restarting".
 	Reason  errors.CloseReason
 	Message string
 

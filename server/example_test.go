@@ -98,6 +98,45 @@ func ExampleEndpoint_Shutdown() {
 	// Output: true
 }
 
+// Drain lets each function finish what it does, and then closes its connection.
+func ExampleEndpoint_Drain() {
+	endpoint := server.Handler(func(ctx context.Context, conn *server.Conn) error {
+		<-ctx.Done() // Drain asks to finish
+		return conn.Send(context.Background(), ws.Text("your work is saved"))
+	}, nil)
+	s := httptest.NewServer(endpoint)
+	defer s.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	conn, err := isosocket.Dial(ctx, s.URL, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer conn.Close(errors.NormalClosure, "")
+
+	drained := make(chan error, 1)
+	go func() {
+		drained <- endpoint.Drain(ctx, &server.DrainOptions{
+			Spread:  10 * time.Millisecond,
+			Reason:  errors.ServiceRestart,
+			Message: "new version",
+		})
+	}()
+	for m, err := range conn.Messages(ctx) {
+		if err != nil {
+			fmt.Println(err)
+			break
+		}
+		fmt.Println(m)
+	}
+	fmt.Println(<-drained)
+	// Output:
+	// your work is saved
+	// websocket: connection closed by the peer: 1012 (service restart): new version
+	// <nil>
+}
+
 // Accept is for handlers that look after the connection themselves.
 func ExampleAccept() {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -156,3 +156,41 @@ func ExampleConfig() {
 	fmt.Println(errors.Is(err, errors.MessageTooBig))
 	// Output: true
 }
+
+// Flush before a program exits, so that what it sent has left the process.
+func ExampleConn_Flush() {
+	ctx := context.Background()
+	conn, peer := ws.Pipe(nil, nil)
+	defer conn.CloseNow(errors.NormalClosure, "")
+	go func() {
+		for range 2 {
+			if _, err := peer.Receive(ctx); err != nil {
+				return
+			}
+		}
+	}()
+	for _, text := range []string{"one", "two"} {
+		if err := conn.Send(ctx, ws.Text(text)); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	fmt.Println(conn.Flush(ctx))
+	// Output: <nil>
+}
+
+// CloseNow ends a connection whose peer does not read, and does not wait for it.
+func ExampleConn_CloseNow() {
+	conn, peer := ws.Pipe(nil, nil)
+	if err := conn.CloseNow(errors.PolicyViolation, "too slow"); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(conn.Err())
+
+	_, err := peer.Receive(context.Background())
+	fmt.Println(err)
+	// Output:
+	// websocket: connection closed: 1008 (policy violation): too slow
+	// websocket: connection closed by the peer: 1008 (policy violation): too slow
+}

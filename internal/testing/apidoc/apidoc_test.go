@@ -177,6 +177,29 @@ func TestUsersNamesHaveExamples(t *testing.T) {
 	}
 }
 
+// methods are those whose use is not plain from their names. Each has an example.
+var methods = map[string][]string{
+	".":      {"Client_Changes", "Client_Confirm", "Client_Flush", "Client_TrySend"},
+	"errors": {"CloseReason_Normal", "CloseReason_Retryable", "CloseReason_Sendable"},
+	"server": {"Endpoint_Drain", "Endpoint_Shutdown"},
+	"ws": {"Conn_Close", "Conn_CloseNow", "Conn_Confirm", "Conn_Flush", "Conn_Messages", "Conn_Receive",
+		"Conn_ReceiveInto", "Conn_TrySend", "Conn_TrySendPrepared"},
+}
+
+func TestMethodsHaveExamples(t *testing.T) {
+	t.Parallel()
+	for folder, names := range methods {
+		_, examples, _, _ := load(t, folder)
+		for _, name := range names {
+			if fn := examples["Example"+name]; fn == nil {
+				t.Errorf("Example%s is missing in the folder %s", name, folder)
+			} else if _, method, _ := strings.Cut(name, "_"); !mentions(fn, method) {
+				t.Errorf("Example%s does not call %s", name, method)
+			}
+		}
+	}
+}
+
 // TestExportedNamesHaveComments includes methods, constants, variables and the fields of structs. A
 // comment before a group of them counts for all of the group.
 func TestExportedNamesHaveComments(t *testing.T) {
