@@ -101,6 +101,9 @@ func ExampleEndpoint_Shutdown() {
 // Drain lets each function finish what it does, and then closes its connection.
 func ExampleEndpoint_Drain() {
 	endpoint := server.Handler(func(ctx context.Context, conn *server.Conn) error {
+		if err := conn.Send(ctx, ws.Text("working")); err != nil {
+			return err
+		}
 		<-ctx.Done() // Drain asks to finish
 		return conn.Send(context.Background(), ws.Text("your work is saved"))
 	}, nil)
@@ -114,6 +117,7 @@ func ExampleEndpoint_Drain() {
 		return
 	}
 	defer conn.Close(errors.NormalClosure, "")
+	fmt.Println(conn.Receive(ctx))
 
 	drained := make(chan error, 1)
 	go func() {
@@ -132,6 +136,7 @@ func ExampleEndpoint_Drain() {
 	}
 	fmt.Println(<-drained)
 	// Output:
+	// working <nil>
 	// your work is saved
 	// websocket: connection closed by the peer: 1012 (service restart): new version
 	// <nil>
