@@ -20,19 +20,19 @@ import (
 )
 
 // Accept performs the server's side of the handshake (RFC 6455, section 4.2)
-// and returns the connection, which is the caller's to close. Header fields
-// that were set in w before are sent along. r's context ends when the http
-// handler returns, and has no part in the connection.
+// and returns the connection. The caller must close it. Header fields that are
+// already set in w are sent with the response. The connection does not depend on
+// r's context, which ends when the HTTP handler returns.
 //
-// A request that is refused is answered: with 426 if it is no WebSocket
-// handshake, 405 if its method is not GET, 400 if the handshake is malformed,
-// 403 if it comes from a page that may not connect, 501 if w cannot be
-// hijacked, 500 if o is at fault. The error is then a
-// [*errors.ConnectionError] with that status, 0 if the client was gone before
-// it could be answered, and nothing is left to do.
+// Accept also answers a request that it refuses: with 426 if it is not a
+// WebSocket handshake, 405 if its method is not GET, 400 if the handshake is
+// malformed, 403 if it comes from a page that may not connect, 501 if w cannot be
+// hijacked, and 500 if o is invalid. The error is then a
+// [*errors.ConnectionError] with that status, or with status 0 if the client
+// disconnected before the answer. The handler has nothing left to do.
 //
-// w may be wrapped by middlewares as long as they can be unwrapped the way
-// [http.ResponseController] does it.
+// Middlewares may wrap w if the wrapper has a method Unwrap, as
+// [http.ResponseController] requires.
 func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Conn, error) {
 	return newAcceptor(o).accept(w, r, nil)
 }
@@ -75,8 +75,7 @@ func newAcceptor(o *Options) *acceptor {
 	return a
 }
 
-// accept does what Accept promises. ctx, if not nil, becomes one that ends with
-// the connection.
+// accept implements Accept. If ctx is not nil, it ends with the connection.
 func (a *acceptor) accept(w http.ResponseWriter, r *http.Request, ctx *connContext) (*Conn, error) {
 	u := &upgrade{ResponseWriter: w}
 	if err := a.handshake(u, r); err != nil {
@@ -103,7 +102,7 @@ func (a *acceptor) handshake(u *upgrade, r *http.Request) error {
 		switch {
 		case errors.Is(err, errKept):
 			return nil
-		case u.conn != nil: // there is nobody to answer
+		case u.conn != nil: // the client can no longer be answered
 			return &errors.ConnectionError{URL: requestURL(r), Err: u.err}
 		}
 		f = u.refusal(err)
@@ -112,7 +111,7 @@ func (a *acceptor) handshake(u *upgrade, r *http.Request) error {
 	return f.answer(u.ResponseWriter, r, origin)
 }
 
-// wouldAccept is the answer to a probe whose handshake nothing speaks against.
+// wouldAccept returns the answer to a probe whose handshake passed all checks.
 func wouldAccept(w http.ResponseWriter, r *http.Request) *refusal {
 	if r.ProtoMajor == 1 && !canHijack(w) {
 		return cannotHijack(w, http.ErrNotSupported)
@@ -120,9 +119,9 @@ func wouldAccept(w http.ResponseWriter, r *http.Request) *refusal {
 	return refuse(http.StatusOK, "A WebSocket handshake would be accepted.")
 }
 
-// check says why r is to be refused, if it is, or what the answer is to offer.
-// origin is the request's if its pages may connect, else "". A probe need not
-// have the form of a handshake.
+// check returns why r must be refused, or nil, and stores in u what the answer
+// offers. origin is the request's origin if its pages may connect, otherwise "".
+// A probe does not need the form of a handshake.
 func (a *acceptor) check(u *upgrade, r *http.Request, probe bool) (origin string, f *refusal) {
 	origin, err := checkOrigin(r, a.origins)
 	if err != nil {
@@ -148,7 +147,7 @@ func (a *acceptor) check(u *upgrade, r *http.Request, probe bool) (origin string
 	return origin, nil
 }
 
-// connect makes a Conn of what u has hijacked.
+// connect returns a Conn over the connection that u has hijacked.
 func (a *acceptor) connect(u *upgrade, r *http.Request, ctx *connContext) *Conn {
 	config := a.config(u.subprotocol)
 	config.Supervised = ctx != nil // by Endpoint.run
@@ -183,8 +182,8 @@ func (a *acceptor) connect(u *upgrade, r *http.Request, ctx *connContext) *Conn 
 	return conn
 }
 
-// hasToken reports whether a list of tokens, spread over lines, has one
-// (RFC 9110, section 5.6.1), without regard to case.
+// hasToken reports whether a list of tokens, which may span several lines,
+// contains token (RFC 9110, section 5.6.1). It ignores case.
 func hasToken(lines []string, token string) bool {
 	for _, line := range lines {
 		for element := range strings.SplitSeq(line, ",") {

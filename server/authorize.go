@@ -9,7 +9,8 @@ import (
 	"github.com/isosocket/isosocket/errors"
 )
 
-// authorize calls Options.Authorize, and says why r is to be refused, if it is.
+// authorize calls Options.Authorize. f says why r must be refused, nil if it
+// must not.
 func (o *Options) authorize(r *http.Request) (principal any, f *refusal) {
 	if o.Authorize == nil {
 		return nil, nil

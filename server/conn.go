@@ -10,9 +10,9 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// Conn is a connection that a client opened: the [ws.Conn], and what is worth
-// knowing of the request that opened it. All methods added here may be called
-// at any time, by many goroutines.
+// Conn is a connection that a client opened: the [ws.Conn] and details of the
+// request that opened it. All methods added here may be called at any time, by
+// many goroutines.
 type Conn struct {
 	*ws.Conn
 
@@ -24,17 +24,17 @@ type Conn struct {
 	principal  any
 }
 
-// Header returns the header of the request, with cookies and all, but without
-// the fields of the handshake itself. It is made anew by each call, and belongs
-// to the caller.
+// Header returns the header of the request, including cookies, but without the
+// fields of the handshake itself. Each call returns a new header, which the
+// caller may change.
 func (c *Conn) Header() http.Header { return c.header.unpack() }
 
-// URL returns the request's URL as [http.Request] has it: usually path and
-// query alone. It is always the same one and may not be changed.
+// URL returns the request's URL as [http.Request] has it: usually only path and
+// query. Each call returns the same URL, which must not be changed.
 func (c *Conn) URL() *url.URL { return c.url.get() }
 
 // Host returns the host that the client dialed, with the port if it is not the
-// default one.
+// default port.
 func (c *Conn) Host() string { return c.host }
 
 // RemoteAddr returns the client's address as [http.Request] has it: "IP:port",
@@ -45,6 +45,6 @@ func (c *Conn) RemoteAddr() string { return c.remoteAddr }
 // the connection, nil without an Authorize.
 func (c *Conn) Principal() any { return c.principal }
 
-// TLS returns the state of the TLS connection, nil if it is not one. It is
-// always the same one and may not be changed.
+// TLS returns the state of the TLS connection, or nil if the connection does not
+// use TLS. Each call returns the same state, which must not be changed.
 func (c *Conn) TLS() *tls.ConnectionState { return c.tls }

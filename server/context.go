@@ -11,8 +11,8 @@ import (
 )
 
 // connContext is the context of a Handler's function. It ends when the connection
-// does, or when a Drain reaches the connection. The standard library's contexts are
-// only made for it once somebody waits for it or derives from it; most connections of
+// does, or when a Drain reaches the connection. A context of the standard library is
+// created only when a goroutine waits for it or derives from it. Most connections of
 // a server just pass it to Receive, where it costs next to nothing.
 type connContext struct {
 	context.Context                   // the request's, for its values; it does not end
@@ -63,8 +63,8 @@ func (c *connContext) Value(key any) any {
 	if v := c.Context.Value(key); v != nil {
 		return v
 	}
-	// Package context asks with a key of its own for what it made: to derive from
-	// it, and for its Cause.
+	// Package context uses a key of its own to find the context that it created, to
+	// derive from it and for its Cause.
 	return c.cancelable().Value(key)
 }
 

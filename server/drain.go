@@ -21,17 +21,17 @@ const DefaultSpread = 5 * time.Second
 // default.
 type DrainOptions struct {
 	// Spread is the time over which connections are ended, one after the other in
-	// random order, so that their clients do not come back all at once. 0 means
-	// [DefaultSpread], a negative number all at once.
+	// random order, so that their clients do not reconnect all at once. 0 means
+	// [DefaultSpread]; a negative number ends all at once.
 	Spread time.Duration
 
-	// Reason and Message are what connections are closed with. If Reason is 0, it
-	// means [errors.ServiceRestart], and an empty Message "server restarting".
+	// Reason and Message are sent when connections are closed. A Reason of 0 means
+	// [errors.ServiceRestart], and an empty Message then means "server restarting".
 	Reason  errors.CloseReason
 	Message string
 
 	// RetryAfter is sent with the 503 that refuses new handshakes, rounded up to
-	// seconds. 0 means a second, a negative number that nothing is sent.
+	// seconds. 0 means one second; with a negative number it is not sent.
 	RetryAfter time.Duration
 }
 
@@ -62,7 +62,7 @@ func (o *DrainOptions) withDefaults() (DrainOptions, error) {
 
 // DrainError says that a drain was not complete when its context ended.
 type DrainError struct {
-	// Cut is how many connections were still being served, and were cut.
+	// Cut is the number of connections that were still being served, and were cut.
 	Cut int
 	// Err is the context's error.
 	Err error
@@ -83,17 +83,17 @@ func (e *DrainError) Unwrap() error { return e.Err }
 // Is reports whether target is [errors.ErrWebSocket].
 func (e *DrainError) Is(target error) bool { return target == errors.ErrWebSocket }
 
-// Drain ends the endpoint without interrupting what its functions do. New requests are
+// Drain ends the endpoint without interrupting its functions. New requests are
 // refused with 503. For each connection, at a random time within DrainOptions.Spread,
 // the function's ctx ends; its [context.Cause] is a [*errors.ConnectionClosed] with
 // DrainOptions.Reason. The connection stays open, so that a function can finish its
-// work and send the result. When it returns nil, or the context's end, the connection
+// work and send the result. When it returns nil or the context's error, the connection
 // is closed with that reason.
 //
-// Drain waits until all functions have returned. When ctx ends first, it cuts the
-// connections that are left, as [ws.Conn.CloseNow] does, with the same reason, and
-// returns a [*DrainError]. A function that does not use its ctx is served until then.
-// A Shutdown beside a Drain closes what is left at once.
+// Drain waits until all functions have returned. If ctx ends first, it cuts the
+// remaining connections, as [ws.Conn.CloseNow] does, with the same reason, and
+// returns a [*DrainError]. A function that does not use its ctx runs until then.
+// A Shutdown during a Drain closes the remaining connections at once.
 func (e *Endpoint) Drain(ctx context.Context, o *DrainOptions) error {
 	d, err := o.withDefaults()
 	if err != nil {
@@ -133,7 +133,7 @@ func (e *Endpoint) Drain(ctx context.Context, o *DrainOptions) error {
 	}
 }
 
-// cut ends the connections that a drain has left.
+// cut ends the connections that remain when a drain's context has ended.
 func (e *Endpoint) cut(ctx context.Context, cause *errors.ConnectionClosed) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -147,11 +147,11 @@ func (e *Endpoint) cut(ctx context.Context, cause *errors.ConnectionClosed) erro
 	return &DrainError{Cut: n, Err: ctx.Err()}
 }
 
-// Stop stops a server with its endpoints: it drains the endpoints, all at the same
-// time, and then shuts s down, which waits for other requests. While it drains,
-// s still accepts connections, to refuse handshakes with 503 and to serve everything
-// else. When ctx ends first, connections of endpoints are cut, and those of s closed.
-// The error joins those of Drain and [http.Server.Shutdown].
+// Stop stops a server with its endpoints: it drains all endpoints at the same time, and
+// then shuts s down, which waits for other requests. While Stop drains, s still accepts
+// connections: it refuses handshakes with 503 and serves all other requests. If ctx ends
+// first, the connections of the endpoints are cut, and those of s are closed. The error
+// joins the errors of Drain and [http.Server.Shutdown].
 func Stop(ctx context.Context, s *http.Server, o *DrainOptions, endpoints ...*Endpoint) error {
 	errs := make([]error, len(endpoints)+1)
 	drained := make(chan struct{})

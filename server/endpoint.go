@@ -34,7 +34,7 @@ type Endpoint struct {
 	idle     chan struct{} // closed when nothing is left; made with stopping
 }
 
-// stopping says how an Endpoint treats what comes too late.
+// stopping says how an Endpoint treats handshakes that come too late.
 type stopping struct {
 	cause      *errors.ConnectionClosed // ends connections
 	retryAfter time.Duration            // for handshakes that are refused, 0 for none
@@ -44,21 +44,22 @@ type stopping struct {
 // with [Accept], and calls serve for each of them.
 //
 // ctx has the values of the request's context. It ends when the connection
-// does, for whatever reason, and [context.Cause] is then the
-// [*errors.ConnectionClosed]. A Receive with it returns what arrived before. When
-// [Endpoint.Drain] reaches the connection, ctx ends first, and the connection stays
-// open until serve returns.
+// ends, for any reason, and [context.Cause] then returns the
+// [*errors.ConnectionClosed]. A Receive with ctx still returns the messages that
+// arrived before. When [Endpoint.Drain] reaches the connection, ctx ends first, and
+// the connection stays open until serve returns.
 //
 // When serve returns, the connection is closed: with 1000 (normal closure) if
 // the error is nil, and with 1011 "internal error" if it is not, or if serve
-// panics; the error's text is for Options.Logger, never for the peer. To choose
+// panics. The error's text goes to Options.Logger, never to the peer. To choose
 // the reason, serve returns a [*errors.ConnectionClosed] with a Reason that may
-// be sent, and its Message, or an error that is or wraps such an
-// [errors.CloseReason]: fmt.Errorf("token expired: %w", errors.CloseReason(4003))
-// closes with 4003 and "token expired". All the text around such a reason goes to
-// the peer, so wrap it with nothing secret; that of errors.Join does not. If serve has closed the connection itself, or the peer has, that
-// stays; returning the error with which Receive told so is the normal way out
-// and no failure.
+// be sent, and its Message, or an error that is or wraps an [errors.CloseReason]
+// that may be sent: fmt.Errorf("token expired: %w", errors.CloseReason(4003))
+// closes with 4003 and "token expired". All the text around the reason goes to
+// the peer, so it must not contain secrets; the text of errors.Join is not sent.
+// If serve or the peer has already closed the connection, that reason stays.
+// A function normally ends by returning the error with which Receive reported
+// this; that is not a failure.
 //
 // o may be nil. If something in it is invalid, every request is answered with
 // 500, and Options.Logger gets the reason.
@@ -68,11 +69,11 @@ func Handler(serve func(ctx context.Context, conn *Conn) error, o *Options) *End
 	return &Endpoint{serve: serve, acceptor: a, conns: make(map[*Conn]*connContext)}
 }
 
-// ServeHTTP performs the handshake, calls the function that Handler was given,
-// and returns when that has returned and the connection is closed; with
-// Options.Detach it returns after the handshake, and the function runs on.
-// Requests that are no handshakes are refused, and so are those that come after Shutdown
-// or Drain, with 503.
+// ServeHTTP performs the handshake, calls the function that was passed to Handler,
+// and returns when the function has returned and the connection is closed. With
+// Options.Detach it returns after the handshake, and the function continues to run.
+// ServeHTTP refuses requests that are not handshakes, and, with 503, all requests
+// after Shutdown or Drain.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t, late := e.admit()
 	if late != nil {
@@ -113,9 +114,9 @@ func (e *Endpoint) closeLate(t ticket, _ *connContext, conn *Conn) {
 	conn.Close(cause.Reason, cause.Message)
 }
 
-// values returns a context with what the function's context takes from the
-// request. The request's own context ends with the request, or when net/http
-// thinks so; a connection's end is what counts here.
+// values returns a context with the values that the function's context takes from
+// the request. The request's own context ends at times that net/http chooses; the
+// function's context ends with the connection.
 func (e *Endpoint) values(r *http.Request) context.Context {
 	if !e.acceptor.Detach {
 		return context.WithoutCancel(r.Context())
@@ -144,7 +145,7 @@ func (e *Endpoint) refuseLate(w http.ResponseWriter, r *http.Request, late *stop
 	f.answer(w, r, origin)
 }
 
-// run is all that stays of a handler for the life of a connection.
+// run serves a connection after its handshake, until its function has returned.
 func (e *Endpoint) run(t ticket, ctx *connContext, conn *Conn) {
 	defer t.done()
 	began := time.Now()
@@ -162,7 +163,7 @@ func (e *Endpoint) run(t ticket, ctx *connContext, conn *Conn) {
 	reason, message = e.outcome(ctx, conn, e.serve(ctx, conn))
 }
 
-// outcome says with what to close after serve returned err.
+// outcome returns the reason and message to close with after serve returned err.
 func (e *Endpoint) outcome(ctx *connContext, conn *Conn, err error) (errors.CloseReason, string) {
 	drained := ctx.drained.Load()
 	if drained != nil && (err == nil || errors.Is(err, context.Canceled)) {
@@ -210,10 +211,11 @@ func (e *Endpoint) logEnd(ctx *connContext, conn *Conn, lived time.Duration) {
 	l.LogAttrs(ctx, slog.LevelDebug, "websocket: connection ended", attributes...)
 }
 
-// chosenReason returns the reason and the message that a function's error says
-// the connection is to be closed with, if it does.
+// chosenReason returns the reason and the message that a function's error chooses
+// for closing the connection. The result is false if it chooses none.
 func chosenReason(err error) (errors.CloseReason, string, bool) {
-	// With Remote it is how another connection ended, and not the function's choice.
+	// If Remote is set, it describes the end of another connection, and is not the
+	// function's choice.
 	if closed, ok := errors.AsType[*errors.ConnectionClosed](err); ok {
 		return closed.Reason, closed.Message, !closed.Remote && closed.Reason.Sendable()
 	}
@@ -272,7 +274,7 @@ func (e *Endpoint) logRefusal(r *http.Request, err error) {
 	e.acceptor.Logger.Debug("websocket: handshake refused", "error", failed.Err, "status", failed.StatusCode, "remote", r.RemoteAddr, "path", r.URL.Path)
 }
 
-// Len returns how many connections there are whose function has not returned.
+// Len returns the number of connections whose function has not returned.
 func (e *Endpoint) Len() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -281,14 +283,14 @@ func (e *Endpoint) Len() int {
 
 const shutdownMessage = "server shutting down"
 
-// Shutdown closes the endpoint: new requests are refused with 503, every
-// connection is closed with 1001 (going away), each within its CloseTimeout,
-// and then Shutdown waits until all functions have returned. When ctx ends
-// first it returns an error that is ctx.Err() and says how many have not.
+// Shutdown closes the endpoint: it refuses new requests with 503, closes every
+// connection with 1001 (going away), each within its CloseTimeout, and then waits
+// until all functions have returned. If ctx ends first, it returns an error that is
+// ctx.Err() and says how many have not.
 //
-// It knows the connections of this endpoint only; [http.Server.Shutdown], on
-// the other hand, does not know them: call both, or [Stop]. [Endpoint.Drain] gives
-// functions time to finish, and spreads the ends.
+// Shutdown closes only the connections of this endpoint, and [http.Server.Shutdown]
+// does not close them: call both, or [Stop]. [Endpoint.Drain] gives functions time
+// to finish, and spreads the closing over time.
 func (e *Endpoint) Shutdown(ctx context.Context) error {
 	e.mu.Lock()
 	e.stop(&stopping{&errors.ConnectionClosed{Reason: errors.GoingAway, Message: shutdownMessage}, time.Second})
@@ -314,7 +316,7 @@ func (e *Endpoint) Shutdown(ctx context.Context) error {
 	}
 }
 
-// stop refuses what comes from now on, unless that is so already. mu is held.
+// stop makes the endpoint refuse new requests, unless it already does. mu is held.
 func (e *Endpoint) stop(s *stopping) {
 	if e.stopping != nil {
 		return
@@ -324,7 +326,7 @@ func (e *Endpoint) stop(s *stopping) {
 	e.checkIdle()
 }
 
-// isIdle reports whether nothing is left after stop.
+// isIdle reports whether no request is left after stop.
 func (e *Endpoint) isIdle() bool {
 	select {
 	case <-e.idle:

@@ -8,14 +8,15 @@ import (
 	"sync/atomic"
 )
 
-// lazyURL is the URL of a request, kept as the line of the request had it until
-// somebody asks. Few functions do, and there may be very many connections.
+// lazyURL is the URL of a request. It is kept in the form of the request line and
+// parsed by the first get, to save memory: few functions use the URL, and there
+// may be very many connections.
 type lazyURL struct {
 	uri string // "" if it would not give the same URL again
 	url atomic.Pointer[url.URL]
 }
 
-// set is for before anybody asks.
+// set must be called before get.
 func (l *lazyURL) set(r *http.Request) {
 	u := r.URL
 	if u.Scheme == "" && u.Host == "" && u.User == nil && u.Fragment == "" && u.RequestURI() == r.RequestURI {

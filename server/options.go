@@ -20,30 +20,29 @@ const (
 	DefaultPingTimeout = 20 * time.Second
 )
 
-// Options configure [Handler] and [Accept]. A nil pointer and the zero value mean
-// every default. A negative number is invalid, unless the field says what it means:
+// Options configure [Handler] and [Accept]. A nil pointer and the zero value select
+// the defaults. A negative number is invalid unless the field says what it means:
 // requests are then answered with 500, and Logger gets an error that names the field.
-// Options may not be changed once they are in use; one Options may serve many
-// endpoints.
+// Options must not be changed while they are in use. Many endpoints may share one
+// Options.
 type Options struct {
-	// Subprotocols are the ones that this server speaks. The first one in the
-	// client's order of preference that is among them is chosen. If there is
-	// none, the connection is accepted without a subprotocol; a browser then
-	// fails it, as does this library's client.
+	// Subprotocols are the subprotocols that this server supports. The server chooses
+	// the first of the client's, in the client's order of preference, that is in this
+	// list. If there is none, the connection is accepted without a subprotocol; a
+	// browser then fails it, as does this library's client.
 	Subprotocols []string
 
-	// ChooseSubprotocol chooses instead of Subprotocols: by user, by version, by
-	// anything in r. offered are the client's, in its order of preference;
-	// "" chooses none. It is called for every request that offers some, by many
-	// goroutines at the same time. A choice that was not offered fails the
-	// handshake with status 500.
+	// ChooseSubprotocol, if not nil, replaces Subprotocols. It may choose by anything
+	// in r, such as user or version. offered are the client's subprotocols, in its
+	// order of preference; "" chooses none. It is called for every request that offers
+	// a subprotocol, by many goroutines at the same time. A choice that was not
+	// offered fails the handshake with status 500.
 	ChooseSubprotocol func(r *http.Request, offered []string) string
 
-	// OriginPatterns are the hosts, beside the one that was dialed, whose pages
-	// may connect. A browser names its page's origin, and sends the user's
-	// cookies along whoever the page belongs to; so without this check every page
-	// could speak in the user's name. Requests without an Origin, from programs,
-	// are not checked.
+	// OriginPatterns are the hosts, besides the one that was dialed, whose pages
+	// may connect. A browser sends the user's cookies with the handshakes of every
+	// page, and names the page's origin. Without this check every page could act as
+	// the user. Requests without an Origin, from programs, are not checked.
 	//
 	// A pattern is compared with the origin's host and port, without regard to
 	// case, in the syntax of [path.Match]: "example.com", "*.example.com",
@@ -54,31 +53,31 @@ type Options struct {
 	// a path, is invalid.
 	OriginPatterns []string
 
-	// Authorize, if not nil, decides before the handshake is answered who
-	// connects, after the origin was checked. The principal it returns, a user
-	// say, is the Conn's Principal. An error refuses the handshake: a
+	// Authorize, if not nil, decides who may connect. It is called after the origin
+	// was checked and before the handshake is answered. The principal it returns, for
+	// example a user, is the Conn's Principal. An error refuses the handshake: a
 	// [*errors.ConnectionError] with its StatusCode (300 to 599), its Header,
 	// such as Retry-After or WWW-Authenticate, and its Body as the text; any
-	// other error with 403, and its text is for Logger alone.
+	// other error with 403, and its text goes to Logger only.
 	//
-	// It is also called for the request with which this library's client finds
-	// out in a browser why a handshake failed, so it must not use up a ticket
-	// that it refuses or accepts twice: let a ticket hold for some seconds. It
-	// is called by many goroutines at the same time.
+	// Authorize is also called for the request with which this library's client, in
+	// a browser, finds out why a handshake failed. So a ticket must not become
+	// invalid at its first use: let it be valid for some seconds. Authorize is called
+	// by many goroutines at the same time.
 	Authorize func(r *http.Request) (principal any, err error)
 
 	// Detach makes an Endpoint's ServeHTTP return as soon as the handshake is
-	// done, and its function go on, on a goroutine of its own. The stack and the
+	// done; the function runs on a goroutine of its own. The stack and the
 	// buffers that net/http needed for the request are then released: an idle
 	// connection holds 8 KiB instead of 19.
 	//
-	// The price: what a middleware does after the handler returns, it does at
-	// once. A limit on concurrent requests counts nothing, a span ends after the
-	// handshake, a pooled object is handed to another request. So the function's
-	// ctx has no values of the request's context, but for
-	// [http.ServerContextKey] and [http.LocalAddrContextKey]; what it needs to
-	// know of the request comes from Authorize, as the Conn's Principal, or from
-	// the Conn itself. Accept is not concerned.
+	// The drawback: middlewares do right after the handshake what they do when a
+	// handler returns. A limit on concurrent requests does not count the connection,
+	// a span ends after the handshake, a pooled object is reused for another request.
+	// For this reason the function's ctx has only two values of the request's
+	// context, [http.ServerContextKey] and [http.LocalAddrContextKey]. Other details
+	// of the request come from Authorize, as the Conn's Principal, or from the Conn
+	// itself. Detach has no effect on Accept.
 	Detach bool
 
 	// MaxMessageSize is the most bytes of data that one message may have, sent
@@ -95,37 +94,36 @@ type Options struct {
 	// Send waits. 0 means 1 MiB.
 	SendBuffer int
 
-	// ReceiveBuffer is how many bytes of messages may wait while nobody
-	// receives. The connection is then not read from, so that TCP slows the peer
-	// down. 0 means 256 KiB.
+	// ReceiveBuffer is how many bytes of messages may wait to be received. At this
+	// limit the connection is not read, so that TCP slows the peer down. 0 means
+	// 256 KiB.
 	ReceiveBuffer int
 
-	// CloseTimeout bounds Close: how long the peer may take to answer. 0 means 5
-	// seconds.
+	// CloseTimeout is how long Close waits for the peer's answer. 0 means 5 seconds.
 	CloseTimeout time.Duration
 
-	// PingInterval is how often to ping the peer, whether something else comes from it
-	// or not: that keeps proxies from closing a quiet connection, and measures
+	// PingInterval is how often to ping the peer, whether other data arrives from it
+	// or not. Pings keep proxies from closing a quiet connection, and measure
 	// Latency. 0 means [DefaultPingInterval], a negative number never.
 	PingInterval time.Duration
 
 	// PingTimeout is how long the peer may take to answer. The connection ends with
 	// [errors.PolicyViolation], "Ping/Pong timeout", when there was no sign of life
-	// for PingInterval and PingTimeout together. Whatever comes from the peer is one,
-	// and so is that it takes some of what waits to be sent: who reads a long stream
-	// slowly is alive. A peer that takes nothing of what waits for that long is given
-	// up, too, whatever it sends. 0 means [DefaultPingTimeout].
+	// for PingInterval plus PingTimeout. Anything that arrives from the peer is a sign
+	// of life, and so is progress in sending: a peer that reads a long stream slowly is
+	// alive. The connection also ends if the peer takes none of the waiting data for
+	// that long, whatever it sends. 0 means [DefaultPingTimeout].
 	PingTimeout time.Duration
 
-	// AnswerHeartbeat is the heartbeat of clients that is answered without the
-	// application: a message that equals its Message gets its Answer, once all that
-	// came before was received, and is not received itself. A function that never
-	// receives need do nothing for that. Its times do not matter. nil means the zero
-	// Heartbeat, which fits a client's zero Heartbeat: the text "\x05", the control
-	// character ENQ, gets the text "\x06".
+	// AnswerHeartbeat is the client heartbeat that is answered without the
+	// application: a message that equals its Message gets its Answer as soon as all
+	// earlier messages were received, and is not received itself. This also works
+	// for a function that never receives. The times in it are not used. nil means the
+	// zero Heartbeat, which fits a client's zero Heartbeat: the text "\x05", the
+	// control character ENQ, gets the text "\x06".
 	AnswerHeartbeat *ws.Heartbeat
 
-	// DisableHeartbeatAnswer leaves all messages to the application, heartbeats too.
+	// DisableHeartbeatAnswer passes all messages to the application, also heartbeats.
 	// AnswerHeartbeat must then be nil.
 	DisableHeartbeatAnswer bool
 
@@ -136,15 +134,15 @@ type Options struct {
 	// Logger gets a record for each function that returns an error or panics (Error),
 	// for the first handshake of each origin that may not connect, up to 100 origins
 	// (Warn), and for each handshake that was refused and each connection of an
-	// Endpoint that has ended (Debug). The last one has the attributes reason, message,
-	// byPeer, error (the cause, if there is one), duration, received and sent (messages),
-	// remote and path. No record has a query or a header. nil logs nothing but panics,
-	// which go where net/http logs those of handlers: to the ErrorLog of the
-	// http.Server, or the log package if it has none.
+	// Endpoint that has ended (Debug). The record of an ended connection has the
+	// attributes reason, message, byPeer, error (the cause, if there is one), duration,
+	// received and sent (messages), remote and path. No record has a query or a header.
+	// With nil only panics are logged, where net/http logs panics of handlers: to the
+	// ErrorLog of the http.Server, or the log package if it has none.
 	Logger *slog.Logger
 }
 
-// config is what the Conn over a transport has to know.
+// config returns the configuration of a connection.
 func (o *Options) config(subprotocol string) ws.Config {
 	answer := o.AnswerHeartbeat
 	if o.DisableHeartbeatAnswer {

@@ -15,7 +15,7 @@ import (
 	"github.com/isosocket/isosocket/errors"
 )
 
-// checkOrigin returns the request's origin, "" if it names none, and why pages
+// checkOrigin returns the request's origin, "" if it has none. err says why pages
 // of that origin may not connect (RFC 6455, section 10.2). patterns come from
 // compileOrigins.
 func checkOrigin(r *http.Request, patterns []string) (origin string, err error) {
@@ -53,9 +53,9 @@ func (e *originError) Error() string {
 	return fmt.Sprintf("pages of the origin %q may not connect to this server", e.origin)
 }
 
-// advice says to a developer what was compared, and what would allow it. Every
-// sandboxed page and every local file has the origin "null", so to allow that is
-// never advised.
+// advice tells a developer what was compared and which pattern would allow the
+// origin. It never advises to allow the origin "null", which every sandboxed page
+// and every local file has.
 func (e *originError) advice() string {
 	compared := fmt.Sprintf("The origin was compared with the request's Host, %q, and with Options.OriginPatterns. ", e.host)
 	if e.pattern == "" {

@@ -4,8 +4,8 @@ package server
 
 import "sync"
 
-// maxOriginLog bounds what a stranger who names ever new origins can make an
-// endpoint remember and log.
+// maxOriginLog limits how many origins an endpoint remembers and logs: a client
+// could send a new origin with every request.
 const maxOriginLog = 100
 
 // originLog remembers which refused origins were logged. The zero value
@@ -15,7 +15,7 @@ type originLog struct {
 	seen map[string]struct{}
 }
 
-// first reports whether origin is to be logged, which it is once.
+// first reports whether origin must be logged. Each origin is logged once.
 func (l *originLog) first(origin string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// packedHeader is a header as a string, in which it takes a third of the
-// memory. Few functions look at it, and there may be very many connections.
+// packedHeader is a header in one string, which takes a third of the memory. Few
+// functions use the header, and there may be very many connections.
 type packedHeader string
 
-// packHeader leaves out what only the handshake needed.
+// packHeader omits the fields that only the handshake needed.
 func packHeader(header http.Header) packedHeader {
 	var b strings.Builder
 	for name, values := range header {

@@ -12,7 +12,7 @@ import (
 )
 
 // handshakeType in the Accept field of a GET asks how a handshake would be
-// answered, and as Content-Type marks such an answer.
+// answered. As Content-Type it marks the answer to this question.
 //
 // A browser hides from a page why a handshake failed, so this library's client
 // asks with fetch. Any other answer to a plain GET says nothing about
@@ -21,7 +21,7 @@ import (
 // handshake offered.
 const handshakeType = "application/vnd.isosocket.handshake"
 
-// probed returns the subprotocols that a probe names. ok is false if r is no
+// probed returns the subprotocols that a probe names. ok is false if r is not a
 // probe.
 func probed(r *http.Request) (subprotocols []string, ok bool) {
 	if r.Method != http.MethodGet || len(r.Header["Upgrade"]) > 0 {
@@ -56,8 +56,7 @@ func asHandshake(r *http.Request, subprotocols []string) *http.Request {
 	return r
 }
 
-// writeProbed answers a probe. The browser's login dialog must not come up for
-// it.
+// writeProbed answers a probe. It must not make the browser show a login dialog.
 func writeProbed(w http.ResponseWriter, status int, sentence string) {
 	w.Header().Del("WWW-Authenticate")
 	w.Header().Set("Content-Type", mime.FormatMediaType(handshakeType, map[string]string{"charset": "utf-8"}))

@@ -11,8 +11,8 @@ import (
 	"github.com/isosocket/isosocket/errors"
 )
 
-// refusal is an answer other than 101: its status, and a sentence for whoever
-// reads it at the other end.
+// refusal is an answer other than 101: its status, and a sentence for the reader
+// at the other end.
 type refusal struct {
 	status   int
 	sentence string
@@ -25,7 +25,7 @@ func refuse(status int, format string, args ...any) *refusal {
 	return &refusal{status: status, sentence: fmt.Sprintf(format, args...)}
 }
 
-// misconfigured keeps from the client what only this side can mend.
+// misconfigured hides from the client an error that only this side can fix.
 func misconfigured(err error) *refusal {
 	return &refusal{
 		status:   http.StatusInternalServerError,
@@ -34,8 +34,8 @@ func misconfigured(err error) *refusal {
 	}
 }
 
-// refuseOrigin refuses a page. A developer, who is on the same machine, is told
-// what would allow it; who comes through a proxy on that machine is not.
+// refuseOrigin refuses a page. A developer on the same machine gets advice on how
+// to allow it; a client that comes through a proxy on that machine does not.
 func refuseOrigin(r *http.Request, err error) *refusal {
 	f := refuse(http.StatusForbidden, "%s%s.", strings.ToUpper(err.Error()[:1]), err.Error()[1:])
 	if refused, ok := errors.AsType[*originError](err); ok {
@@ -76,8 +76,8 @@ func (f *refusal) answer(w http.ResponseWriter, r *http.Request, allowedOrigin s
 	case http.StatusMethodNotAllowed:
 		header.Set("Allow", http.MethodGet)
 	}
-	// A browser tells a page nothing of a handshake that failed. A page that may
-	// connect may also ask with fetch what the status was.
+	// A browser does not show a page why a handshake failed. A page that may connect
+	// may also ask for the status with fetch.
 	header.Add("Vary", "Origin")
 	if allowedOrigin != "" {
 		header.Set("Access-Control-Allow-Origin", allowedOrigin)
@@ -85,9 +85,9 @@ func (f *refusal) answer(w http.ResponseWriter, r *http.Request, allowedOrigin s
 		header.Add("Access-Control-Expose-Headers", "Retry-After")
 	}
 	header.Set("Cache-Control", "no-store")
-	// net/http waits for a body first. And a proxy that saw an upgrade asked for
-	// may take what follows for the upgraded protocol, and not look into it: a
-	// second request in there must not be answered.
+	// net/http would first wait for a body. Also, a proxy that saw the request for an
+	// upgrade may forward the bytes that follow without a check, as the upgraded
+	// protocol: a second request among them must not be answered.
 	if r.ProtoMajor == 1 && (r.ContentLength != 0 || wantsUpgrade(r)) {
 		// First, because net/http looks for it there.
 		header["Connection"] = append([]string{"close"}, header["Connection"]...)
@@ -105,13 +105,13 @@ func (f *refusal) answer(w http.ResponseWriter, r *http.Request, allowedOrigin s
 	return &errors.ConnectionError{StatusCode: f.status, URL: requestURL(r), Err: err}
 }
 
-// wantsUpgrade reports whether r looks like a handshake to anybody.
+// wantsUpgrade reports whether any proxy could take r for a handshake.
 func wantsUpgrade(r *http.Request) bool {
 	return len(r.Header["Upgrade"]) > 0 || len(r.Header["Sec-Websocket-Key"]) > 0 || hasToken(r.Header["Connection"], "upgrade")
 }
 
-// requestURL returns what the client dialed, as far as it is known here, but
-// for the query: it may hold a secret.
+// requestURL returns the URL that the client dialed, as far as it is known here,
+// without the query, which may hold a secret.
 func requestURL(r *http.Request) string {
 	scheme := "ws://"
 	if r.TLS != nil {
@@ -120,8 +120,8 @@ func requestURL(r *http.Request) string {
 	return scheme + r.Host + r.URL.EscapedPath()
 }
 
-// droppedByProxy says what a proxy has taken from a handshake, of which it left
-// the key, "" if nothing.
+// droppedByProxy says which part of a handshake a proxy has dropped, if the key is
+// still there. It returns "" if none is missing.
 func droppedByProxy(r *http.Request) string {
 	switch {
 	case r.ProtoMajor != 1 || len(r.Header["Sec-Websocket-Key"]) == 0:
@@ -136,7 +136,7 @@ func droppedByProxy(r *http.Request) string {
 	return ""
 }
 
-// check holds a request against RFC 6455, section 4.2.1.
+// check checks a request against RFC 6455, section 4.2.1.
 func check(r *http.Request) *refusal {
 	header := r.Header
 	dropped := droppedByProxy(r)

@@ -11,9 +11,9 @@ import (
 	"github.com/isosocket/isosocket/internal/subprotocol"
 )
 
-// offeredSubprotocols returns what the client asks for, in its order of
-// preference. What is no token, or comes again, cannot be chosen and is left
-// out (RFC 6455, section 4.1).
+// offeredSubprotocols returns the subprotocols that the client offers, in its order
+// of preference. It omits names that are not tokens and repeated names, which cannot
+// be chosen (RFC 6455, section 4.1).
 func offeredSubprotocols(r *http.Request) []string {
 	var offered []string
 	for _, line := range r.Header["Sec-Websocket-Protocol"] {

@@ -15,34 +15,34 @@ import (
 	"github.com/isosocket/isosocket/internal/rfc6455"
 )
 
-// responseTimeout bounds the write of the 101, which a new connection takes
-// at once.
+// responseTimeout limits the write of the 101 response. On a new connection the
+// write normally succeeds at once.
 const responseTimeout = 10 * time.Second
 
 // upgrade is the http.ResponseWriter that coder/websocket gets. It hijacks the
-// real one and keeps the connection for itself, so that coder/websocket, which
-// has checked the request and set the header of the answer by then, makes none.
+// real one and keeps the connection. coder/websocket has by then checked the request
+// and set the header of the answer; it must not create a connection.
 type upgrade struct {
 	http.ResponseWriter
 	subprotocol string
 	principal   any                    // what Authorize returned
-	extension   string                 // what to answer for permessage-deflate, "" for no compression
-	deflate     *rfc6455.DeflateParams // what it means
+	extension   string                 // the answer for permessage-deflate, "" for no compression
+	deflate     *rfc6455.DeflateParams // the meaning of extension
 
 	conn   net.Conn
-	prefix []byte // what net/http has read of conn already
+	prefix []byte // bytes that net/http has already read from conn
 	err    error  // why there is no conn
 }
 
-// WriteHeader holds the 101 back until Hijack: a connection that cannot be
-// hijacked can then still be refused in words. Any other status is answered by
-// accept.
+// WriteHeader ignores the 101, which Hijack writes: a connection that cannot be
+// hijacked can then still be refused with a text. accept answers with any other
+// status.
 func (u *upgrade) WriteHeader(int) {}
 
 // Write drops the text of coder/websocket's refusal.
 func (u *upgrade) Write(p []byte) (int, error) { return len(p), nil }
 
-// errKept is what coder/websocket gets instead of the connection.
+// errKept is returned to coder/websocket instead of the connection.
 var errKept = errors.New("websocket: the connection is kept")
 
 // Hijack implements [http.Hijacker]. It always returns an error: errKept if the
@@ -53,7 +53,7 @@ func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		u.err = err
 		return nil, nil, err
 	}
-	// Past this point there is no one left who could answer with a status.
+	// From here on the request can no longer be answered with a status.
 	u.conn = conn
 	if n := buffered.Reader.Buffered(); n > 0 {
 		ahead, _ := buffered.Reader.Peek(n)
@@ -67,8 +67,8 @@ func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return nil, nil, errKept
 }
 
-// respond writes the 101 with the fields that coder/websocket, the middlewares
-// and upgrade itself have set.
+// respond writes the 101 with the header fields that coder/websocket, the
+// middlewares and upgrade itself have set.
 func (u *upgrade) respond() error {
 	header := u.Header()
 	if u.subprotocol != "" {
@@ -86,16 +86,17 @@ func (u *upgrade) respond() error {
 	if _, err := u.conn.Write(b.Bytes()); err != nil {
 		return err
 	}
-	// Also those of the http.Server. A connection without deadlines has none.
+	// This also removes the deadlines of the http.Server. A net.Conn may not support
+	// deadlines; then there are none to remove.
 	_ = u.conn.SetDeadline(time.Time{})
 	return nil
 }
 
-// bodyFields describe a body, which a 101 has not.
+// bodyFields describe a body, and a 101 has none.
 var bodyFields = map[string]bool{"Content-Length": true, "Content-Type": true, "Transfer-Encoding": true, "Trailer": true}
 
-// refusal says what to answer when coder/websocket gave up with err before
-// there was a connection.
+// refusal returns the answer for a handshake that coder/websocket rejected with err
+// before there was a connection.
 func (u *upgrade) refusal(err error) *refusal {
 	for _, name := range []string{"Connection", "Upgrade", "Sec-Websocket-Accept", "Sec-Websocket-Protocol", "Sec-Websocket-Extensions"} {
 		u.Header().Del(name)
