@@ -14,8 +14,8 @@ import (
 	"github.com/isosocket/isosocket/ws/driver"
 )
 
-// ClientOptions are what [NewClient] can be told. A nil pointer and the zero
-// value mean every default.
+// ClientOptions configure [NewClient]. A nil pointer and the zero value mean every
+// default.
 //
 // The functions are called on the Client's own goroutine, but for OnLost,
 // which may be called from several at the same time. While one of them runs,
@@ -34,8 +34,8 @@ type ClientOptions struct {
 	// connection itself had ended, or the time was over.
 	OnConnect func(ctx context.Context, conn *ws.Conn) error
 
-	// Outbox, if not nil, queues messages while there is no connection, and
-	// behind those that still wait. nil means that Send waits.
+	// Outbox, if not nil, queues messages while there is no connection, and after
+	// those that still wait. nil means that Send waits.
 	Outbox *Outbox
 
 	// OnLost, if not nil, is called with each message that Send accepted, with a
@@ -70,7 +70,7 @@ const DefaultMaxUnread = 16 << 20
 //
 // Messages are sent at most once, and in their order: a message that was under
 // way when its connection broke is not sent again, because the peer may have
-// it. OnLost tells which those are. What the peer sent while there was no
+// it. OnLost reports those. What the peer sent while there was no
 // connection is the application's to ask for, in OnConnect.
 type Client struct {
 	redialer  *redialer
@@ -96,8 +96,8 @@ type Client struct {
 	link     *link                    // what messages are sent on, nil while there is none
 	waiting  queue                    // the outbox
 	draining bool                     // the oldest of waiting is being sent
-	failed   error                    // OnConnect's error, until it is told
-	closing  *errors.ConnectionClosed // what Close was told
+	failed   error                    // OnConnect's error, until it is reported
+	closing  *errors.ConnectionClosed // the reason and message of Close
 	err      error                    // why there will be no more connections
 }
 
@@ -309,7 +309,7 @@ func (c *Client) Messages(ctx context.Context) iter.Seq2[ws.Message, error] {
 // Flush waits until nothing that Send accepted is still on its way as far as
 // this side can know: the outbox is empty, and all was confirmed, or, where that is
 // not followed (see OnLost), has left this process. When ctx ends first the
-// error is ctx.Err(). It is nil if a message was lost: OnLost has told.
+// error is ctx.Err(). It is nil if a message was lost: OnLost has reported it.
 func (c *Client) Flush(ctx context.Context) error {
 	for {
 		c.mu.Lock()
@@ -412,8 +412,8 @@ func (c *Client) current() *link {
 // sent. Where OnLost follows messages, Close first waits until those that were sent
 // are confirmed, at most half of DialOptions.CloseTimeout; what then is not is
 // reported, whether the peer answers the close or not. Close returns when the
-// connection is closed, and Done tells when all is over. A second Close changes
-// nothing.
+// connection is closed; Done is closed when the Client has ended. A second Close
+// changes nothing.
 func (c *Client) Close(reason errors.CloseReason, message string) error {
 	if err := ws.CheckCloseReason(reason); err != nil {
 		return err
@@ -423,7 +423,7 @@ func (c *Client) Close(reason errors.CloseReason, message string) error {
 	if c.closing == nil && c.err == nil {
 		c.closing = &errors.ConnectionClosed{Reason: reason, Message: message}
 		c.wake()
-		// The peer may take its time to answer, and nobody waits for more.
+		// The peer may take its time to answer, and no message is wanted any more.
 		c.inbox.End()
 		c.inbox.Clear()
 		c.dropped.Store(0)
@@ -457,7 +457,7 @@ func (c *Client) State() State {
 }
 
 // Changes returns a channel, always the same one, on which each new State is
-// sent, the first one included; it is closed behind the last, which is Closed.
+// sent, the first one included; it is closed after the last, which is Closed.
 // A reader that is slow misses states that were followed by others, never the
 // latest.
 func (c *Client) Changes() <-chan State { return c.changes }
@@ -476,7 +476,7 @@ func (c *Client) Latency() time.Duration {
 func (c *Client) Done() <-chan struct{} { return c.done }
 
 // Err returns nil as long as there may be a connection, and then why there will
-// be none: what Close was told, as a [*errors.ConnectionClosed]; one with
+// be none: the reason of Close, as a [*errors.ConnectionClosed]; one with
 // [errors.GoingAway] that is also ctx.Err(), if ctx ended; or the error after
 // which trying again makes no sense.
 func (c *Client) Err() error {
@@ -593,7 +593,7 @@ func (c *Client) finish(err error) {
 	close(c.done)
 }
 
-// takeFailed returns OnConnect's error if it has not been told yet.
+// takeFailed returns OnConnect's error if it has not been reported yet.
 func (c *Client) takeFailed() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -24,8 +24,8 @@ const (
 	DefaultStableAfter = 10 * time.Second
 )
 
-// ReconnectOptions are what [Connections] and [Client] can be told. A nil
-// pointer and the zero value mean every default.
+// ReconnectOptions configure [Connections] and [Client]. A nil pointer and the zero
+// value mean every default.
 type ReconnectOptions struct {
 	// Dial is what each attempt is dialed with; nil means every default.
 	Dial *DialOptions
@@ -62,7 +62,7 @@ type ReconnectOptions struct {
 
 	// StableAfter is how long a connection must have lived for the count of
 	// attempts, and with it the wait, to begin anew. A server that accepts and
-	// drops at once is thus not called at short intervals for ever. 0 means 10
+	// drops at once is thus not dialed at short intervals forever. 0 means 10
 	// seconds.
 	StableAfter time.Duration
 
@@ -123,7 +123,7 @@ type Down struct {
 // this may take DialOptions.CloseTimeout.
 //
 // A connection that was still open when the body ended is followed by another
-// one. Else Retry decides by the error that ended it, or the attempt. If it
+// one. Otherwise Retry decides by the error that ended it, or the attempt. If it
 // says no, or MaxAttempts is reached, the loop ends by yielding a nil
 // connection and the error. It ends without an error when ctx ends or the body
 // breaks.
@@ -289,7 +289,7 @@ func prepare(ctx context.Context, f func(context.Context, *Attempt) error, a *At
 }
 
 // lend gives conn to the body of the loop and closes it afterwards. lived is how
-// long the body had it, and wasOpen tells that the body did not wait for an end.
+// long the body had it, and wasOpen says that the body did not wait for an end.
 // err is what ended conn, nil if the body left the loop.
 func lend(ctx context.Context, conn *ws.Conn, yield func(*ws.Conn, error) bool, closing *sync.WaitGroup) (lived time.Duration, wasOpen bool, err error) {
 	began, returned := time.Now(), false
@@ -359,7 +359,7 @@ func (r *redialer) wait(ctx context.Context, p watcher, asked, wait time.Duratio
 // returnWindow is how long before a wait the user may have come back to cut it.
 const returnWindow = 5 * time.Second
 
-// watcher tells whether an attempt makes sense now, as far as a browser knows. It
+// watcher says whether an attempt makes sense now, as far as a browser knows. It
 // is a [presence.Watcher], or a test's.
 type watcher interface {
 	// Returned delivers the time when the machine came online or the user came back,

@@ -36,8 +36,8 @@ type DialOptions struct {
 	// Send waits. 0 means 1 MiB.
 	SendBuffer int
 
-	// ReceiveBuffer is how many bytes of messages may wait while nobody
-	// receives. 0 means 16 MiB in a browser, where going over it ends the
+	// ReceiveBuffer is how many bytes of messages may wait while the program does not
+	// receive. 0 means 16 MiB in a browser, where going over it ends the
 	// connection with [errors.PolicyViolation], and 256 KiB natively, where the
 	// connection is then not read from, so that TCP slows the peer down.
 	ReceiveBuffer int

@@ -43,7 +43,7 @@ func (e *unsupportedError) Error() string {
 func (e *unsupportedError) Unwrap() error { return errors.ErrUnsupported }
 
 // isUntrusted reports whether err is about the server's certificate, which a
-// browser never tells.
+// browser never reports.
 func isUntrusted(error) bool { return false }
 
 // NativeOptions has no fields in a browser build: nothing in it could be

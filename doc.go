@@ -25,7 +25,7 @@
 //
 // Send may be called by many goroutines and beside a Receive. It queues and
 // returns, and waits only while DialOptions.SendBuffer bytes are queued.
-// Nothing has to run in the background: a connection that nobody receives from
+// Nothing has to run in the background: a connection without a Receive
 // answers pings and notices its end all the same.
 //
 // # Contexts
@@ -79,14 +79,14 @@
 // a growing, random wait, when the last one is gone, and ends when trying again
 // makes no sense. [Client] is one handle on top of it, which sends and receives
 // across reconnects. A [ws.Heartbeat] finds a link that is dead without
-// anybody having said so.
+// a close frame.
 //
 // # What stays different in a browser
 //
 // A browser cannot send headers or pings; it reports every violation of the
 // protocol as 1006; it knows a message only once it is whole, so that
 // MaxMessageSize acts late; and it cannot slow a sender down, so that messages
-// nobody receives end the connection when ReceiveBuffer is full. The close
+// that are not received end the connection when ReceiveBuffer is full. The close
 // reasons 1001 to 1014, which it does not let a page send, travel as 3901 to
 // 3914, and servers of this library read them back.
 package isosocket

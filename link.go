@@ -154,7 +154,7 @@ func (c *Client) pump(l *link) {
 }
 
 // down takes a link that has ended out of use, and reports what was not confirmed. That
-// the peer answered a close tells nothing: it may have closed at the same time, and
+// the peer answered a close proves nothing: it may have closed at the same time, and
 // dropped what it had not received.
 func (c *Client) down(l *link) {
 	c.mu.Lock()

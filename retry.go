@@ -73,7 +73,7 @@ func retryableStatus(code int) bool {
 	return code >= 500 && code <= 599
 }
 
-// maxRetryAfter bounds what a server can ask for: a mistake there shall not
+// maxRetryAfter bounds what a server can ask for: a mistake there must not
 // turn a client off for good.
 const maxRetryAfter = time.Hour
 

@@ -10,17 +10,17 @@ type ConnectionClosed struct {
 	// Message is the text that came with the reason, at most 123 bytes of
 	// UTF-8, often empty.
 	Message string
-	// Remote tells who decided: true if the reason came in a close frame of the
-	// peer's, false if this side closed, gave up, or lost the connection.
+	// Remote says who decided: true if the reason came in the peer's close frame,
+	// false if this side closed, gave up, or lost the connection.
 	Remote bool
 	// Err is the cause below, if there is one: the I/O error that cut the
-	// connection, say. It is never part of what the peer is told. Natively it is
+	// connection, say. It is never sent to the peer. Natively it is
 	// io.EOF if the stream ended between two messages, and io.ErrUnexpectedEOF if
 	// it ended inside a frame or between the fragments of a message.
 	Err error
 }
 
-// Error tells the reason, its name, the message, who closed, and the cause.
+// Error returns the reason, its name, the message, who closed, and the cause.
 func (e *ConnectionClosed) Error() string {
 	s := "websocket: connection closed by the peer: "
 	if !e.Remote {

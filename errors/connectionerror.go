@@ -28,7 +28,7 @@ type ConnectionError struct {
 	Err error
 }
 
-// Error tells what was dialed, the status if there was one, and the cause.
+// Error returns the URL, the status if there was one, and the cause.
 func (e *ConnectionError) Error() string {
 	s := "websocket: cannot connect"
 	if e.URL != "" {

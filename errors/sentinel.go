@@ -59,11 +59,11 @@ var (
 	ErrOutboxFull error = sentinel("websocket: the outbox is full")
 	// ErrNotSent: the message was accepted, but not sent.
 	ErrNotSent error = sentinel("websocket: the message was not sent")
-	// ErrUnconfirmed: the message was sent, and nobody knows whether it arrived.
+	// ErrUnconfirmed: the message was sent, and it is not known whether it arrived.
 	ErrUnconfirmed error = sentinel("websocket: the message may not have arrived")
 	// ErrNotReceived: messages that had arrived were dropped, because they were not
 	// received in time. What follows them is not affected.
-	ErrNotReceived error = sentinel("websocket: messages were dropped that nobody received")
+	ErrNotReceived error = sentinel("websocket: messages were dropped before they were received")
 )
 
 type sentinel string

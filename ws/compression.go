@@ -1,6 +1,6 @@
 package ws
 
-// Compression tells how to use permessage-deflate (RFC 7692). A nil pointer
+// Compression configures permessage-deflate (RFC 7692). A nil pointer
 // means not to offer or accept it; the zero value has every default.
 type Compression struct {
 	// Level is the effort from 1, fast, to 9, small. 0 means 1.

@@ -41,7 +41,7 @@ type Config struct {
 	CloseTimeout time.Duration
 
 	// Supervised says that whoever made the Conn closes it in any case. Then
-	// nothing has to find out that a Conn was let go of without Close, which
+	// nothing has to find out that a Conn was dropped without Close, which
 	// saves some 130 bytes for each.
 	Supervised bool
 
@@ -50,8 +50,8 @@ type Config struct {
 	Heartbeat *Heartbeat
 
 	// AnswerHeartbeat, if not nil, makes Receive answer messages that equal its
-	// Message with its Answer, and keep them from the application. Where nobody
-	// receives, they are answered if the transport is a [driver.BackgroundReceiver] and
+	// Message with its Answer, and keep them from the application. While the
+	// program does not receive, they are answered if the transport is a [driver.BackgroundReceiver] and
 	// all that came before was received. Its times do not matter.
 	AnswerHeartbeat *Heartbeat
 }

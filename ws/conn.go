@@ -22,11 +22,10 @@ import (
 // time. All other methods may be called from many goroutines at the same time,
 // and beside a Receive.
 //
-// A Conn that a program lets go of without Close leaves nothing behind: once
-// the garbage collector finds that, the connection ends with
-// [errors.GoingAway]. Not so after a call of Done, whose channel somebody may
-// still be waiting for, while a [Heartbeat] beats, and if it is Supervised (see
-// [Config]).
+// A Conn that a program drops without Close leaks nothing: once the garbage collector
+// finds it, the connection ends with [errors.GoingAway]. This does not hold after a
+// call of Done, whose channel a goroutine may still be waiting for, while a
+// [Heartbeat] runs, and if the Conn is Supervised (see [Config]).
 type Conn struct {
 	transport    driver.Transport
 	ending       *driver.Ending
@@ -85,7 +84,7 @@ func NewConn(t driver.Transport, config *Config) *Conn {
 	return c
 }
 
-// failDropped ends the connection of a Conn that nobody can call any more.
+// failDropped ends the connection of a Conn that no goroutine can call any more.
 func failDropped(f driver.Failer) {
 	f.Fail(&errors.ConnectionClosed{Reason: errors.GoingAway, Message: "the connection was dropped without Close"})
 }
@@ -210,7 +209,7 @@ func (c *Conn) next(ctx context.Context, buf []byte) (Message, error) {
 			return Message(m), err
 		}
 		// ctx may have ended because the connection has: a server's handler has
-		// such a one. What arrived before the end is then still to come.
+		// such a context. What arrived before the end is then still to come.
 	}
 	m, ok, err := c.transport.TryReceive(buf)
 	switch {
@@ -285,7 +284,7 @@ func (c *Conn) Messages(ctx context.Context) iter.Seq2[Message, error] {
 // sends the close frame and returns an [errors.ErrWouldBlock].
 //
 // A message has at most 123 bytes (RFC 6455, section 5.5); a longer one is cut
-// behind its last whole rune within them. Bytes that are not UTF-8 become U+FFFD.
+// after its last whole rune within them. Bytes that are not UTF-8 become U+FFFD.
 func (c *Conn) Close(reason errors.CloseReason, message string) error {
 	if err := CheckCloseReason(reason); err != nil {
 		return err
@@ -388,7 +387,7 @@ func (c *Conn) mayWait(call, instead string) error {
 }
 
 // CheckCloseReason returns nil if reason may be passed to Close, else an
-// [errors.ErrInvalidCloseReason] that tells what may.
+// [errors.ErrInvalidCloseReason] that lists the reasons that may.
 func CheckCloseReason(reason errors.CloseReason) error {
 	if reason.Sendable() {
 		return nil

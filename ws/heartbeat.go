@@ -34,8 +34,8 @@ const (
 // peer that reads a long stream slowly is alive. Without a sign of life for Every and
 // Timeout together the connection ends with [errors.PolicyViolation],
 // [PingTimeoutMessage], whether somebody receives or not. A browser runs the timers
-// of a hidden page once a minute, or not at all: a timer that came late finds
-// nobody dead before the peer had another chance to answer.
+// of a hidden page once a minute, or not at all: a timer that came late ends
+// no connection before the peer had another chance to answer.
 //
 // Answers are kept from Receive, as many as there were heartbeats. They are
 // seen when they are received, so [Conn.Latency] and [Conn.Confirm] need

@@ -7,7 +7,7 @@ import (
 	"github.com/isosocket/isosocket/ws/driver"
 )
 
-// Kind tells text from binary messages.
+// Kind is whether a message is text or binary.
 type Kind = driver.Kind
 
 // The kinds of message, with the values of their opcodes (RFC 6455, section 11.8).
@@ -33,7 +33,7 @@ func Text(s string) Message { return Message{KindText, []byte(s)} }
 func Binary(b []byte) Message { return Message{KindBinary, b} }
 
 // Check returns nil if m may be sent with at most maxSize bytes of data, of
-// which 0 or less means any number. Else the error is [errors.ErrInvalidUTF8],
+// which 0 or less means any number. Otherwise the error is [errors.ErrInvalidUTF8],
 // [errors.ErrMessageTooBig] with both sizes, or says what is wrong with Kind.
 func (m Message) Check(maxSize int) error {
 	if maxSize > 0 && len(m.Data) > maxSize {

@@ -28,7 +28,7 @@ type pipeEnd struct {
 	maxMessage int
 	sendBuffer int
 
-	mu   sync.Mutex    // orders this side's sends, and its end behind them
+	mu   sync.Mutex    // orders this side's sends, and its end after them
 	room chan struct{} // closed when the peer pulled, while a Send waits
 	gone uint64        // messages that the peer has pulled
 }

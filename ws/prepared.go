@@ -39,7 +39,7 @@ func (p *Prepared) Message() Message { return Message(p.prepared.Message()) }
 // come after it. Use [Conn.TrySendPrepared] to send to many connections in a loop.
 //
 // Compressed, the message stands alone: it does not refer to messages before
-// it, and a context that is taken over begins anew behind it.
+// it, and a context that is taken over begins anew after it.
 func (c *Conn) SendPrepared(ctx context.Context, p *Prepared) error {
 	sender, ok := c.transport.(driver.PreparedSender)
 	if !ok {

@@ -1,6 +1,6 @@
 package driver
 
-// Kind tells text from binary messages.
+// Kind is whether a message is text or binary.
 type Kind uint8
 
 // The kinds of message, with the values of their opcodes (RFC 6455, section 11.8).

@@ -45,7 +45,7 @@ type Transport interface {
 	// system has taken and could not send count, if that is known.
 	Buffered() int
 
-	// Close sends a close frame behind what was sent, waits for the peer's, and
+	// Close sends a close frame after what was sent, waits for the peer's, and
 	// releases everything: whatever it returns, nothing is left afterwards. It
 	// returns nil if the peer answered, or had closed already, and an error if
 	// ctx ended or the connection broke first. Conn has checked reason and
@@ -89,11 +89,11 @@ type DepartureCounter interface {
 }
 
 // BackgroundReceiver may be implemented by a [Transport] that goes on receiving
-// while nobody calls Receive. Without it heartbeats are answered only while
-// somebody receives.
+// while no Receive is under way. Without it, heartbeats are answered only while the
+// program receives.
 type BackgroundReceiver interface {
-	// OfferFirst has take called with each message that comes while nobody
-	// receives, if none that came before waits to be received. When take returns
+	// OfferFirst makes the transport call take with each message that comes while the
+	// program does not receive, if none that came before waits to be received. When take returns
 	// true the message is dropped, else it waits. take does not block, and m
 	// belongs to the transport. OfferFirst is called at most once, before
 	// anything else.
@@ -121,7 +121,7 @@ type WaitChecker interface {
 // connection whose peer is gone, and drops what was not received.
 type Failer interface {
 	// Fail ends the connection for a cause that this side found: cause goes into
-	// Ending, the peer is told if that needs no wait, and messages that arrived
+	// Ending, a close frame is sent if that needs no wait, and messages that arrived
 	// before can still be received. Close may be called later, and beside it.
 	Fail(cause *errors.ConnectionClosed)
 }

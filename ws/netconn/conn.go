@@ -22,7 +22,7 @@ type Options struct {
 
 	// LocalAddr and RemoteAddr are what the methods of these names return. nil
 	// means an address of the network "websocket" that says no more. A server
-	// knows the client's as its Conn's RemoteAddr; a browser tells neither.
+	// knows the client's as its Conn's RemoteAddr; a browser reports neither.
 	LocalAddr, RemoteAddr net.Addr
 }
 
@@ -193,7 +193,7 @@ func (c *netConn) setDeadline(d *deadline, t time.Time) error {
 
 const network = "websocket"
 
-// address is what is known of an end that nobody named.
+// address is the address of an end that has no name.
 type address struct{}
 
 func (address) Network() string { return network }

@@ -22,7 +22,7 @@ type DecodeError struct {
 	Err error
 }
 
-// Error tells kind and size of the message, but not its data, and the cause.
+// Error returns kind and size of the message, but not its data, and the cause.
 func (e *DecodeError) Error() string {
 	return "websocket: cannot decode a " + e.Message.Kind.String() + " message of " +
 		strconv.Itoa(len(e.Message.Data)) + " bytes as JSON: " + e.Err.Error()
@@ -51,7 +51,7 @@ type EncodeError struct {
 	Err error
 }
 
-// Error tells the cause.
+// Error returns the cause.
 func (e *EncodeError) Error() string {
 	return "websocket: cannot encode the value as JSON: " + e.Err.Error()
 }
