@@ -14,6 +14,7 @@ import (
 
 // TestLayoutIsTheTree compares the tree in CONTRIBUTING.md with the folders: each folder that it
 // names exists, each package outside of bench and testdata is in it or below a folder of cmd or wasm.
+// Each file that the page names exists, too.
 func TestLayoutIsTheTree(t *testing.T) {
 	t.Parallel()
 	_, text, ok := strings.Cut(readPage(t, "CONTRIBUTING.md"), "## Layout\n")
@@ -64,10 +65,18 @@ func TestLayoutIsTheTree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := regexp.MustCompile("`([a-z0-9./]+/[a-z0-9_]+\\.(?:go|md|sh|wat))`")
+	checked := map[string]bool{}
+	files := regexp.MustCompile("`((?:[a-z0-9.]+/)*[a-z0-9_]+\\.(?:go|md|sh|wat))`")
 	for _, m := range files.FindAllStringSubmatch(readPage(t, "CONTRIBUTING.md"), -1) {
+		checked[m[1]] = true
 		if _, err := os.Stat(filepath.Join(root, m[1])); err != nil {
 			t.Errorf("CONTRIBUTING.md names %s, which is not there", m[1])
+		}
+	}
+	// The pattern finds files of the root folder and of folders below others.
+	for _, name := range []string{"dial.go", "server/options.go", "ws/wstest/peer/behaviours.go", "docs/options.md"} {
+		if !checked[name] {
+			t.Errorf("CONTRIBUTING.md does not name %s, or this test does not find it", name)
 		}
 	}
 }
