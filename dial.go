@@ -88,9 +88,9 @@ type DialOptions struct {
 	Native *NativeOptions
 }
 
-// Dial opens a WebSocket connection to url, which may be a ws, wss, http or
-// https URL without a fragment. The rules of the WHATWG URL Standard decide what
-// is valid and what the server is asked for, on every target. ctx bounds the handshake only: once Dial has
+// Dial opens a WebSocket connection to url, which may be a ws, wss, http or https URL
+// without a fragment. The rules of the WHATWG URL Standard decide what is valid and what
+// the server is asked for, on every target. ctx bounds the handshake only: once Dial has
 // returned, its end no longer matters to the connection.
 //
 // Every error is a [*errors.ConnectionError]. It is [errors.ErrInvalidURL] or

@@ -51,7 +51,8 @@ var furtherVenues = []venue{
 	{browser.WebKit, browser.InWorker},
 }
 
-// needEngine skips t if e is not here, and fails it where every engine is needed: where ISOSOCKET_ENGINES_REQUIRED is set.
+// needEngine skips t if e is not here, and fails it where every engine is needed: where
+// ISOSOCKET_ENGINES_REQUIRED is set.
 func needEngine(t *testing.T, e browser.Engine) {
 	t.Helper()
 	_, err := e.Find(t.Context())
@@ -64,7 +65,8 @@ func needEngine(t *testing.T, e browser.Engine) {
 	}
 }
 
-// eachVenue runs f as a subtest in each of the places that selectedEngines selects, in one browser an engine.
+// eachVenue runs f as a subtest in each of the places that selectedEngines selects, in one
+// browser an engine.
 func eachVenue(t *testing.T, places []venue, o *browser.Options, f func(t *testing.T, b *browser.Browser, v venue)) {
 	t.Helper()
 	for _, e := range selectedEngines(t) {
@@ -90,7 +92,8 @@ func eachVenue(t *testing.T, places []venue, o *browser.Options, f func(t *testi
 	}
 }
 
-// selectedEngines returns the engines that $ENGINE names, with spaces or commas between them, or Chromium without it.
+// selectedEngines returns the engines that $ENGINE names, with spaces or commas between
+// them, or Chromium without it.
 func selectedEngines(t *testing.T) []browser.Engine {
 	t.Helper()
 	names := strings.FieldsFunc(os.Getenv("ENGINE"), func(r rune) bool { return r == ' ' || r == ',' })

@@ -14,10 +14,12 @@ import (
 	"github.com/isosocket/isosocket/internal/testing/browser"
 )
 
-// sample has tests that end in every way, so that the harness that judges the other packages is judged itself.
+// sample has tests that end in every way, so that the harness that judges the other
+// packages is judged itself.
 const sample = "../internal/testing/browser/testdata/sample"
 
-// sampleTests is what a run of sample must find, in order, with each test's status and words of its output.
+// sampleTests is what a run of sample must find, in order, with each test's status and
+// words of its output.
 var sampleTests = []struct {
 	name   string
 	status browser.TestStatus
@@ -137,7 +139,8 @@ var harnessEnds = []struct {
 	},
 }
 
-// TestHarnessReportsEveryBadEnd runs TestHarnessEnd, whose subtests all fail, in a process of its own and reads its report.
+// TestHarnessReportsEveryBadEnd runs TestHarnessEnd, whose subtests all fail, in a process
+// of its own and reads its report.
 func TestHarnessReportsEveryBadEnd(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
@@ -152,7 +155,8 @@ func TestHarnessReportsEveryBadEnd(t *testing.T) {
 	for _, tt := range harnessEnds {
 		t.Run(tt.end, func(t *testing.T) {
 			name := strings.ReplaceAll(tt.end, " ", "_")
-			// The results come at the end of the report, the output beside each subtest's beginning.
+			// The results come at the end of the report, the output beside each subtest's
+			// beginning.
 			var report strings.Builder
 			for i, section := range sections {
 				if strings.HasPrefix(section, name) || i == len(sections)-1 {

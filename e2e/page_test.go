@@ -14,7 +14,8 @@ import (
 	"github.com/isosocket/isosocket/internal/testing/browser"
 )
 
-// Two tabs, the same client in a terminal, and isosocket dial, which speaks plain lines, in one chat.
+// Two tabs, the same client in a terminal, and isosocket dial, which speaks plain lines, in
+// one chat.
 func TestPageChat(t *testing.T) {
 	s := serveDemo(t, "127.0.0.1:0")
 	b := browser.Start(t)
@@ -115,7 +116,8 @@ func TestPageShowsWhyItClosed(t *testing.T) {
 			tb := openTab(t, b, s.page()+"?name="+name, recordStatus(t))
 			tb.waits("joined", `phase() === "open" && people().includes("`+name+`")`)
 			c.end(tb)
-			// A connection that comes back at once may be back before anyone looks: the page's log of what it showed tells.
+			// A connection that comes back at once may be back before anyone looks: the
+			// page's log of what it showed tells.
 			tb.waits("the end is shown", fmt.Sprintf(`shown.some((s) => s.phase === %q && s.headline === %q && s.reason.startsWith(%q) && s.detail.startsWith(%q))`,
 				c.phase, c.headline, c.reason, c.detail))
 			tb.waits("the log tells, too", fmt.Sprintf(`happened(%q)`, c.headline+": "+c.reason))
@@ -156,7 +158,8 @@ func beforeLoading(t *testing.T, script string) chromedp.Action[chromedp.Void] {
 	})
 }
 
-// A server that is stopped tells 1001; one that is killed tells nothing. Page and terminal count down, and come back.
+// A server that is stopped tells 1001; one that is killed tells nothing. Page and terminal
+// count down, and come back.
 func TestPageComesBack(t *testing.T) {
 	s := serveDemo(t, "127.0.0.1:0")
 	b := browser.Start(t)
@@ -208,7 +211,8 @@ func TestPageSaysWhatIsMissing(t *testing.T) {
 		})
 	}
 	t.Run("the built client", func(t *testing.T) {
-		// The repository's own dist may be full: what is served is a copy of the sources without it.
+		// The repository's own dist may be full: what is served is a copy of the sources
+		// without it.
 		program := buildWithoutClient(t)
 		bare := start(t, program, "serve", "-addr", "127.0.0.1:0")
 		host := servedPage.FindStringSubmatch(bare.expect("page  http://"))[1]
@@ -263,8 +267,8 @@ func TestPageFitsEveryWindow(t *testing.T) {
 	}
 }
 
-// Everything has a name that a screen reader can say, everything can be reached and used by the keyboard alone, and
-// nothing is loaded from another host.
+// Everything has a name that a screen reader can say, everything can be reached and used by
+// the keyboard alone, and nothing is loaded from another host.
 func TestPageForKeyboardAndScreenReader(t *testing.T) {
 	s := serveDemo(t, "127.0.0.1:0")
 	b := browser.Start(t)

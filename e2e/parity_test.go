@@ -25,10 +25,11 @@ const conformance = "../ws/wstest"
 // parityTimeout bounds one run of all cases; it is generous because machines are busy.
 const parityTimeout = 8 * time.Minute
 
-// TestParity runs every case natively, with the race detector, and in each engine that ENGINE names, all against the same
-// test server, and prints the runs side by side. With PARITY_PLACES=all, the cases run in every kind of worker, too. With
-// PARITY_DIR set, the results of each run are written there as JSON. For work on a case, PARITY_CASES, a regular expression,
-// selects some.
+// TestParity runs every case natively, with the race detector, and in each engine that
+// ENGINE names, all against the same test server, and prints the runs side by side. With
+// PARITY_PLACES=all, the cases run in every kind of worker, too. With PARITY_DIR set, the
+// results of each run are written there as JSON. For work on a case, PARITY_CASES, a
+// regular expression, selects some.
 func TestParity(t *testing.T) {
 	server, err := parity.StartServer()
 	if err != nil {

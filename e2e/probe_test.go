@@ -16,11 +16,12 @@ import (
 	"github.com/isosocket/isosocket/server"
 )
 
-// handshakeType is what the browser's probe asks for, and what marks the answer of this library's server.
+// handshakeType is what the browser's probe asks for, and what marks the answer of this
+// library's server.
 const handshakeType = "application/vnd.isosocket.handshake"
 
-// probed serves what the client's TestProbe wants: it loses handshakes, and answers plain requests as a foreign
-// server does or as this library's does.
+// probed serves what the client's TestProbe wants: it loses handshakes, and answers plain
+// requests as a foreign server does or as this library's does.
 type probed struct {
 	mu   sync.Mutex
 	lost map[string]int // handshakes, by id

@@ -22,7 +22,8 @@ import (
 // patience bounds each wait for something that happens soon, on a machine that may be busy.
 const patience = 30 * time.Second
 
-// buildDemo has make build the wasm client and the server that contains it, once a run of the tests.
+// buildDemo has make build the wasm client and the server that contains it, once a run of
+// the tests.
 var buildDemo = sync.OnceValues(func() (server string, err error) {
 	build := exec.Command("make", "--no-print-directory", "-C", "..", "build")
 	if output, err := build.CombinedOutput(); err != nil {
@@ -196,7 +197,8 @@ func serveDemo(t *testing.T, addr string, flags ...string) *demoServer {
 func (s *demoServer) page() string { return "http://" + s.host + "/" }
 func (s *demoServer) chat() string { return "ws://" + s.host + "/ws" }
 
-// buildWithoutClient compiles cmd/isosocket as it is without make build, whatever the folder dist has.
+// buildWithoutClient compiles cmd/isosocket as it is without make build, whatever the
+// folder dist has.
 func buildWithoutClient(t *testing.T) string {
 	t.Helper()
 	replace := map[string]string{}

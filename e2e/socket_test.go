@@ -20,7 +20,8 @@ var socketTests = []struct {
 	{"internal/wsurl", "../internal/wsurl", nil},
 }
 
-// TestSocket runs the browser transport's own tests, and those of what Dial makes of it, in every engine.
+// TestSocket runs the browser transport's own tests, and those of what Dial makes of it, in
+// every engine.
 func TestSocket(t *testing.T) {
 	for _, pkg := range socketTests {
 		t.Run(pkg.name, func(t *testing.T) {

@@ -135,7 +135,8 @@ func (tb *tab) size(width, height int64, dark bool) {
 	}
 }
 
-// screenshot writes a picture of what is seen into the ignored folder screenshots, under a name of its own in each engine.
+// screenshot writes a picture of what is seen into the ignored folder screenshots, under a
+// name of its own in each engine.
 func (tb *tab) screenshot(name string) {
 	tb.t.Helper()
 	if tb.engine != browser.Chromium {

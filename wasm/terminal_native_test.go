@@ -82,8 +82,9 @@ func (s *session) ends(status int) {
 	}
 }
 
-// chatServer serves the chat to one person at a time: it lets them join, echoes what they say, and answers pings.
-// Every message that came is in asked, how each connection ended in ended. react, if not nil, may do more.
+// chatServer serves the chat to one person at a time: it lets them join, echoes what they
+// say, and answers pings. Every message that came is in asked, how each connection ended in
+// ended. react, if not nil, may do more.
 type chatServer struct {
 	url   string
 	asked chan chat.Message

@@ -49,10 +49,10 @@ type Config struct {
 	// peer is still there.
 	Heartbeat *Heartbeat
 
-	// AnswerHeartbeat, if not nil, makes Receive answer messages that equal its
-	// Message with its Answer, and keep them from the application. While the
-	// program does not receive, they are answered if the transport is a [driver.BackgroundReceiver] and
-	// all that came before was received. Its times do not matter.
+	// AnswerHeartbeat, if not nil, makes Receive answer messages that equal its Message
+	// with its Answer, and keep them from the application. While the program does not
+	// receive, they are answered if the transport is a [driver.BackgroundReceiver] and all
+	// that came before was received. Its times do not matter.
 	AnswerHeartbeat *Heartbeat
 }
 

@@ -16,8 +16,8 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// Over TCP, where the system buffers a lot, somebody who stops reading is dropped with a reason, and costs the others
-// nothing.
+// Over TCP, where the system buffers a lot, somebody who stops reading is dropped with a
+// reason, and costs the others nothing.
 func TestSlowReaderOverTCP(t *testing.T) {
 	t.Parallel()
 	d := newDemo(demoOptions{maxMessage: 1 << 20, logger: slog.New(slog.DiscardHandler)})

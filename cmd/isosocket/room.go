@@ -24,10 +24,10 @@ const (
 	joinTimeout = 10 * time.Second
 )
 
-// room is the chat's server side. Each connection costs the one goroutine that
-// calls serve: whoever says something hands it to all the others' connections,
-// whose TrySendPrepared queues and never waits. Everything is told under mu, so that all members hear the
-// same things in the same order.
+// room is the chat's server side. Each connection costs the one goroutine that calls serve:
+// whoever says something hands it to all the others' connections, whose TrySendPrepared
+// queues and never waits. Everything is told under mu, so that all members hear the same
+// things in the same order.
 type room struct {
 	mu      sync.Mutex
 	lastID  int

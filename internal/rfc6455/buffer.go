@@ -9,8 +9,8 @@ const (
 	largeBuffer = 256 << 10
 )
 
-// buffers holds *[]byte for payloads, and boxes *[]byte without memory, so that giving a buffer back
-// need not allocate the pointer.
+// buffers holds *[]byte for payloads, and boxes *[]byte without memory, so that giving a
+// buffer back need not allocate the pointer.
 var buffers, boxes sync.Pool
 
 // takeBuffer returns an empty buffer with some capacity.

@@ -687,8 +687,8 @@ func TestDecodeAllocs(t *testing.T) {
 	}
 }
 
-// TestDecodeAllocsInPieces: no more where a message comes with several reads, and one for the message where
-// there is no buffer.
+// TestDecodeAllocsInPieces: no more where a message comes with several reads, and one for
+// the message where there is no buffer.
 func TestDecodeAllocsInPieces(t *testing.T) {
 	for name, deflate := range map[string]*DeflateParams{"plain": nil, "compressed": {}} {
 		for _, buf := range [][]byte{make([]byte, 20_000), nil} {

@@ -6,10 +6,10 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
-// restWindow bounds what is kept of the messages that were sent while no deflater is held. The
-// window of the other direction must be kept whole, 32 KiB, because the peer may refer to all of it.
-// How far back this side refers is its own choice. Twice as much would take twice the memory, and
-// twice the time before the first message after a pause.
+// restWindow bounds what is kept of the messages that were sent while no deflater is held.
+// The window of the other direction must be kept whole, 32 KiB, because the peer may refer
+// to all of it. How far back this side refers is its own choice. Twice as much would take
+// twice the memory, and twice the time before the first message after a pause.
 const restWindow = 16 << 10
 
 // deflateState deflates the messages of one direction of a connection.

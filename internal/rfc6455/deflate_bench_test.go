@@ -62,8 +62,8 @@ func BenchmarkDeflate(b *testing.B) {
 	}
 }
 
-// BenchmarkRest is BenchmarkDeflate of a connection that rests after each message: what the first message after a pause
-// costs, once the window is full.
+// BenchmarkRest is BenchmarkDeflate of a connection that rests after each message: what the
+// first message after a pause costs, once the window is full.
 func BenchmarkRest(b *testing.B) {
 	for _, size := range []int{256, 1 << 10, 16 << 10, 256 << 10} {
 		messages := jsonMessages(max(64, 256<<10/size), size)

@@ -98,8 +98,8 @@ func TestDeflate(t *testing.T) {
 	}
 }
 
-// TestDeflateWindow: repetitions at a distance of 1000 bytes are found within a message by the windows that reach
-// so far, and by no other, there or between messages.
+// TestDeflateWindow: repetitions at a distance of 1000 bytes are found within a message by
+// the windows that reach so far, and by no other, there or between messages.
 func TestDeflateWindow(t *testing.T) {
 	period := noise(1000, 3)
 	for _, level := range []int{1, 6} {

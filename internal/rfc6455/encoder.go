@@ -132,10 +132,10 @@ func (e *Encoder) ResetContext() {
 // after it compressed a message with context takeover.
 func (e *Encoder) Holds() bool { return e.deflate != nil && e.deflate.context != nil }
 
-// Rest gives the compressor that e holds back, to be used by other connections. It keeps the last
-// 16 KiB of the messages, or less where a smaller window was negotiated, so that the next message
-// can still refer to them. That message takes longer, by the time it takes to compress those 16 KiB.
-// Call Rest when no message is expected soon.
+// Rest gives the compressor that e holds back, to be used by other connections. It keeps
+// the last 16 KiB of the messages, or less where a smaller window was negotiated, so that
+// the next message can still refer to them. That message takes longer, by the time it takes
+// to compress those 16 KiB. Call Rest when no message is expected soon.
 func (e *Encoder) Rest() {
 	if e.deflate != nil {
 		e.deflate.rest()

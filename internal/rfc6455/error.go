@@ -8,8 +8,8 @@ import (
 // Error is a breach of the protocol, or of a limit, by the peer. The connection cannot go
 // on: it is to be closed with Code.
 type Error struct {
-	// Code is what the close frame should carry: 1002 (protocol error), 1007 (invalid payload data),
-	// 1008 (policy violation: too many fragments) or 1009 (message too big).
+	// Code is what the close frame should carry: 1002 (protocol error), 1007 (invalid
+	// payload data), 1008 (policy violation: too many fragments) or 1009 (message too big).
 	Code uint16
 	// Reason says in words what was wrong and what is allowed. It is short enough for a close
 	// frame.

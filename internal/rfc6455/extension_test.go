@@ -239,7 +239,8 @@ func FuzzDeflateAnswer(f *testing.F) {
 		if err != nil || client == nil {
 			return
 		}
-		// What the server then does: exactly what its answer says, and nothing of what was asked for.
+		// What the server then does: exactly what its answer says, and nothing of what was
+		// asked for.
 		list, _ := parseExtensions(answer)
 		server, err := deflateParams(list[0], false)
 		if err != nil {

@@ -213,7 +213,8 @@ func TestInflateBehindFinalBlocks(t *testing.T) {
 	}
 }
 
-// TestInflateDropsLargeScratch: the memory of a large message that failed does not stay with the pool.
+// TestInflateDropsLargeScratch: the memory of a large message that failed does not stay
+// with the pool.
 func TestInflateDropsLargeScratch(t *testing.T) {
 	var b bytes.Buffer
 	w, _ := flate.NewWriter(&b, 9)

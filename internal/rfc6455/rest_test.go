@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestRest: a peer cannot tell an Encoder that rests from one that does not, and messages are still compressed with
-// the context of those before.
+// TestRest: a peer cannot tell an Encoder that rests from one that does not, and messages
+// are still compressed with the context of those before.
 func TestRest(t *testing.T) {
 	messages := jsonMessages(60, 700)
 	messages = append(messages, jsonMessages(1, 100_000)...)
@@ -55,7 +55,8 @@ func TestRest(t *testing.T) {
 	}
 }
 
-// TestRestKeepsTheContext: the message after Rest refers to the one before it, and after ResetContext to none.
+// TestRestKeepsTheContext: the message after Rest refers to the one before it, and after
+// ResetContext to none.
 func TestRestKeepsTheContext(t *testing.T) {
 	for level := 1; level <= maxLevel; level++ {
 		var e Encoder
@@ -101,8 +102,8 @@ func TestRestWithoutTakeover(t *testing.T) {
 	}
 }
 
-// TestMemoryAtRest: both directions of connections that rest take what they keep of the messages, to the byte, and little
-// more. Without takeover they take next to nothing.
+// TestMemoryAtRest: both directions of connections that rest take what they keep of the
+// messages, to the byte, and little more. Without takeover they take next to nothing.
 func TestMemoryAtRest(t *testing.T) {
 	const connections = 20
 	messages := jsonMessages(40, 1<<10) // more than a window
@@ -153,8 +154,8 @@ func TestMemoryAtRest(t *testing.T) {
 	}
 }
 
-// FuzzRest runs a script of messages, rests and resets. Each byte is an action: its low bits say which, the high ones how
-// long a message is.
+// FuzzRest runs a script of messages, rests and resets. Each byte is an action: its low
+// bits say which, the high ones how long a message is.
 func FuzzRest(f *testing.F) {
 	f.Add(jsonMessages(1, 700)[0], []byte{0xf0, 1, 0xf0, 1, 0x30, 2, 0xf0}, uint8(15), uint8(1))
 	f.Add([]byte("Hello"), []byte{0x10, 1, 0x10, 0xf3, 1, 0x10}, uint8(8), uint8(1))

@@ -46,8 +46,8 @@ func (w *window) appendTo(dst []byte) []byte {
 	return append(append(dst, w.b[w.start:]...), w.b[:w.start]...)
 }
 
-// linear returns the bytes, oldest first, in scratch if they are in two places. They are valid until
-// the next add. It also returns scratch, which may have moved.
+// linear returns the bytes, oldest first, in scratch if they are in two places. They are
+// valid until the next add. It also returns scratch, which may have moved.
 func (w *window) linear(scratch []byte) (bytes, longer []byte) {
 	if w.start == 0 {
 		return w.b, scratch

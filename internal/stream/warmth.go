@@ -19,7 +19,8 @@ const (
 	hot                   // the timer runs, and one was
 )
 
-// compressed takes note of a message that was compressed with context takeover. Called with mu held.
+// compressed takes note of a message that was compressed with context takeover. Called with
+// mu held.
 func (w *writer) compressed() {
 	if w.warmth != cold {
 		w.warmth = hot

@@ -20,8 +20,8 @@ func document(i int) string {
 	return strings.Repeat(fmt.Sprintf(`{"id":%d,"name":"isosocket","at":%d}`, i, 7919*i), 40)[:1<<10]
 }
 
-// compressing runs a pair of connections in a bubble, which ends with a closing handshake. pass sends message i
-// from the server to the client, where it must arrive.
+// compressing runs a pair of connections in a bubble, which ends with a closing handshake.
+// pass sends message i from the server to the client, where it must arrive.
 func compressing(t *testing.T, deflate rfc6455.DeflateParams, test func(server *Transport, pass func(i int))) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -53,7 +53,8 @@ func (w *writer) holds() bool {
 	return w.encoder.Holds()
 }
 
-// TestCompressorIsHeldWhileMessagesFollow: from the second message within a second on, until none came for a while.
+// TestCompressorIsHeldWhileMessagesFollow: from the second message within a second on,
+// until none came for a while.
 func TestCompressorIsHeldWhileMessagesFollow(t *testing.T) {
 	compressing(t, rfc6455.DeflateParams{}, func(server *Transport, pass func(int)) {
 		for round := range 2 {
@@ -78,7 +79,8 @@ func TestCompressorIsHeldWhileMessagesFollow(t *testing.T) {
 	})
 }
 
-// TestCompressorIsNotHeldForLoneMessages: they are compressed with the context of those before nevertheless.
+// TestCompressorIsNotHeldForLoneMessages: they are compressed with the context of those
+// before nevertheless.
 func TestCompressorIsNotHeldForLoneMessages(t *testing.T) {
 	compressing(t, rfc6455.DeflateParams{}, func(server *Transport, pass func(int)) {
 		for i := range 8 {
@@ -90,8 +92,8 @@ func TestCompressorIsNotHeldForLoneMessages(t *testing.T) {
 	})
 }
 
-// TestCompressorIsHeldBetweenPrepared: a broadcast makes the next message independent of those before, also after a
-// pause.
+// TestCompressorIsHeldBetweenPrepared: a broadcast makes the next message independent of
+// those before, also after a pause.
 func TestCompressorIsHeldBetweenPrepared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := net.Pipe()
@@ -124,8 +126,8 @@ func TestCompressorIsHeldBetweenPrepared(t *testing.T) {
 	})
 }
 
-// TestMemoryOfIdleConnections: both windows of a connection are full, and it was busy before. Without context
-// takeover it takes what one without compression does.
+// TestMemoryOfIdleConnections: both windows of a connection are full, and it was busy
+// before. Without context takeover it takes what one without compression does.
 func TestMemoryOfIdleConnections(t *testing.T) {
 	const connections = 8
 	each := func(t *testing.T, deflate *rfc6455.DeflateParams) (bytes int64) {

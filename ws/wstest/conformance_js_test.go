@@ -34,12 +34,12 @@ func serverAddresses(t *testing.T) (a wstest.Addresses) {
 // trust has nothing to say in a browser, which is told from outside.
 func trust(string) *isosocket.NativeOptions { return nil }
 
-// made holds the sockets that were made since the current case began. It is JavaScript's, so that it is nothing on
-// Go's heap.
+// made holds the sockets that were made since the current case began. It is JavaScript's,
+// so that it is nothing on Go's heap.
 var made = js.Global().Get("Array").New()
 
-// init puts a function in the place of the WebSocket constructor that keeps account of what it makes. The page's content
-// security policy allows no script of ours.
+// init puts a function in the place of the WebSocket constructor that keeps account of what
+// it makes. The page's content security policy allows no script of ours.
 func init() {
 	real := js.Global().Get("WebSocket")
 	if real.Type() != js.TypeFunction {
@@ -58,7 +58,8 @@ func init() {
 	js.Global().Set("WebSocket", constructor)
 }
 
-// checkLeft fails t if a case leaves a goroutine or a callback behind, or a socket that nobody has closed.
+// checkLeft fails t if a case leaves a goroutine or a callback behind, or a socket that
+// nobody has closed.
 func checkLeft(t testing.TB) {
 	t.Helper()
 	leak.Check(t)

@@ -42,15 +42,16 @@ func serverAddresses(t *testing.T) (a wstest.Addresses) {
 	return server.Addresses()
 }
 
-// trust returns options that trust the test server's certificate, PEM, and keep account of what is dialled.
+// trust returns options that trust the test server's certificate, PEM, and keep account of
+// what is dialled.
 func trust(certificate string) *isosocket.NativeOptions {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM([]byte(certificate))
 	return &isosocket.NativeOptions{TLSConfig: &tls.Config{RootCAs: roots}, DialContext: dialled.dial}
 }
 
-// dialled holds the sockets that were dialled since the current case began, but for some that are closed: cases count
-// the objects on the heap.
+// dialled holds the sockets that were dialled since the current case began, but for some
+// that are closed: cases count the objects on the heap.
 var dialled sockets
 
 type sockets struct {

@@ -289,8 +289,8 @@ func runInvalid(r *row) {
 	r.see("the server saw no request", yesNo(text == "[]"))
 }
 
-// requests are URLs without scheme and host, and what must stand in the request line. An empty query is not among
-// them: Node's WebSocket drops its question mark.
+// requests are URLs without scheme and host, and what must stand in the request line. An
+// empty query is not among them: Node's WebSocket drops its question mark.
 var requests = []struct{ name, target, want string }{
 	{"no path", "", "/"},
 	{"no path but a query", "?a=1", "/?a=1"},

@@ -132,7 +132,8 @@ func (r *row) stall(with string, sendBuffer int) {
 	accepted := 0
 	var err error
 	for accepted < 4096 { // 128 MiB: more than any system takes in for us
-		// Long enough for a busy machine to take in what it will: what comes next must find no room.
+		// Long enough for a busy machine to take in what it will: what comes next must find
+		// no room.
 		ctx, cancel := context.WithTimeout(r.ctx, time.Second)
 		err = put(ctx, accepted)
 		cancel()

@@ -50,8 +50,8 @@ func TestCasesAreWhatTheSpecificationLists(t *testing.T) {
 	}
 }
 
-// TestQuirksAreOfCases holds each quirk to the cases: they exist, they expect another value without it, and no engine
-// has two quirks of one expectation.
+// TestQuirksAreOfCases holds each quirk to the cases: they exist, they expect another value
+// without it, and no engine has two quirks of one expectation.
 func TestQuirksAreOfCases(t *testing.T) {
 	t.Parallel()
 	type expectation struct{ id, key string }

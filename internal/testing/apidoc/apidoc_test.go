@@ -75,7 +75,8 @@ const (
 	shown    = "shown by "
 )
 
-// shownBy is the reason of a name that the example of another one uses; the test checks that it does.
+// shownBy is the reason of a name that the example of another one uses; the test checks
+// that it does.
 func shownBy(example string) string { return shown + example }
 
 // load returns the documentation of the package in folder, its examples by name, the positions of

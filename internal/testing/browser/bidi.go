@@ -37,8 +37,8 @@ type bidiMessage struct {
 	Params  json.RawMessage `json:"params"`
 }
 
-// dialBiDi connects to the browser at url. onEvent gets every event, in order; it must neither block nor call the
-// session.
+// dialBiDi connects to the browser at url. onEvent gets every event, in order; it must
+// neither block nor call the session.
 func dialBiDi(ctx context.Context, url string, onEvent func(method string, params json.RawMessage)) (*bidi, error) {
 	conn, err := isosocket.Dial(ctx, url, &isosocket.DialOptions{MaxMessageSize: 64 << 20})
 	if err != nil {

@@ -15,8 +15,8 @@ const (
 	stopTimeout  = 15 * time.Second
 )
 
-// Browser is a running headless browser with a profile of its own. Its methods may be called from many
-// goroutines.
+// Browser is a running headless browser with a profile of its own. Its methods may be
+// called from many goroutines.
 type Browser struct {
 	// Engine is what runs, and Version its version. They do not change.
 	Engine  Engine
@@ -27,12 +27,14 @@ type Browser struct {
 
 // Options are how to start a browser. Nil means every default.
 type Options struct {
-	// Trust is a self-signed certificate, PEM, that pages trust at TrustAt, HOST:PORT. WebKit's driver trusts every
-	// certificate or none: it trusts every one when Trust is set. Empty: only what the machine trusts.
+	// Trust is a self-signed certificate, PEM, that pages trust at TrustAt, HOST:PORT.
+	// WebKit's driver trusts every certificate or none: it trusts every one when Trust is
+	// set. Empty: only what the machine trusts.
 	Trust, TrustAt string
 }
 
-// driver runs a browser of one engine; each engine's file has one. Its methods may be called from many goroutines.
+// driver runs a browser of one engine; each engine's file has one. Its methods may be
+// called from many goroutines.
 type driver interface {
 	// open opens an empty page. What happens in it is told to page until close has returned.
 	open(ctx context.Context, page *Page) (tab, error)
@@ -42,10 +44,11 @@ type driver interface {
 
 // tab is an open page of one engine. One goroutine at a time calls its methods.
 type tab interface {
-	// navigate opens url, and returns once it has loaded. It does not wait for that in a page that runs tests, which may
-	// keep it too busy to say so.
+	// navigate opens url, and returns once it has loaded. It does not wait for that in a
+	// page that runs tests, which may keep it too busy to say so.
 	navigate(ctx context.Context, url string) error
-	// evaluate returns the value of a JavaScript expression, a string, whatever the page's content security policy says.
+	// evaluate returns the value of a JavaScript expression, a string, whatever the page's
+	// content security policy says.
 	evaluate(ctx context.Context, expression string) (string, error)
 	// click presses the mouse's first button at a point of the page.
 	click(ctx context.Context, x, y float64) error
@@ -56,11 +59,12 @@ type tab interface {
 	close(ctx context.Context) error
 }
 
-// StartEngine starts a headless browser that runs until tb and its subtests have ended. It fails tb, with a line that says
-// what to do, when e is not there, and with what the browser printed when that does not start.
+// StartEngine starts a headless browser that runs until tb and its subtests have ended. It
+// fails tb, with a line that says what to do, when e is not there, and with what the
+// browser printed when that does not start.
 //
-// The browser makes no connection of its own to any network where that can be turned off, and does not slow down pages
-// that nobody looks at.
+// The browser makes no connection of its own to any network where that can be turned off,
+// and does not slow down pages that nobody looks at.
 func StartEngine(tb testing.TB, e Engine, o *Options) *Browser {
 	tb.Helper()
 	if o == nil {

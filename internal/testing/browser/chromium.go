@@ -28,8 +28,9 @@ type chromium struct {
 	free func()
 }
 
-// Start starts a headless Chromium as [StartEngine] does, without its sandbox only when the tests run as root, where it
-// must. It uses no GPU and no QUIC. More options of chromedp's, such as chromedp.Flag, come last and win.
+// Start starts a headless Chromium as [StartEngine] does, without its sandbox only when the
+// tests run as root, where it must. It uses no GPU and no QUIC. More options of chromedp's,
+// such as chromedp.Flag, come last and win.
 func Start(tb testing.TB, more ...chromedp.ExecAllocatorOption) *Browser {
 	tb.Helper()
 	path, err := Chromium.Find(tb.Context())
@@ -52,11 +53,13 @@ func Start(tb testing.TB, more ...chromedp.ExecAllocatorOption) *Browser {
 		chromedp.CombinedOutput(output),
 	)
 	options = append(options, more...)
-	// Not tb.Context(): that one ends before the cleanups, and would kill the browser that they close.
+	// Not tb.Context(): that one ends before the cleanups, and would kill the browser that
+	// they close.
 	allocator, free := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(allocator)
 
-	// The context of chromedp's first call is the browser's life, so a timeout of that call must not be its context.
+	// The context of chromedp's first call is the browser's life, so a timeout of that call
+	// must not be its context.
 	late := time.AfterFunc(startTimeout, cancel)
 	err = chromedp.Do(ctx)
 	if !late.Stop() || err != nil {

@@ -27,7 +27,8 @@ const (
 // Engines returns every engine, browsers first. The caller owns the slice.
 func Engines() []Engine { return []Engine{Chromium, Firefox, WebKit, Node, Deno, Bun} }
 
-// HasPages reports whether e is a browser. A runtime has no pages: a test binary runs in a process of its own there.
+// HasPages reports whether e is a browser. A runtime has no pages: a test binary runs in a
+// process of its own there.
 func (e Engine) HasPages() bool { return e == Chromium || e == Firefox || e == WebKit }
 
 // Label returns the name of e as its makers write it.
@@ -41,9 +42,11 @@ func (e Engine) Label() string {
 	return strings.ToUpper(string(e[:1])) + string(e[1:])
 }
 
-// Find returns the path of the program that tests use as e, or says in one line what to do. It installs nothing.
+// Find returns the path of the program that tests use as e, or says in one line what to do.
+// It installs nothing.
 //
-// The order is that of scripts/engine.sh, which Find runs, so the working directory must be in the module.
+// The order is that of scripts/engine.sh, which Find runs, so the working directory must be
+// in the module.
 func (e Engine) Find(ctx context.Context) (string, error) {
 	paths, err := e.programs(ctx)
 	if err != nil {
@@ -76,7 +79,8 @@ func (e Engine) Version(ctx context.Context) (string, error) {
 	return version(string(out)), nil
 }
 
-// version returns the first word of a program's answer to --version that begins with a number, without the v before it.
+// version returns the first word of a program's answer to --version that begins with a
+// number, without the v before it.
 func version(said string) string {
 	for word := range strings.FieldsSeq(said) {
 		if word = strings.TrimPrefix(word, "v"); word != "" && '0' <= word[0] && word[0] <= '9' {
@@ -86,8 +90,8 @@ func version(said string) string {
 	return "of an unknown version"
 }
 
-// recordRun adds e to the file that the environment variable ISOSOCKET_ENGINES names, if there is one. Make names
-// the engines there when all tests have ended.
+// recordRun adds e to the file that the environment variable ISOSOCKET_ENGINES names, if
+// there is one. Make names the engines there when all tests have ended.
 func recordRun(e Engine, version string) error {
 	path := os.Getenv("ISOSOCKET_ENGINES")
 	if path == "" {

@@ -33,7 +33,8 @@ func writeProgram(t *testing.T, path, script string) {
 	}
 }
 
-// needNoBundle skips t on a macOS that has a browser in its usual place, because the script finds that one.
+// needNoBundle skips t on a macOS that has a browser in its usual place, because the script
+// finds that one.
 func needNoBundle(t *testing.T) {
 	t.Helper()
 	for _, bundle := range []string{"/Applications/Google Chrome.app", "/Applications/Chromium.app"} {
@@ -78,8 +79,8 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestScriptInstalls runs scripts/chromium.sh without --no-install on a machine that is made up: its apt-get writes
-// what it is asked into a log and, when it works, a chromium.
+// TestScriptInstalls runs scripts/chromium.sh without --no-install on a machine that is
+// made up: its apt-get writes what it is asked into a log and, when it works, a chromium.
 func TestScriptInstalls(t *testing.T) {
 	if _, err := os.Stat("/etc/debian_version"); err != nil {
 		t.Skip("only where apt-get would be asked: on Debian and what comes from it")

@@ -18,8 +18,8 @@ import (
 	"sync"
 )
 
-// firefoxPreferences are set in the profile of every Firefox. No network but the tests' own is asked, and nothing is
-// slowed down that nobody looks at.
+// firefoxPreferences are set in the profile of every Firefox. No network but the tests' own
+// is asked, and nothing is slowed down that nobody looks at.
 var firefoxPreferences = map[string]any{
 	"app.normandy.enabled":                                       false,
 	"app.update.disabledForTesting":                              true,
@@ -150,8 +150,9 @@ func firefoxProfile(o *Options) (string, error) {
 	return dir, nil
 }
 
-// overrideCertificate writes the file in which Firefox keeps the certificates that somebody has said to trust at one
-// address: the address, what the certificate's hash was made with, and the hash.
+// overrideCertificate writes the file in which Firefox keeps the certificates that somebody
+// has said to trust at one address: the address, what the certificate's hash was made with,
+// and the hash.
 func overrideCertificate(profile string, o *Options) error {
 	certificate, err := parseCertificate(o.Trust)
 	if err != nil {
@@ -311,7 +312,8 @@ func (t *firefoxTab) close(ctx context.Context) error {
 	return t.f.session.call(ctx, "browsingContext.close", map[string]any{"context": t.context}, nil)
 }
 
-// pointerActions and keyActions are what both WebDriver protocols take: a click of the mouse, and keys one by one.
+// pointerActions and keyActions are what both WebDriver protocols take: a click of the
+// mouse, and keys one by one.
 func pointerActions(x, y float64) []any {
 	return []any{map[string]any{"type": "pointer", "id": "mouse", "parameters": map[string]any{"pointerType": "mouse"}, "actions": []any{
 		map[string]any{"type": "pointerMove", "x": int(x), "y": int(y), "duration": 0},

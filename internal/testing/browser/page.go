@@ -21,8 +21,9 @@ type Page struct {
 	onReport func(report) // not nil in a page that runs tests
 }
 
-// NewPage opens an empty tab that stays open until tb and its subtests have ended. When tb has failed by then, the
-// page's console is printed. It fails tb when the tab does not open.
+// NewPage opens an empty tab that stays open until tb and its subtests have ended. When tb
+// has failed by then, the page's console is printed. It fails tb when the tab does not
+// open.
 func (b *Browser) NewPage(tb testing.TB) *Page {
 	tb.Helper()
 	page, err := b.open(tb.Context(), nil)
@@ -38,8 +39,8 @@ func (b *Browser) NewPage(tb testing.TB) *Page {
 	return page
 }
 
-// open opens a tab; onReport, if not nil, gets what the tests in it report, in order, and must neither block nor
-// call the browser.
+// open opens a tab; onReport, if not nil, gets what the tests in it report, in order, and
+// must neither block nor call the browser.
 func (b *Browser) open(ctx context.Context, onReport func(report)) (*Page, error) {
 	page := &Page{engine: b.Engine, onReport: onReport}
 	page.ctx, page.cancel = context.WithCancel(context.Background())
@@ -60,14 +61,15 @@ func (p *Page) close() {
 	p.cancel()
 }
 
-// Context returns a context that ends when the page is closed. In Chromium it is the one for chromedp's actions on this
-// page. One goroutine at a time may act on a page.
+// Context returns a context that ends when the page is closed. In Chromium it is the one
+// for chromedp's actions on this page. One goroutine at a time may act on a page.
 func (p *Page) Context() context.Context { return p.ctx }
 
 // Navigate opens url and returns once the page has loaded.
 func (p *Page) Navigate(ctx context.Context, url string) error { return p.tab.navigate(ctx, url) }
 
-// Evaluate stores the value of a JavaScript expression in the page in value, as JSON brings it there.
+// Evaluate stores the value of a JavaScript expression in the page in value, as JSON brings
+// it there.
 func (p *Page) Evaluate(ctx context.Context, expression string, value any) error {
 	text, err := p.tab.evaluate(ctx, "JSON.stringify("+expression+") ?? \"null\"")
 	if err != nil {
@@ -76,7 +78,8 @@ func (p *Page) Evaluate(ctx context.Context, expression string, value any) error
 	return json.Unmarshal([]byte(text), value)
 }
 
-// Click scrolls to the first element that a CSS selector matches, and clicks on its middle with the mouse.
+// Click scrolls to the first element that a CSS selector matches, and clicks on its middle
+// with the mouse.
 func (p *Page) Click(ctx context.Context, selector string) error {
 	quoted, err := json.Marshal(selector)
 	if err != nil {
@@ -103,12 +106,14 @@ func (p *Page) Press(ctx context.Context, text string) error { return p.tab.pres
 // Screenshot returns what is seen of the page, PNG.
 func (p *Page) Screenshot(ctx context.Context) ([]byte, error) { return p.tab.screenshot(ctx) }
 
-// Console returns what the page wrote to its console so far, what the browser logged about it (a failed
-// request, say), and the exceptions that nothing caught, one line each, "(empty)" when there was nothing. What came before an action
-// of this page has returned is included. Workers have consoles of their own.
+// Console returns what the page wrote to its console so far, what the browser logged about
+// it (a failed request, say), and the exceptions that nothing caught, one line each,
+// "(empty)" when there was nothing. What came before an action of this page has returned is
+// included. Workers have consoles of their own.
 func (p *Page) Console() string { return p.console.String() }
 
-// Exceptions returns the exceptions in this page that nothing caught, promises' rejections included.
+// Exceptions returns the exceptions in this page that nothing caught, promises' rejections
+// included.
 func (p *Page) Exceptions() []string { return p.console.exceptions() }
 
 // reported is called with each report of the tests in the page, as assets/page.js writes them.

@@ -20,7 +20,8 @@ const (
 	reportError   = "error"   // the binary cannot run, or cannot go on
 )
 
-// reports is an unbounded queue: who adds to it, the loop that reads the browser's messages say, must never wait.
+// reports is an unbounded queue: who adds to it, the loop that reads the browser's messages
+// say, must never wait.
 type reports struct {
 	ready chan struct{} // holds a token while there may be something to take
 

@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// command returns the arguments with which a runtime runs script, Go's own for Node, and what script is then given.
+// command returns the arguments with which a runtime runs script, Go's own for Node, and
+// what script is then given.
 func (e Engine) command(path, script string, args []string) []string {
 	switch e {
 	case Node:
@@ -24,8 +25,8 @@ func (e Engine) command(path, script string, args []string) []string {
 	return append([]string{path, script}, args...)
 }
 
-// nodeScript returns the path of Go's script for Node. Deno takes a script that calls require for an ECMAScript module
-// unless its name ends in .cjs: it gets copies in dir.
+// nodeScript returns the path of Go's script for Node. Deno takes a script that calls
+// require for an ECMAScript module unless its name ends in .cjs: it gets copies in dir.
 func (e Engine) nodeScript(ctx context.Context, dir string) (string, error) {
 	goroot, err := goCommand(ctx, nil, "env", "GOROOT")
 	if err != nil {

@@ -24,7 +24,8 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// TestNodeOfThePath runs the script's search for Node with one in $PATH of which only the version is known.
+// TestNodeOfThePath runs the script's search for Node with one in $PATH of which only the
+// version is known.
 func TestNodeOfThePath(t *testing.T) {
 	root, err := moduleRoot(t.Context())
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 // TestStatus is how a test of a wasm test binary ended.
 type TestStatus int
 
-// The ways a test ends. Unfinished is the zero value: the binary said that the test began and not that it ended.
+// The ways a test ends. Unfinished is the zero value: the binary said that the test began
+// and not that it ended.
 const (
 	Unfinished TestStatus = iota
 	Passed
@@ -46,8 +47,9 @@ type TestResult struct {
 // Output returns what the test itself wrote, without its subtests' output.
 func (t *TestResult) Output() string { return t.output.String() }
 
-// testLog turns the output of a test binary that runs with -test.v=test2json into results. In that mode
-// the testing package marks each of its own lines with a control byte and prints subtests' ends as they come.
+// testLog turns the output of a test binary that runs with -test.v=test2json into results.
+// In that mode the testing package marks each of its own lines with a control byte and
+// prints subtests' ends as they come.
 type testLog struct {
 	pending string                 // the line that has not ended yet
 	marked  bool                   // pending began with the marker
@@ -67,8 +69,8 @@ var (
 	endLine   = regexp.MustCompile(`^ *--- (PASS|FAIL|SKIP|BENCH): (\S+) \(([0-9.]+)s\)$`)
 )
 
-// write takes the next piece of output, which may begin and end anywhere, and returns the top-level tests that
-// have come to their end, each once, in the order in which they began.
+// write takes the next piece of output, which may begin and end anywhere, and returns the
+// top-level tests that have come to their end, each once, in the order in which they began.
 func (l *testLog) write(text string) []*TestResult {
 	if l.tests == nil {
 		l.tests = make(map[string]*TestResult)
@@ -96,7 +98,8 @@ func (l *testLog) write(text string) []*TestResult {
 	return l.finished()
 }
 
-// close takes the end of the output and returns the top-level tests that write has not returned, finished or not.
+// close takes the end of the output and returns the top-level tests that write has not
+// returned, finished or not.
 func (l *testLog) close() []*TestResult {
 	if l.pending != "" {
 		l.line(l.pending, l.marked, "")
@@ -136,7 +139,8 @@ func (l *testLog) line(line string, marked bool, ending string) {
 	if m := endLine.FindStringSubmatch(line); m != nil {
 		if test := l.tests[m[2]]; test != nil {
 			l.end(test, m[1], m[3])
-			// What a crash prints after this line belongs to the binary when the test has been handed out.
+			// What a crash prints after this line belongs to the binary when the test has
+			// been handed out.
 			l.current = test
 			if test.parentless() {
 				l.current = nil

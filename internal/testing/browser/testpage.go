@@ -21,7 +21,8 @@ import (
 //go:embed assets
 var assets embed.FS
 
-// binding is the function of the page that reports to this side, where the engine has one; assets/page.js calls it.
+// binding is the function of the page that reports to this side, where the engine has one;
+// assets/page.js calls it.
 const binding = "reportToGo"
 
 // pageConfig is config.json, which tells the page what to run.
@@ -76,7 +77,8 @@ func (test WasmTest) startPage(ctx context.Context, b *Browser, to *reports) (fu
 	return stop, nil
 }
 
-// handler serves the page, its scripts, the binary and its configuration, and takes what the page reports.
+// handler serves the page, its scripts, the binary and its configuration, and takes what
+// the page reports.
 func (test WasmTest) handler(ctx context.Context, reported func(text string)) (http.Handler, error) {
 	files, err := testdata(test.Dir)
 	if err != nil {
@@ -136,14 +138,16 @@ func (test WasmTest) handler(ctx context.Context, reported func(text string)) (h
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
-		// As strict as a careful site's: the library must work without eval and without inline scripts.
+		// As strict as a careful site's: the library must work without eval and without
+		// inline scripts.
 		w.Header().Set("Content-Security-Policy",
 			"default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self' http: https: ws: wss:")
 		mux.ServeHTTP(w, r)
 	}), nil
 }
 
-// testdata reads the testdata directory in dir as the files of a page, below /src, where the binary runs.
+// testdata reads the testdata directory in dir as the files of a page, below /src, where
+// the binary runs.
 func testdata(dir string) (map[string][]byte, error) {
 	if dir == "" {
 		return nil, nil

@@ -67,19 +67,21 @@ type WasmTest struct {
 	// Binary is the path of the compiled binary. CompileWasmTest sets it.
 	Binary string
 
-	// Dir is the directory of the package's sources. The binary finds its testdata there, in memory in a browser, and
-	// has it as its working directory in a runtime. Empty: none. CompileWasmTest sets it.
+	// Dir is the directory of the package's sources. The binary finds its testdata there,
+	// in memory in a browser, and has it as its working directory in a runtime. Empty:
+	// none. CompileWasmTest sets it.
 	Dir string
 
 	// Where is what the binary runs in; InPage by default.
 	Where Where
 
-	// Args are added to the binary's arguments, such as "-test.run=^TestEcho$". The harness itself sets -test.v,
-	// -test.timeout, -test.paniconexit0 and, when the native tests run with it, -test.short.
+	// Args are added to the binary's arguments, such as "-test.run=^TestEcho$". The harness
+	// itself sets -test.v, -test.timeout, -test.paniconexit0 and, when the native tests run
+	// with it, -test.short.
 	Args []string
 
-	// Env is the environment of the binary, beside HOME and TMPDIR. Arguments and environment together must stay below 8 KiB,
-	// which is what Go's wasm_exec.js allows.
+	// Env is the environment of the binary, beside HOME and TMPDIR. Arguments and
+	// environment together must stay below 8 KiB, which is what Go's wasm_exec.js allows.
 	Env map[string]string
 }
 
@@ -93,9 +95,9 @@ type WasmResult struct {
 	Elapsed  time.Duration // from the start of the binary's download to its end
 }
 
-// CompileWasmTest compiles the tests of a package, named by import path or relative to the working directory, for
-// GOOS=js GOARCH=wasm. It fails tb, with the compiler's output, when they do not compile and when there are none.
-// The binary is removed when tb ends.
+// CompileWasmTest compiles the tests of a package, named by import path or relative to the
+// working directory, for GOOS=js GOARCH=wasm. It fails tb, with the compiler's output, when
+// they do not compile and when there are none. The binary is removed when tb ends.
 func CompileWasmTest(tb testing.TB, pkg string) WasmTest {
 	tb.Helper()
 	target := []string{"GOOS=js", "GOARCH=wasm", "GOFLAGS=" + portableFlags(os.Getenv("GOFLAGS"))}
@@ -104,8 +106,9 @@ func CompileWasmTest(tb testing.TB, pkg string) WasmTest {
 		tb.Fatal(err)
 	}
 	binary := filepath.Join(tb.TempDir(), filepath.Base(dir)+".test.wasm")
-	// No -trimpath or -s: panics in a browser should name files and lines as they are here. The tag and what the linker
-	// must allow for it let internal/testing/leak count callbacks.
+	// No -trimpath or -s: panics in a browser should name files and lines as they are here.
+	// The tag and what the linker must allow for it let internal/testing/leak count
+	// callbacks.
 	said, err := goCommand(tb.Context(), target, "test", "-c", "-tags=callbacks", "-ldflags=-checklinkname=0", "-o", binary, pkg)
 	if err != nil {
 		tb.Fatalf("compiling the tests of %s for js/wasm: %v", pkg, err)
@@ -126,16 +129,18 @@ func portableFlags(flags string) string {
 const (
 	defaultRunTimeout = 10 * time.Minute
 
-	// deadlineMargin is left for this side to report what happened before go test's own deadline ends the process.
+	// deadlineMargin is left for this side to report what happened before go test's own
+	// deadline ends the process.
 	deadlineMargin = 15 * time.Second
 )
 
-// RunWasmTest runs a test binary in b, or in a runtime, where b may be nil, and makes every test of it a subtest of t, under
-// the same name, as soon as it has ended. The run must end before ctx does; a ctx without a deadline gets t's, or
-// ten minutes. The binary itself is told to stop somewhat earlier, so that it says where it hangs.
+// RunWasmTest runs a test binary in b, or in a runtime, where b may be nil, and makes every
+// test of it a subtest of t, under the same name, as soon as it has ended. The run must end
+// before ctx does; a ctx without a deadline gets t's, or ten minutes. The binary itself is
+// told to stop somewhat earlier, so that it says where it hangs.
 //
-// What fails a run is listed in the package's documentation. A failed run prints the page's console. The
-// result is returned in any case and belongs to the caller.
+// What fails a run is listed in the package's documentation. A failed run prints the page's
+// console. The result is returned in any case and belongs to the caller.
 func RunWasmTest(ctx context.Context, t *testing.T, b *Browser, test WasmTest) *WasmResult {
 	t.Helper()
 	ctx, cancel := runContext(ctx, t)
@@ -194,7 +199,8 @@ func runContext(ctx context.Context, t *testing.T) (context.Context, context.Can
 	return context.WithTimeout(ctx, defaultRunTimeout)
 }
 
-// follow hands on the output of a run until it ends, and returns the exit code, or -1 and why there is none.
+// follow hands on the output of a run until it ends, and returns the exit code, or -1 and
+// why there is none.
 func follow(ctx context.Context, reports *reports, output func(text string)) (int, error) {
 	for {
 		// Asked before the queue, so that what came before the end is not lost.
@@ -264,7 +270,8 @@ func (r *TestResult) replay(t *testing.T) {
 	}
 }
 
-// start starts the binary, which then reports to reports. stop ends whatever still runs and returns the console.
+// start starts the binary, which then reports to reports. stop ends whatever still runs and
+// returns the console.
 func (test WasmTest) start(ctx context.Context, b *Browser, to *reports) (stop func() (console string), err error) {
 	for name, value := range test.Env {
 		if name == "" || strings.ContainsAny(name, "=\x00") || strings.Contains(value, "\x00") {

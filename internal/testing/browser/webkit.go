@@ -18,8 +18,9 @@ import (
 	"time"
 )
 
-// webkit drives WebKitGTK, whose MiniBrowser has Safari's engine, by WebDriver. One WebKitWebDriver has one browser, which
-// knows one page at a time: each page gets both of its own. All show themselves on one Xvfb.
+// webkit drives WebKitGTK, whose MiniBrowser has Safari's engine, by WebDriver. One
+// WebKitWebDriver has one browser, which knows one page at a time: each page gets both of
+// its own. All show themselves on one Xvfb.
 type webkit struct {
 	driver, browser string // paths
 	display         string // as $DISPLAY names it

@@ -602,8 +602,9 @@ func (c *greeted) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// A server of another protocol that speaks first, as those of SSH and mail do, is a bad answer, and nothing that net/http
-// tells the standard logger about. Not parallel: it takes the logger.
+// A server of another protocol that speaks first, as those of SSH and mail do, is a bad
+// answer, and nothing that net/http tells the standard logger about. Not parallel: it takes
+// the logger.
 func TestDialServerSpeaksFirst(t *testing.T) {
 	var logged bytes.Buffer
 	log.SetOutput(&logged)

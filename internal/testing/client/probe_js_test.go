@@ -97,8 +97,8 @@ func TestProbe(t *testing.T) {
 			if again := isosocket.DefaultRetry(failed); again != tt.again {
 				t.Errorf("DefaultRetry = %v, want %v: %v", again, tt.again, failed)
 			}
-			// A login dialog would keep the answer. Later attempts do not count: after some that failed,
-			// Chromium delays the next ones to the same host.
+			// A login dialog would keep the answer. Later attempts do not count: after some
+			// that failed, Chromium delays the next ones to the same host.
 			if d := time.Since(start); tt.path == "/foreign?status=401&scheme=Basic" && d > 2*time.Second {
 				t.Errorf("Dial took %v", d)
 			}
@@ -210,7 +210,8 @@ func TestDialForbidden(t *testing.T) {
 		if must[safejs.Value](t)(safejs.Global().Get("document")).IsUndefined() {
 			t.Skip("only a page can be given a policy")
 		}
-		// A policy that comes in a meta element stays for good, so it forbids a host that no other test uses.
+		// A policy that comes in a meta element stays for good, so it forbids a host that
+		// no other test uses.
 		document := must[safejs.Value](t)(safejs.Global().Get("document"))
 		meta := must[safejs.Value](t)(document.Call("createElement", "meta"))
 		meta.Set("httpEquiv", "Content-Security-Policy")

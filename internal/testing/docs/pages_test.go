@@ -167,7 +167,8 @@ func TestCallbackProgramsCompile(t *testing.T) {
 	}
 }
 
-// TestErrorsPageSaysWhatIsTriedAgain holds the column "again?" of docs/errors.md against DefaultRetry.
+// TestErrorsPageSaysWhatIsTriedAgain holds the column "again?" of docs/errors.md against
+// DefaultRetry.
 func TestErrorsPageSaysWhatIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	status := func(codes ...int) (all []error) {

@@ -1,8 +1,8 @@
 // Package leak finds goroutines that tests leave behind and, in a browser, callbacks.
 //
-// A connection that is closed but still has a goroutine somewhere has not been closed, and neither has one
-// that JavaScript can still call. Every package
-// of this module whose code starts goroutines therefore ends its test run with [Main]:
+// A connection that is closed but still has a goroutine somewhere has not been closed, and
+// neither has one that JavaScript can still call. Every package of this module whose code
+// starts goroutines therefore ends its test run with [Main]:
 //
 //	func TestMain(m *testing.M) { leak.Main(m) }
 //
@@ -14,18 +14,20 @@
 //		…
 //	}
 //
-// Goroutines need a moment to end after the call that told them to, and some callbacks are released by an
-// event that is still to come, so both wait for some seconds
-// before they complain, and return at once when all is quiet. The package needs the standard library
+// Goroutines need a moment to end after the call that told them to, and some callbacks are
+// released by an event that is still to come, so both wait for some seconds before they
+// complain, and return at once when all is quiet. The package needs the standard library
 // alone and works in a browser as it does natively.
 //
 // # Callbacks
 //
-// A callback is a Go function that js.FuncOf or safejs.FuncOf has made for JavaScript to call, until it is
-// released. Which ones there are only an unexported table of syscall/js knows, which the linker shows to nobody
-// unless it is told to. So callbacks are counted in binaries that were built with
+// A callback is a Go function that js.FuncOf or safejs.FuncOf has made for JavaScript to
+// call, until it is released. Which ones there are only an unexported table of syscall/js
+// knows, which the linker shows to nobody unless it is told to. So callbacks are counted in
+// binaries that were built with
 //
 //	-tags=callbacks -ldflags=-checklinkname=0
 //
-// as internal/testing/browser builds all that run in a browser or in Node ([CountsCallbacks]). In others there seem to be none.
+// as internal/testing/browser builds all that run in a browser or in Node
+// ([CountsCallbacks]). In others there seem to be none.
 package leak

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// grace is how long goroutines and callbacks may take to go: longer than the five seconds for which a connection waits,
-// unless told otherwise, for the answer to its close.
+// grace is how long goroutines and callbacks may take to go: longer than the five seconds
+// for which a connection waits, unless told otherwise, for the answer to its close.
 const grace = 10 * time.Second
 
 // expected holds what the Go runtime and the testing package keep running on their own, as
@@ -39,15 +39,16 @@ func isExpected(g goroutine) bool {
 	if containsAny(g.stack, expected) {
 		return true
 	}
-	// In a browser, JavaScript's calls into Go arrive on goroutines of the runtime, which it keeps when
-	// they are idle. One that is still inside a callback is somebody's.
+	// In a browser, JavaScript's calls into Go arrive on goroutines of the runtime, which
+	// it keeps when they are idle. One that is still inside a callback is somebody's.
 	ofEvents := strings.Contains(g.stack, "runtime.handleEvent(") || strings.Contains(g.stack, "runtime.handleAsyncEvent(")
 	return ofEvents && !strings.Contains(g.stack, "syscall/js.handleEvent(")
 }
 
-// Main runs the tests of m and ends the process with their exit code, or with 1 when they passed
-// but left goroutines or callbacks behind; goroutines are printed with their stacks. A goroutine whose stack contains
-// one of known (a function's name, say) is no leak. Main does not return.
+// Main runs the tests of m and ends the process with their exit code, or with 1 when they
+// passed but left goroutines or callbacks behind; goroutines are printed with their stacks.
+// A goroutine whose stack contains one of known (a function's name, say) is no leak. Main
+// does not return.
 func Main(m interface{ Run() int }, known ...string) {
 	os.Exit(exitCode(m, known, os.Stderr))
 }
@@ -65,10 +66,11 @@ func exitCode(m interface{ Run() int }, known []string, report io.Writer) int {
 	return 0
 }
 
-// Check remembers the goroutines and callbacks that there are now, and fails tb, when it ends, for every other one that
-// does not go by itself within ten seconds. It sees the whole process: do not use it
-// while other tests run in parallel. Cleanups that tb registered after Check run before the
-// comparison. A goroutine whose stack contains one of known is no leak.
+// Check remembers the goroutines and callbacks that there are now, and fails tb, when it
+// ends, for every other one that does not go by itself within ten seconds. It sees the
+// whole process: do not use it while other tests run in parallel. Cleanups that tb
+// registered after Check run before the comparison. A goroutine whose stack contains one of
+// known is no leak.
 func Check(tb testing.TB, known ...string) {
 	tb.Helper()
 	before := present{goroutines: make(map[string]bool), callbacks: callbacks()}
@@ -118,7 +120,8 @@ func since(before present, known []string) (l leftovers) {
 	return l
 }
 
-// wait polls until nothing is there since before, or until limit has passed, and returns what is there then.
+// wait polls until nothing is there since before, or until limit has passed, and returns
+// what is there then.
 func wait(before present, known []string, limit time.Duration) leftovers {
 	deadline := time.Now().Add(limit)
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {

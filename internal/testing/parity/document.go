@@ -9,11 +9,12 @@ import (
 	"github.com/isosocket/isosocket/ws/wstest"
 )
 
-// engines are the columns of [Document]: the engines in which every case is right or a quirk of wstest.
+// engines are the columns of [Document]: the engines in which every case is right or a
+// quirk of wstest.
 var engines = []string{"chromium", "webkit", "node", "deno", "bun"}
 
-// Document returns docs/parity.md: what each engine shows in each case, by the data of wstest. A run that shows anything
-// else fails TestParity of package e2e.
+// Document returns docs/parity.md: what each engine shows in each case, by the data of
+// wstest. A run that shows anything else fails TestParity of package e2e.
 func Document() string {
 	var b strings.Builder
 	b.WriteString(`# Engines

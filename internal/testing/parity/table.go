@@ -10,9 +10,10 @@ import (
 	"github.com/isosocket/isosocket/ws/wstest"
 )
 
-// WriteTable writes a line for each row: its id, what each run came to, in columns with the names given, and its event. A
-// run is right, or it is right and shows what it is allowed to show, the differences and quirks of [wstest] by their
-// ids, or WRONG. Below a row that is not right, a line for each mistake says what was expected. The last line counts.
+// WriteTable writes a line for each row: its id, what each run came to, in columns with the
+// names given, and its event. A run is right, or it is right and shows what it is allowed
+// to show, the differences and quirks of [wstest] by their ids, or WRONG. Below a row that
+// is not right, a line for each mistake says what was expected. The last line counts.
 func WriteTable(w io.Writer, names []string, rows []wstest.Row) error {
 	cells := [][]string{append(append([]string{"case"}, names...), "event")}
 	for _, row := range rows {

@@ -1,6 +1,7 @@
 //go:build js
 
-// Package sample is what the harness's own tests run in a browser: tests that end in every way a test can.
+// Package sample is what the harness's own tests run in a browser: tests that end in every
+// way a test can.
 package sample
 
 import (
