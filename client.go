@@ -14,64 +14,65 @@ import (
 	"github.com/isosocket/isosocket/ws/driver"
 )
 
-// ClientOptions configure [NewClient]. A nil pointer and the zero value mean every
-// default.
+// ClientOptions configure [NewClient]. A nil pointer and the zero value select the
+// defaults.
 //
-// The functions are called on the Client's own goroutine, but for OnLost,
-// which may be called from several at the same time. While one of them runs,
-// the Client does nothing else, so they should not take long, and must not
-// wait for what the Client would have to do.
+// The functions are called on the Client's own goroutine, except OnLost, which
+// several goroutines may call at the same time. While a function runs, the Client
+// does nothing else. So a function should return soon, and must not wait for the
+// Client.
 type ClientOptions struct {
-	// Reconnect says how to connect, and when again. nil means every default.
+	// Reconnect says how to connect, and when to reconnect. nil selects the defaults.
 	Reconnect *ReconnectOptions
 
 	// OnConnect, if not nil, is called with every new connection before anything
 	// else is sent or received on it: to authenticate, to subscribe, to resync.
 	// ctx ends with the Client, and with HandshakeTimeout.
 	//
-	// When it returns an error the connection is closed and ReconnectOptions.Retry
-	// decides by that error, which is an end for [DefaultRetry] unless the
-	// connection itself had ended, or the time was over.
+	// If it returns an error, the connection is closed, and ReconnectOptions.Retry
+	// decides by that error whether to try again. [DefaultRetry] does not, unless
+	// the connection itself had ended or HandshakeTimeout had passed.
 	OnConnect func(ctx context.Context, conn *ws.Conn) error
 
-	// Outbox, if not nil, queues messages while there is no connection, and after
-	// those that still wait. nil means that Send waits.
+	// Outbox, if not nil, queues messages while there is no connection, and while
+	// earlier messages are still queued. nil means that Send waits.
 	Outbox *Outbox
 
-	// OnLost, if not nil, is called with each message that Send accepted, with a
-	// nil error, and that did not arrive, or may not have; the data is its own.
-	// err is [errors.ErrNotSent] for a message that the outbox dropped, or that
-	// was still in it when the Client ended, and [errors.ErrUnconfirmed] for one
-	// that was sent on a connection that ended before the peer confirmed it.
+	// OnLost, if not nil, is called with each message that Send accepted (returned
+	// nil for) and that did not arrive, or may not have arrived. The function owns
+	// the message's data. err is [errors.ErrNotSent] for a message that the outbox
+	// dropped, or that was still in it when the Client ended, and
+	// [errors.ErrUnconfirmed] for a message that was sent on a connection that ended
+	// before the peer confirmed it.
 	//
-	// What was confirmed is known where DialOptions.Heartbeat is set and answered
-	// by the peer. The Client then keeps a copy of what is unconfirmed, asks for
-	// confirmation at most ten times a second, and Send waits while more than
-	// DialOptions.SendBuffer is. Without a Heartbeat, messages are not followed
-	// once a connection has taken them.
+	// Confirmation needs a DialOptions.Heartbeat that the peer answers. The Client
+	// then keeps a copy of each unconfirmed message, asks for confirmation at most
+	// ten times a second, and Send waits while more than DialOptions.SendBuffer
+	// bytes are unconfirmed. Without a Heartbeat, the Client does not track messages
+	// after a connection has accepted them.
 	OnLost func(m ws.Message, err error)
 
-	// MaxUnread bounds what has arrived and was not received, in bytes, with 32 for
-	// each message. While a connection is open, the Client stops reading from it at
-	// DialOptions.ReceiveBuffer, 256 KiB unless that is set, and so holds up the
-	// server. What a connection that has ended left unread is kept beyond that, so
-	// that it does not delay the next connection. Above MaxUnread the oldest
-	// messages are dropped, and Receive reports that. 0 means 16 MiB; negative means
-	// no limit.
+	// MaxUnread limits the bytes of messages that have arrived and were not received;
+	// each message counts 32 bytes more than its data. While a connection is open,
+	// the Client stops reading from it at DialOptions.ReceiveBuffer (256 KiB by
+	// default), which slows the server down. Unread messages of a connection that has
+	// ended are kept beyond that, so that they do not delay the next connection.
+	// Above MaxUnread the oldest messages are dropped, and Receive reports that. 0
+	// means 16 MiB, a negative number no limit.
 	MaxUnread int
 }
 
 // DefaultMaxUnread is 16 MiB.
 const DefaultMaxUnread = 16 << 20
 
-// Client is one handle on connections that follow each other: it keeps
-// connected as [Connections] does, and sends and receives on the connection
-// that there is. All methods may be called from many goroutines at the same time.
+// Client is one handle on a series of connections: it reconnects as [Connections]
+// does, and sends and receives on the current connection. All methods may be called
+// from many goroutines at the same time.
 //
-// Messages are sent at most once, and in their order: a message that was under
-// way when its connection broke is not sent again, because the peer may have
-// it. OnLost reports those. What the peer sent while there was no
-// connection is the application's to ask for, in OnConnect.
+// Messages are sent at most once, and in order: a message that was in transit when
+// its connection broke is not sent again, because the peer may have received it.
+// OnLost reports these messages. The Client cannot know which messages the peer sent
+// while there was no connection; the application can ask for them in OnConnect.
 type Client struct {
 	redialer  *redialer
 	onConnect func(context.Context, *ws.Conn) error
@@ -86,18 +87,18 @@ type Client struct {
 	inbox      driver.Inbox
 	inboxLimit int           // bytes at which no more is read from an open connection
 	maxUnread  int           // bytes at which messages are dropped
-	dropped    atomic.Int64  // messages, that no Receive has reported
-	room       chan struct{} // holds one note that something was received
+	dropped    atomic.Int64  // messages that no Receive has reported
+	room       chan struct{} // holds one signal that a message was received
 
 	mu       sync.Mutex
-	changed  chan struct{} // closed when anything below changed that somebody may wait for
+	changed  chan struct{} // closed when a field below has changed that a goroutine may wait for
 	state    State
 	conn     *ws.Conn                 // open, or OnConnect has it
 	link     *link                    // what messages are sent on, nil while there is none
 	waiting  queue                    // the outbox
 	draining bool                     // the oldest of waiting is being sent
 	failed   error                    // OnConnect's error, until it is reported
-	closing  *errors.ConnectionClosed // the reason and message of Close
+	closing  *errors.ConnectionClosed // the arguments of Close
 	err      error                    // why there will be no more connections
 }
 
@@ -105,8 +106,8 @@ type Client struct {
 // the connection is lost, until ctx ends, Close is called, or trying again
 // makes no sense.
 //
-// It does not fail: options that cannot be used are found in Err and State of
-// a Client that is Closed.
+// NewClient does not fail: if an option is invalid, the Client is Closed, and Err
+// and State report the error.
 func NewClient(ctx context.Context, url string, opts *ClientOptions) *Client {
 	var o ClientOptions
 	if opts != nil {
@@ -156,22 +157,23 @@ func newClient(ctx context.Context, r *redialer, o ClientOptions) *Client {
 	return c
 }
 
-// Send sends m on the connection that there is, as [ws.Conn.Send] does: above
-// the high-water mark it waits for room. Without a connection it waits for the
-// next, or, if there is an Outbox, queues m and returns.
-// The data is the caller's again when Send returns.
+// Send sends m on the current connection, as [ws.Conn.Send] does: above the
+// high-water mark it waits for space. Without a connection it waits for the next
+// one, or, if there is an Outbox, queues m and returns. The caller may reuse the data
+// when Send returns.
 //
-// A nil error means that m was accepted: sent once, or reported to OnLost. It does
-// not mean that m arrived: a Client goes on accepting until it knows that a
-// connection has ended, and only OnLost and Confirm tell what arrived. Any
-// other error means that m was not accepted, and will not be sent; if it is a
-// [*errors.ConnectionClosed] and the Client is not Closed, the connection
-// broke meanwhile and the peer may have it all the same. When ctx ends during a wait
-// the error is ctx.Err(). With an Outbox that is full it is [errors.ErrOutboxFull].
-// In a browser, a call of Send, Receive, Flush, Confirm or Close inside a JavaScript
-// callback that had to wait returns an [errors.ErrWouldBlock] instead; Close has
-// ended the Client all the same.
-// Messages that could never be sent are refused as by [ws.Message.Check].
+// A nil error means that m was accepted: it is sent once, or reported to OnLost. It
+// does not mean that m arrived: a Client accepts messages until it knows that a
+// connection has ended, and only OnLost and Confirm report what arrived. Any
+// other error means that m was not accepted and will not be sent. But if the error is
+// a [*errors.ConnectionClosed] and the Client is not Closed, the connection broke
+// during the call, and the peer may have received m. If ctx ends during a wait, the
+// error is ctx.Err(). If the Outbox is full, it is [errors.ErrOutboxFull]. A message
+// that could never be sent is refused with the error of [ws.Message.Check].
+//
+// In a browser, if Send, Receive, Flush, Confirm or Close would have to wait inside a
+// JavaScript callback, it returns an [errors.ErrWouldBlock] instead. Close then still
+// ends the Client.
 func (c *Client) Send(ctx context.Context, m ws.Message) error {
 	for {
 		l, changed, err := c.route(m)
@@ -193,11 +195,11 @@ func (c *Client) Send(ctx context.Context, m ws.Message) error {
 	}
 }
 
-// TrySend is [Client.Send] that never waits, as [ws.Conn.TrySend] is: where Send would
-// have to, the error is [errors.ErrWouldBlock], and m was not accepted. That is
-// so without a connection, unless an Outbox takes m; above the high-water mark of the
-// connection; and while more is unconfirmed than OnLost allows. It may be called in
-// JavaScript callbacks.
+// TrySend is like [Client.Send], but never waits, as [ws.Conn.TrySend]. If Send would
+// wait, the error is [errors.ErrWouldBlock], and m was not accepted. This happens
+// without a connection, unless an Outbox accepts m; above the high-water mark of the
+// connection; and while more is unconfirmed than OnLost allows. TrySend may be called
+// in JavaScript callbacks.
 func (c *Client) TrySend(m ws.Message) error {
 	l, changed, err := c.route(m)
 	switch {
@@ -209,9 +211,9 @@ func (c *Client) TrySend(m ws.Message) error {
 	return err
 }
 
-// route decides where m goes: to the link that it returns, or, without one, to a later
-// attempt after changed is closed. Without either the outbox has m, or err says why
-// m is refused.
+// route decides where m goes. If it returns a link, m is to be sent on it; if it
+// returns changed, the caller must try again after changed is closed. Otherwise the
+// outbox has m, or err says why m is refused.
 func (c *Client) route(m ws.Message) (l *link, changed <-chan struct{}, err error) {
 	if err := m.Check(c.config.MaxMessageSize); err != nil {
 		return nil, nil, err
@@ -235,10 +237,10 @@ func (c *Client) route(m ws.Message) (l *link, changed <-chan struct{}, err erro
 	return nil, nil, err
 }
 
-// queued reports whether something of the outbox has not been sent, with mu held.
+// queued reports whether the outbox holds unsent messages. mu must be held.
 func (c *Client) queued() bool { return len(c.waiting.messages) > 0 || c.draining }
 
-// sent follows m after l's connection has returned err for it.
+// sent tracks m after l's connection has returned err for it.
 func (c *Client) sent(l *link, m ws.Message, err error) error {
 	if err != nil || !l.tracked {
 		return err
@@ -257,16 +259,16 @@ func clone(m ws.Message) ws.Message {
 	return m
 }
 
-// Receive waits for the next message of whatever connection brings it. The
-// caller owns its data.
+// Receive waits for the next message, on any connection. The caller owns its data.
 //
-// When ctx ends first the error is ctx.Err(). When there will be no more
-// connections and all that arrived was received it is Err; after Close, at once.
+// If ctx ends first, the error is ctx.Err(). When there will be no more connections
+// and all messages that arrived were received, it is Err; after Close this is so at
+// once.
 //
-// Messages that are not received do not keep the Client from connecting again. If
-// more of them wait than ClientOptions.MaxUnread, the oldest are dropped, and one
-// call returns an [errors.ErrNotReceived] in their place, with their number. The
-// Client goes on, and so does the next call.
+// Unread messages do not keep the Client from reconnecting. If more of them wait than
+// ClientOptions.MaxUnread, the oldest are dropped, and one call returns an
+// [errors.ErrNotReceived] in their place, with their number. The Client continues,
+// and the next call returns the next message.
 func (c *Client) Receive(ctx context.Context) (ws.Message, error) {
 	if n := c.dropped.Swap(0); n > 0 {
 		return ws.Message{}, &droppedError{n}
@@ -288,10 +290,10 @@ func (c *Client) Receive(ctx context.Context) (ws.Message, error) {
 	return ws.Message{}, c.Err()
 }
 
-// Messages returns an iterator over what Receive returns. It ends without an
-// error once the Client has ended with [errors.NormalClosure], by its Close or by
-// the server; any other error it yields, and ends after it, but for an
-// [errors.ErrNotReceived], after which it goes on.
+// Messages returns an iterator over the messages that Receive returns. It ends
+// without an error when the Client has ended with [errors.NormalClosure], by its
+// Close or by the server. It yields any other error and then ends, except that it
+// continues after an [errors.ErrNotReceived].
 func (c *Client) Messages(ctx context.Context) iter.Seq2[ws.Message, error] {
 	return func(yield func(ws.Message, error) bool) {
 		for {
@@ -306,10 +308,10 @@ func (c *Client) Messages(ctx context.Context) iter.Seq2[ws.Message, error] {
 	}
 }
 
-// Flush waits until nothing that Send accepted is still on its way as far as
-// this side can know: the outbox is empty, and all was confirmed, or, where that is
-// not followed (see OnLost), has left this process. When ctx ends first the
-// error is ctx.Err(). It is nil if a message was lost: OnLost has reported it.
+// Flush waits until no message that Send accepted is still in transit, as far as
+// this side can know: the outbox is empty, and all messages were confirmed, or, if
+// messages are not tracked (see OnLost), have left this process. If ctx ends first,
+// the error is ctx.Err(). A lost message is not an error of Flush; OnLost reported it.
 func (c *Client) Flush(ctx context.Context) error {
 	for {
 		c.mu.Lock()
@@ -348,14 +350,15 @@ func (c *Client) Flush(ctx context.Context) error {
 }
 
 // Confirm waits until the peer has confirmed, by answering a heartbeat, that it has
-// received all that Send and TrySend accepted before the call, the outbox included.
-// Without a connection it waits for the next.
+// received all messages that Send and TrySend accepted before the call, including
+// those in the outbox. Without a connection it waits for the next one.
 //
-// If a connection ends meanwhile, some of that may be lost, and the error is an
-// [errors.ErrUnconfirmed] with its end. When ctx ends first the error is ctx.Err(),
-// and once the Client has ended it is Err. Without DialOptions.Heartbeat it is an
-// [errors.ErrUnsupported]. The peer answers when it receives, and the answer is
-// seen after what arrived before it: both ends have to receive meanwhile.
+// If a connection ends during the wait, some messages may be lost, and the error is an
+// [errors.ErrUnconfirmed] that wraps the connection's end. If ctx ends first, the error
+// is ctx.Err(), and when the Client has ended, it is Err. Without DialOptions.Heartbeat
+// it is an [errors.ErrUnsupported]. The peer answers when it receives, and the answer
+// is found after the messages that arrived before it: both ends must receive during
+// the wait.
 func (c *Client) Confirm(ctx context.Context) error {
 	if c.config.Heartbeat == nil {
 		return errNoHeartbeat
@@ -391,7 +394,7 @@ func (c *Client) Confirm(ctx context.Context) error {
 	}
 }
 
-// Probe has the connection that there is send its heartbeat now, see [ws.Conn.Probe].
+// Probe makes the current connection send its heartbeat now, see [ws.Conn.Probe].
 // Without a connection it does nothing.
 func (c *Client) Probe() {
 	if l := c.current(); l != nil {
@@ -399,21 +402,21 @@ func (c *Client) Probe() {
 	}
 }
 
-// current returns the link that there is, nil for none.
+// current returns the current link, nil if there is none.
 func (c *Client) current() *link {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.link
 }
 
-// Close ends the connection that there is, as [ws.Conn.Close] does, and all
-// attempts at another. Messages that were not received are dropped; those
-// in the outbox are reported to OnLost: call Flush before Close to have them
-// sent. Where OnLost follows messages, Close first waits until those that were sent
-// are confirmed, at most half of DialOptions.CloseTimeout; what then is not is
-// reported, whether the peer answers the close or not. Close returns when the
-// connection is closed; Done is closed when the Client has ended. A second Close
-// changes nothing.
+// Close ends the current connection, as [ws.Conn.Close] does, and stops
+// reconnecting. Messages that were not received are dropped. Messages in the outbox
+// are reported to OnLost: call Flush before Close to send them first. If OnLost tracks
+// messages, Close first waits until the sent messages are confirmed, for at most half
+// of DialOptions.CloseTimeout. It reports the messages that are not confirmed by then,
+// whether the peer answers the close or not. Close returns when the connection is
+// closed; Done is closed when the Client has ended completely. A second Close changes
+// nothing.
 func (c *Client) Close(reason errors.CloseReason, message string) error {
 	if err := ws.CheckCloseReason(reason); err != nil {
 		return err
@@ -423,7 +426,7 @@ func (c *Client) Close(reason errors.CloseReason, message string) error {
 	if c.closing == nil && c.err == nil {
 		c.closing = &errors.ConnectionClosed{Reason: reason, Message: message}
 		c.wake()
-		// The peer may take its time to answer, and no message is wanted any more.
+		// The peer may take long to answer, and no caller waits for it here.
 		c.inbox.End()
 		c.inbox.Clear()
 		c.dropped.Store(0)
@@ -456,14 +459,14 @@ func (c *Client) State() State {
 	return c.state
 }
 
-// Changes returns a channel, always the same one, on which each new State is
-// sent, the first one included; it is closed after the last, which is Closed.
-// A reader that is slow misses states that were followed by others, never the
+// Changes returns a channel on which each new State is sent, including the first.
+// Each call returns the same channel. It is closed after the last state, which is
+// Closed. A slow reader misses states that were followed by others, but never the
 // latest.
 func (c *Client) Changes() <-chan State { return c.changes }
 
-// Latency is that of the connection that there is, see [ws.Conn.Latency]; 0 if
-// there is none.
+// Latency returns the latency of the current connection, see [ws.Conn.Latency], or 0
+// if there is no connection.
 func (c *Client) Latency() time.Duration {
 	if l := c.current(); l != nil {
 		return l.conn.Latency()
@@ -472,12 +475,12 @@ func (c *Client) Latency() time.Duration {
 }
 
 // Done returns a channel that is closed when the Client has ended: it is Closed,
-// nothing of it runs any more, and every loss has been reported.
+// its goroutines have ended, and every loss has been reported.
 func (c *Client) Done() <-chan struct{} { return c.done }
 
-// Err returns nil as long as there may be a connection, and then why there will
-// be none: the reason of Close, as a [*errors.ConnectionClosed]; one with
-// [errors.GoingAway] that is also ctx.Err(), if ctx ended; or the error after
+// Err returns nil as long as there may be a connection. Afterwards it returns why
+// there will be none: a [*errors.ConnectionClosed] with the arguments of Close; if
+// ctx ended, one with [errors.GoingAway] that is also ctx.Err(); or the error after
 // which trying again makes no sense.
 func (c *Client) Err() error {
 	c.mu.Lock()
@@ -493,7 +496,7 @@ func (c *Client) cause() error {
 	return c.err
 }
 
-// wake has everybody who waits for a change look again, with mu held.
+// wake makes all goroutines that wait for a change check again. mu must be held.
 func (c *Client) wake() {
 	close(c.changed)
 	c.changed = make(chan struct{})
@@ -607,7 +610,7 @@ func (c *Client) explain(ctx context.Context, op string) error {
 	return &downError{op: op, err: ctx.Err(), cause: context.Cause(ctx), state: c.State(), unread: c.inbox.Bytes(), limit: c.inboxLimit}
 }
 
-// downError is a wait of a Client's that ended with its context.
+// downError is the error of a Client's wait that ended with its context.
 type downError struct {
 	op         string
 	err, cause error
@@ -627,7 +630,7 @@ func (e *downError) Error() string {
 			s += ", because: " + e.state.Err.Error()
 		}
 	} else if e.unread >= e.limit {
-		// What the peer confirmed comes after what was not received.
+		// The peer's confirmation comes after the messages that were not received.
 		s += " while " + strconv.Itoa(e.unread) + " bytes wait for Receive, and nothing more is read"
 	}
 	return s

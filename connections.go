@@ -15,8 +15,8 @@ import (
 
 // The defaults of ReconnectOptions.
 const (
-	// DefaultBaseDelay is 4 seconds: two on average. With less, clients that
-	// lose their server together would come back in too narrow a window.
+	// DefaultBaseDelay is 4 seconds, a wait of 2 on average. With less, clients that
+	// lose their server at the same time would reconnect in too short a time.
 	DefaultBaseDelay = 4 * time.Second
 	// DefaultMaxDelay is 30 seconds.
 	DefaultMaxDelay = 30 * time.Second
@@ -25,17 +25,17 @@ const (
 )
 
 // ReconnectOptions configure [Connections] and [Client]. A nil pointer and the zero
-// value mean every default.
+// value select the defaults.
 type ReconnectOptions struct {
-	// Dial is what each attempt is dialed with; nil means every default.
+	// Dial are the options of each attempt; nil selects the defaults.
 	Dial *DialOptions
 
 	// Prepare, if not nil, is called before each attempt and may change its URL
-	// and its Options, such as Header and Subprotocols: the place to fetch a
-	// fresh token. ctx ends with the loop's, and with HandshakeTimeout.
+	// and its Options, such as Header and Subprotocols. Use it to fetch a new token.
+	// ctx ends with the loop's, and with HandshakeTimeout.
 	//
-	// An error of Prepare's is an attempt that failed: one that is not a
-	// [*errors.ConnectionError] counts as one without a status, which
+	// An error of Prepare counts as a failed attempt. If it is not a
+	// [*errors.ConnectionError], it counts as an attempt without a status, which
 	// [DefaultRetry] tries again.
 	Prepare func(ctx context.Context, attempt *Attempt) error
 
@@ -43,50 +43,52 @@ type ReconnectOptions struct {
 	// whether to try again. nil means [DefaultRetry].
 	Retry func(err error) bool
 
-	// BaseDelay bounds the wait before the first new attempt, MaxDelay that
-	// before any. The bound doubles with each attempt from the one to the other,
-	// and the wait is a random time from 0 up to it, so that clients that lost
-	// their server together do not come back together. 0 means 4 seconds, and 30.
+	// BaseDelay is the upper bound of the wait before the first new attempt, MaxDelay
+	// that before any attempt. The bound doubles with each attempt, from BaseDelay to
+	// MaxDelay, and the wait is a random time from 0 up to the bound, so that clients
+	// that lost their server at the same time do not reconnect at the same time. 0
+	// means 4 seconds for BaseDelay and 30 seconds for MaxDelay.
 	//
-	// After a planned restart the wait is at most a second: the server closed
-	// with [errors.GoingAway] or [errors.ServiceRestart], so another one is there
-	// or will be soon. That bound doubles with each planned restart, too, until
-	// a connection is stable.
+	// After a planned restart, when the server closed with [errors.GoingAway] or
+	// [errors.ServiceRestart], the wait is at most a second, because another server
+	// is available or soon will be. That bound, too, doubles with each planned
+	// restart, until a connection is stable.
 	BaseDelay, MaxDelay time.Duration
 
-	// Delay, if not nil, decides how long to wait before the next attempt: from
-	// the error and the wait that was drawn, it returns the wait; a negative
-	// one counts as 0. What a server asked for in Retry-After is waited out before it. An
-	// application whose server advises a delay in its close message reads it here.
+	// Delay, if not nil, decides how long to wait before the next attempt: it gets
+	// the error and the random wait, and returns the wait to use; a negative one
+	// counts as 0. The wait begins after the time that a server asked for in
+	// Retry-After. If a server advises a delay in its close message, the application
+	// can use it here.
 	Delay func(err error, wait time.Duration) time.Duration
 
-	// StableAfter is how long a connection must have lived for the count of
-	// attempts, and with it the wait, to begin anew. A server that accepts and
-	// drops at once is thus not dialed at short intervals forever. 0 means 10
+	// StableAfter is how long a connection must last before the count of attempts,
+	// and with it the wait, starts again. So a server that accepts connections and
+	// drops them at once is not dialed at short intervals forever. 0 means 10
 	// seconds.
 	StableAfter time.Duration
 
-	// MaxAttempts is how many attempts there may be in a row without a stable
-	// connection, the first one included. 0 means any number.
+	// MaxAttempts limits the attempts in a row without a stable connection, including
+	// the first. 0 means no limit.
 	MaxAttempts int
 
 	// OnAttempt, if not nil, is called before each attempt, after Prepare.
 	OnAttempt func(Attempt)
 
 	// OnDown, if not nil, is called when an attempt has failed or a connection
-	// has ended and another attempt will follow: with the error and the wait, so
-	// that a user can be shown a countdown.
+	// has ended and another attempt will follow. It gets the error and the wait, for
+	// example to show a countdown to the user.
 	OnDown func(Down)
 }
 
 // Attempt is one try to connect.
 type Attempt struct {
-	// Number counts from 1, and anew after each stable connection.
+	// Number counts from 1, and starts again after each stable connection.
 	Number int
-	// URL is what will be dialed.
+	// URL is the URL to dial.
 	URL string
-	// Options are what it will be dialed with: this attempt's own copy, but for
-	// what its fields refer to.
+	// Options are the options of this attempt: a copy, which shares only the values
+	// that its fields refer to.
 	Options DialOptions
 }
 
@@ -94,11 +96,11 @@ type Attempt struct {
 type Down struct {
 	// Err says why the last attempt failed or the last connection ended.
 	Err error
-	// Attempts is how many attempts there were since the last stable connection.
+	// Attempts is the number of attempts since the last stable connection.
 	Attempts int
-	// Wait is how long it will be until the next one. In a browser the next one
-	// may come sooner, when the machine is online again or the user comes back
-	// to the page, or later, while the machine is offline and the page hidden.
+	// Wait is the time until the next attempt. In a browser the next attempt may come
+	// sooner, when the machine is online again or the user comes back to the page, or
+	// later, while the machine is offline and the page hidden.
 	Wait time.Duration
 }
 
@@ -122,28 +124,28 @@ type Down struct {
 // [errors.GoingAway] if ctx has ended, so that there are never two at a time;
 // this may take DialOptions.CloseTimeout.
 //
-// A connection that was still open when the body ended is followed by another
-// one. Otherwise Retry decides by the error that ended it, or the attempt. If it
-// says no, or MaxAttempts is reached, the loop ends by yielding a nil
+// If a connection was still open when the body ended, another connection follows.
+// Otherwise Retry decides by the error that ended the connection or the attempt. If
+// Retry returns false, or MaxAttempts is reached, the loop ends by yielding a nil
 // connection and the error. It ends without an error when ctx ends or the body
 // breaks.
 //
-// The first attempt is made at once. Each later one waits first, as BaseDelay
-// and MaxDelay say, and at least as long as the server asked for in a
+// The first attempt is made at once. Before each later attempt there is a wait, as
+// BaseDelay and MaxDelay say, and at least as long as the server asked for in a
 // Retry-After field that can be read, up to an hour. In a browser the rest of
 // the wait is skipped when the machine comes online, or the page becomes
-// visible or returns from the back/forward cache, also if it did so up to 5
-// seconds before the wait began; and no attempt is made while
-// the machine is offline and the page hidden.
+// visible or returns from the back/forward cache, also if this happened up to 5
+// seconds before the wait began; and no attempt is made while the machine is
+// offline and the page hidden.
 //
-// Everything happens on the goroutine of the loop, the functions of opts
-// included. The iterator may be used again, and by many goroutines at the same
-// time: each use is a loop of its own.
+// Everything runs on the goroutine of the loop, including the functions of opts.
+// The iterator may be used again, and by many goroutines at the same time: each use
+// is a separate loop.
 func Connections(ctx context.Context, url string, opts *ReconnectOptions) iter.Seq2[*ws.Conn, error] {
 	return newRedialer(url, opts).connections(ctx)
 }
 
-// redialer is what a use of Connections needs.
+// redialer holds the options and functions that a use of Connections needs.
 type redialer struct {
 	ReconnectOptions
 	url      string
@@ -204,8 +206,8 @@ func (r *redialer) connections(ctx context.Context) iter.Seq2[*ws.Conn, error] {
 		}
 		usual := backoff{base: o.BaseDelay, limit: o.MaxDelay, random: r.random}
 		planned := backoff{base: min(restartDelay, o.BaseDelay), limit: o.MaxDelay, random: r.random}
-		// Connections that have ended, but of which something may be left: at
-		// most one, because the next attempt waits.
+		// Connections that have ended, but are still being closed: at most one,
+		// because the next attempt waits.
 		var closing sync.WaitGroup
 		defer closing.Wait()
 		p := r.presence()
@@ -288,9 +290,9 @@ func prepare(ctx context.Context, f func(context.Context, *Attempt) error, a *At
 	return f(ctx, a)
 }
 
-// lend gives conn to the body of the loop and closes it afterwards. lived is how
-// long the body had it, and wasOpen says that the body did not wait for an end.
-// err is what ended conn, nil if the body left the loop.
+// lend passes conn to the body of the loop and closes it afterwards. lived is how
+// long the body used it, and wasOpen reports whether conn was still open then. err is
+// the error that ended conn, nil if the body left the loop.
 func lend(ctx context.Context, conn *ws.Conn, yield func(*ws.Conn, error) bool, closing *sync.WaitGroup) (lived time.Duration, wasOpen bool, err error) {
 	began, returned := time.Now(), false
 	defer func() {
@@ -308,8 +310,8 @@ func lend(ctx context.Context, conn *ws.Conn, yield func(*ws.Conn, error) bool, 
 	if wasOpen {
 		conn.Close(reason, "")
 	} else {
-		// A peer that is gone does not answer, and the wait for it can go on
-		// beside the one for the next attempt.
+		// A peer that is gone does not answer, and this wait for it may continue
+		// during the wait for the next attempt.
 		closing.Go(func() { conn.Close(reason, "") })
 	}
 	if !stays {
@@ -318,11 +320,11 @@ func lend(ctx context.Context, conn *ws.Conn, yield func(*ws.Conn, error) bool, 
 	return lived, wasOpen, conn.Err()
 }
 
-// wait waits until the next attempt may be made, and reports false when ctx
-// ended first. What the server asked for is waited out; the wait after it is
-// cut short by a user who comes back, or has come back just before: Chromium
-// delivers the close event of a connection only after the page has returned from
-// the back/forward cache. Each return cuts one wait.
+// wait waits until the next attempt may be made, and returns false if ctx ended
+// first. The time that the server asked for is never shortened. The wait after it is
+// cut short when the user comes back, or came back just before: Chromium delivers the
+// close event of a connection only after the page has returned from the back/forward
+// cache. Each return cuts one wait.
 func (r *redialer) wait(ctx context.Context, p watcher, asked, wait time.Duration) bool {
 	returned := false
 	select {
@@ -359,8 +361,8 @@ func (r *redialer) wait(ctx context.Context, p watcher, asked, wait time.Duratio
 // returnWindow is how long before a wait the user may have come back to cut it.
 const returnWindow = 5 * time.Second
 
-// watcher says whether an attempt makes sense now, as far as a browser knows. It
-// is a [presence.Watcher], or a test's.
+// watcher reports whether an attempt makes sense now, as far as a browser knows. It
+// is a [presence.Watcher], except in tests.
 type watcher interface {
 	// Returned delivers the time when the machine came online or the user came back,
 	// and holds the last one.

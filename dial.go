@@ -36,50 +36,49 @@ type DialOptions struct {
 	// Send waits. 0 means 1 MiB.
 	SendBuffer int
 
-	// ReceiveBuffer is how many bytes of messages may wait while the program does not
-	// receive. 0 means 16 MiB in a browser, where going over it ends the
-	// connection with [errors.PolicyViolation], and 256 KiB natively, where the
-	// connection is then not read from, so that TCP slows the peer down.
+	// ReceiveBuffer is how many bytes of messages may wait to be received. In a
+	// browser, where 0 means 16 MiB, more than that ends the connection with
+	// [errors.PolicyViolation]. On native targets, where 0 means 256 KiB, the
+	// connection is not read at this limit, so that TCP slows the peer down.
 	ReceiveBuffer int
 
-	// HandshakeTimeout bounds Dial beside ctx. 0 means 30 seconds, a negative
-	// number no limit.
+	// HandshakeTimeout limits the time of Dial, in addition to ctx. 0 means 30
+	// seconds, a negative number no limit.
 	HandshakeTimeout time.Duration
 
-	// CloseTimeout bounds Close: how long the peer may take to answer. 0 means 5
-	// seconds.
+	// CloseTimeout is how long Close waits for the peer's answer. 0 means 5 seconds.
 	CloseTimeout time.Duration
 
-	// PingInterval is how often to ping the peer, whether something else comes from it
-	// or not: that keeps proxies from closing a quiet connection, and measures
+	// PingInterval is how often to ping the peer, whether other data arrives from it
+	// or not. Pings keep proxies from closing a quiet connection, and measure
 	// Latency. 0 means [DefaultPingInterval], a negative number never. Native targets
 	// only: a browser cannot send pings.
 	PingInterval time.Duration
 
 	// PingTimeout is how long the peer may take to answer. The connection ends with
 	// [errors.PolicyViolation], "Ping/Pong timeout", when there was no sign of life
-	// for PingInterval and PingTimeout together. Whatever comes from the peer is one,
-	// and so is that it takes some of what waits to be sent: who reads a long stream
-	// slowly is alive. A peer that takes nothing of what waits for that long is given
-	// up, too, whatever it sends. 0 means [DefaultPingTimeout]. Native targets only.
+	// for PingInterval plus PingTimeout. Anything that arrives from the peer is a sign
+	// of life, and so is progress in sending: a peer that reads a long stream slowly is
+	// alive. The connection also ends if the peer takes none of the waiting data for
+	// that long, whatever it sends. 0 means [DefaultPingTimeout]. Native targets only.
 	PingTimeout time.Duration
 
-	// Heartbeat, if not nil, finds a link that is half-open on every target, by
-	// a message that the peer answers. A server of this library answers the zero
-	// Heartbeat by default; with any other server, the application there has to.
+	// Heartbeat, if not nil, detects a half-open link on every target, with a message
+	// that the peer answers. A server of this library answers the zero Heartbeat by
+	// default; with any other server, its application must answer.
 	Heartbeat *ws.Heartbeat
 
 	// Compression, if not nil, offers permessage-deflate (RFC 7692) to the
 	// server. A browser always offers it, and chooses its details itself.
 	Compression *ws.Compression
 
-	// DisableStatusProbe keeps Dial in a browser from asking once more, with
-	// fetch, why a handshake failed. A browser hides that; without the probe,
-	// ConnectionError.StatusCode is 0 there. A server of this library answers the
-	// probe as it would answer the handshake; any other server's answer is a
-	// guess (ConnectionError.StatusGuessed). The probe takes 3 seconds at most and
-	// never brings up a login dialog. Without effect on native targets, which see
-	// the status.
+	// DisableStatusProbe disables the second request, with fetch, with which Dial in
+	// a browser finds out why a handshake failed. A browser hides the reason; without
+	// the probe, ConnectionError.StatusCode is 0 there. A server of this library
+	// answers the probe as it would answer the handshake; any other server's answer
+	// is a guess (ConnectionError.StatusGuessed). The probe takes at most 3 seconds
+	// and never shows a login dialog. On native targets, which see the status, this
+	// option has no effect.
 	DisableStatusProbe bool
 
 	// Native holds the options whose types only native targets have. Its fields
@@ -88,20 +87,19 @@ type DialOptions struct {
 	Native *NativeOptions
 }
 
-// Dial opens a WebSocket connection to url, which may be a ws, wss, http or https URL
-// without a fragment. The rules of the WHATWG URL Standard decide what is valid and what
-// the server is asked for, on every target. ctx bounds the handshake only: once Dial has
-// returned, its end no longer matters to the connection.
+// Dial opens a WebSocket connection to url, which may be a ws, wss, http or
+// https URL without a fragment. On every target the URL is parsed by the rules of the
+// WHATWG URL Standard. ctx limits only the handshake: after Dial has returned, the
+// end of ctx does not affect the connection.
 //
-// Every error is a [*errors.ConnectionError]. It is [errors.ErrInvalidURL] or
-// [errors.ErrInvalidSubprotocol] if that is what is wrong, before any I/O;
-// [errors.ErrUnsupported] for an option that this target cannot honour; it
-// carries the HTTP status in StatusCode if the server refused, and ctx.Err()
-// if ctx ended first. A redirect is refused, as in a browser, and is
-// [errors.ErrRedirected]. What a browser forbids is [errors.ErrForbidden]. A
-// browser cannot send a user and password that stand in the URL: there they are
-// [errors.ErrUnsupported]. A Dial inside a JavaScript callback, which cannot wait,
-// is [errors.ErrWouldBlock].
+// Every error is a [*errors.ConnectionError]. For an invalid URL or subprotocol it is
+// [errors.ErrInvalidURL] or [errors.ErrInvalidSubprotocol], before any I/O; for an
+// option that this target cannot honour it is [errors.ErrUnsupported]. If the server
+// refused, StatusCode is the HTTP status; if ctx ended first, the error is ctx.Err().
+// A redirect is refused, as in a browser, with [errors.ErrRedirected]. If the browser
+// forbids the connection, the error is [errors.ErrForbidden]. A browser cannot send a
+// user and password in the URL: there the error is [errors.ErrUnsupported]. Inside a
+// JavaScript callback, which cannot wait, Dial returns an [errors.ErrWouldBlock].
 func Dial(ctx context.Context, url string, opts *DialOptions) (*ws.Conn, error) {
 	var o DialOptions
 	if opts != nil {
@@ -162,8 +160,8 @@ func (o *DialOptions) check() error {
 	return o.config("").Check()
 }
 
-// probeOnReturn makes conn's heartbeat check at once when the user comes back:
-// timers that were held may have kept it from finding that the link is gone.
+// probeOnReturn makes conn's heartbeat check at once when the user comes back: the
+// browser may have delayed its timers, so that a dead link was not detected.
 func probeOnReturn(conn *ws.Conn) {
 	w := presence.Watch()
 	if w.Returned() == nil {
@@ -189,10 +187,10 @@ func (e timeoutError) Error() string {
 	return "no connection within the HandshakeTimeout of " + time.Duration(e).String()
 }
 
-// Timeout makes it a timeout as net.Error has it.
+// Timeout reports true: the error is a timeout in the sense of net.Error.
 func (timeoutError) Timeout() bool { return true }
 
-// config is what the Conn over a transport has to know.
+// config returns the configuration of a connection.
 func (o *DialOptions) config(subprotocol string) *ws.Config {
 	return &ws.Config{
 		Subprotocol:    subprotocol,

@@ -9,8 +9,8 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// dial opens the browser's own WebSocket, which performs the handshake. Options
-// that it cannot honour are refused before anything is tried.
+// dial opens the browser's own WebSocket, which performs the handshake. It first
+// refuses options that the browser cannot honour.
 func dial(ctx context.Context, target *wsurl.URL, o *DialOptions) (*ws.Conn, error) {
 	switch {
 	case len(o.Header) > 0:
@@ -29,11 +29,11 @@ func dial(ctx context.Context, target *wsurl.URL, o *DialOptions) (*ws.Conn, err
 	})
 }
 
-// mayWait returns an error that is [errors.ErrWouldBlock], and says what to do
-// instead, if the calling goroutine must not wait.
+// mayWait returns an error that is [errors.ErrWouldBlock] if the calling goroutine
+// must not wait. The error says what to do instead.
 func mayWait(call, instead string) error { return browsersocket.MayWait(call, instead) }
 
-// unsupportedError names what a browser cannot honour.
+// unsupportedError names an option that a browser cannot honour.
 type unsupportedError struct{ what string }
 
 func (e *unsupportedError) Error() string {
@@ -42,10 +42,10 @@ func (e *unsupportedError) Error() string {
 
 func (e *unsupportedError) Unwrap() error { return errors.ErrUnsupported }
 
-// isUntrusted reports whether err is about the server's certificate, which a
-// browser never reports.
+// isUntrusted reports whether err is about the server's certificate. A browser never
+// reports this.
 func isUntrusted(error) bool { return false }
 
-// NativeOptions has no fields in a browser build: nothing in it could be
-// honoured there. See the native build for what it holds elsewhere.
+// NativeOptions has no fields in a browser build, because a browser could honour
+// none of them. See the native build for its fields.
 type NativeOptions struct{}

@@ -21,8 +21,8 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// dial performs the handshake over net/http and puts the native engine on what
-// is left of it: a byte stream.
+// dial performs the handshake over net/http and runs the native engine on the
+// resulting byte stream.
 func dial(ctx context.Context, target *wsurl.URL, o *DialOptions) (*ws.Conn, error) {
 	header, host, err := handshake.RequestHeader(o.Header)
 	if err != nil {
@@ -80,9 +80,9 @@ func pingInterval(d time.Duration) time.Duration {
 	return max(d, 0)
 }
 
-// client returns what carries the handshake request. Unless the user brought a
-// transport, it is for this Dial only: one shared by all would be global
-// state, with connections in it that outlive a refused Dial.
+// client returns the HTTP client for the handshake request. Unless the user supplied
+// a transport, it is for this Dial only: a shared one would be global state, with
+// connections in it that outlive a refused Dial.
 func (n *NativeOptions) client(ctx context.Context, below *opener) (*http.Client, error) {
 	if n == nil {
 		n = &NativeOptions{}
@@ -145,9 +145,9 @@ const (
 	handshakeBuffer = 1 << 10
 )
 
-// opener is how one Dial gets a connection. It keeps hold of what it opens,
-// so that it can be closed wherever it has got to: in a TLS handshake or with
-// a proxy, say.
+// opener opens the connection of one Dial. It keeps a reference to it, so that the
+// connection can be closed at any stage, for example during a TLS handshake or
+// while a proxy connects.
 type opener struct {
 	dial   func(ctx context.Context, network, addr string) (net.Conn, error)
 	proxy  func(*http.Request) (*url.URL, error)
@@ -158,9 +158,9 @@ type opener struct {
 	abandoned bool
 }
 
-// chooseProxy leaves proxies that speak HTTP to connect: net/http would ask
-// them to forward the request of a ws URL, which few can do with an upgrade.
-// RFC 6455, section 4.1, wants a tunnel.
+// chooseProxy leaves HTTP proxies to connect: net/http would ask them to forward the
+// request of a ws URL, and few proxies can forward an upgrade. RFC 6455, section
+// 4.1, requires a tunnel.
 func (o *opener) chooseProxy(r *http.Request) (*url.URL, error) {
 	if o.proxy == nil {
 		return nil, nil
@@ -213,7 +213,7 @@ func (o *opener) open(ctx context.Context, network, addr string) (net.Conn, erro
 	return conn, nil
 }
 
-// abandon closes what was opened, and what will be.
+// abandon closes the connections that were opened, and any that will be.
 func (o *opener) abandon() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

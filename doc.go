@@ -1,7 +1,7 @@
 // Package isosocket opens WebSocket connections, with the same code and the
 // same behaviour in a browser and in a native program: compiled to WebAssembly
-// it uses the browser's WebSocket, natively an engine of its own. Servers
-// are written with package [github.com/isosocket/isosocket/server].
+// it uses the browser's WebSocket, and natively its own engine. Servers use
+// package [github.com/isosocket/isosocket/server].
 //
 // # A connection
 //
@@ -23,17 +23,17 @@
 //		fmt.Println(m)
 //	}
 //
-// Send may be called by many goroutines and beside a Receive. It queues and
-// returns, and waits only while DialOptions.SendBuffer bytes are queued.
-// Nothing has to run in the background: a connection without a Receive
-// answers pings and notices its end all the same.
+// Send may be called by many goroutines, also during a Receive. It queues the
+// message and returns, and waits only while DialOptions.SendBuffer bytes are queued.
+// A program does not need a background goroutine that receives: the connection
+// answers pings and notices its end without one.
 //
 // # Contexts
 //
-// A context bounds the wait of the call it is given to, never the connection.
-// When it ends in the middle of a Receive, the next Receive goes on where the
-// bytes stood; no message is lost. So this asks for a message, but not for
-// longer than a second, as often as one likes:
+// A context limits the wait of the call that it is passed to, never the life of the
+// connection. If it ends during a Receive, the next Receive continues at the same
+// byte, and no message is lost. So this code, which waits at most one second for a
+// message, may be repeated any number of times:
 //
 //	ctx, cancel := context.WithTimeout(ctx, time.Second)
 //	m, err := conn.Receive(ctx)
@@ -53,9 +53,9 @@
 //		return signIn()
 //	}
 //
-// A connection that has ended is a [*errors.ConnectionClosed], from every call:
-// the first cause, with the reason, the message that came with it, and who
-// closed. A reason is itself a target of errors.Is:
+// After a connection has ended, every call returns a [*errors.ConnectionClosed]: the
+// first cause, with the reason, its message, and which side closed. A reason is
+// itself a target of errors.Is:
 //
 //	if errors.Is(err, errors.GoingAway) {
 //		// the server restarts
@@ -65,28 +65,27 @@
 //
 // # Options
 //
-// [DialOptions] hold subprotocols, limits, timeouts and compression; nil means
-// every default. A browser offers less to its pages than the system does to a
-// program: where an option cannot be honoured, Dial fails with an error that is
-// [errors.ErrUnsupported] and names it, rather than ignore it. TLS settings,
-// proxies, cookies and Unix sockets need types that a browser build does not
-// carry; they are fields of [NativeOptions], whose browser version has none, so
-// that using one there does not compile.
+// [DialOptions] hold subprotocols, limits, timeouts and compression; nil selects the
+// defaults. A browser offers less to a page than an operating system to a program: if
+// an option cannot be honoured, Dial does not ignore it, but fails with an error that
+// is [errors.ErrUnsupported] and names the option. TLS settings, proxies, cookies and
+// Unix sockets need types that a browser build does not contain. They are fields of
+// [NativeOptions], which has no fields in a browser build, so that using one there
+// does not compile.
 //
 // # Staying connected
 //
-// [Connections] is an iterator over live connections, which dials again, with
-// a growing, random wait, when the last one is gone, and ends when trying again
-// makes no sense. [Client] is one handle on top of it, which sends and receives
-// across reconnects. A [ws.Heartbeat] finds a link that is dead without
-// a close frame.
+// [Connections] is an iterator over live connections. It dials again, after a
+// growing, random wait, when the last connection has ended, and it ends when trying
+// again makes no sense. [Client] is one handle on top of it, which sends and receives
+// across reconnects. A [ws.Heartbeat] detects a link that has died without a close.
 //
 // # What stays different in a browser
 //
 // A browser cannot send headers or pings; it reports every violation of the
-// protocol as 1006; it knows a message only once it is whole, so that
-// MaxMessageSize acts late; and it cannot slow a sender down, so that messages
-// that are not received end the connection when ReceiveBuffer is full. The close
-// reasons 1001 to 1014, which it does not let a page send, travel as 3901 to
-// 3914, and servers of this library read them back.
+// protocol as 1006; it delivers only complete messages, so that MaxMessageSize
+// applies late; and it cannot slow a sender down, so that unread messages end the
+// connection when ReceiveBuffer is full. A page may not send the close reasons 1001
+// to 1014; they are sent as 3901 to 3914, and servers of this library translate them
+// back.
 package isosocket

@@ -167,7 +167,7 @@ func ExampleNativeOptions() {
 	// Output: hello, socket <nil>
 }
 
-// restlessServer greets each connection, and restarts behind the first message
+// restlessServer greets each connection, and restarts after the first message
 // that it gets on one. Its third handshake it refuses.
 func restlessServer() *httptest.Server {
 	var handshakes atomic.Int64

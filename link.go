@@ -28,9 +28,9 @@ type link struct {
 	tracked     bool // whether unconfirmed is kept
 	window      int  // bytes that may be unconfirmed
 	unconfirmed queue
-	asking      chan struct{} // holds one wish to have what is unconfirmed confirmed
-	urgent      chan struct{} // holds one wish not to wait with that
-	over        bool          // what was unconfirmed has been reported
+	asking      chan struct{} // holds one signal to ask for confirmation
+	urgent      chan struct{} // holds one signal to ask without a delay
+	over        bool          // unconfirmed messages have been reported
 }
 
 func newLink(ctx context.Context, conn *ws.Conn, tracked bool, window int) *link {
@@ -53,7 +53,7 @@ func (l *link) track(m ws.Message) {
 	}
 }
 
-// wish puts a value into c, which holds one, unless there is one already.
+// wish puts a signal into c, which holds one, unless it is full.
 func wish(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -78,7 +78,7 @@ func (c *Client) serve(conn *ws.Conn) error {
 	}
 	if err := c.greet(conn); err != nil {
 		if conn.Err() != nil || c.ctx.Err() != nil {
-			return nil // the loop decides by what ended the connection
+			return nil // the loop decides by the error that ended the connection
 		}
 		if !c.redialer.Retry(err) {
 			return err
@@ -106,7 +106,7 @@ func (c *Client) serve(conn *ws.Conn) error {
 	return nil
 }
 
-// greet lets OnConnect have the connection first.
+// greet calls OnConnect before the connection is used for anything else.
 func (c *Client) greet(conn *ws.Conn) error {
 	if c.onConnect == nil {
 		return nil
@@ -122,14 +122,14 @@ func (c *Client) greet(conn *ws.Conn) error {
 	defer cancel()
 	err := c.onConnect(ctx, conn)
 	if err != nil && ctx.Err() != nil {
-		// The peer was too slow, as one may be that does not finish a handshake.
+		// The peer was too slow; this counts like a handshake that was not finished.
 		return &errors.ConnectionError{URL: wsurl.Redact(c.redialer.url), Err: err}
 	}
 	return err
 }
 
-// pump moves messages to the inbox until the connection, or the Client, ends, and
-// all that the connection has left is there.
+// pump moves messages to the inbox until the connection or the Client has ended and
+// all messages of the connection have been moved.
 func (c *Client) pump(l *link) {
 	for {
 		for c.inbox.Bytes() >= c.inboxLimit && l.conn.Err() == nil {
@@ -153,9 +153,9 @@ func (c *Client) pump(l *link) {
 	}
 }
 
-// down takes a link that has ended out of use, and reports what was not confirmed. That
-// the peer answered a close proves nothing: it may have closed at the same time, and
-// dropped what it had not received.
+// down takes a link that has ended out of use, and reports its unconfirmed messages. The
+// peer's answer to a close confirms nothing: the peer may have closed at the same time,
+// and dropped messages that it had not received.
 func (c *Client) down(l *link) {
 	c.mu.Lock()
 	c.link = nil
@@ -173,7 +173,7 @@ func (c *Client) down(l *link) {
 	c.lose(lost, errors.ErrUnconfirmed, l.conn.Err())
 }
 
-// confirm has what was sent confirmed, again and again, until the link ends.
+// confirm repeatedly asks for confirmation of the sent messages, until the link ends.
 func (c *Client) confirm(l *link) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -213,7 +213,7 @@ func (c *Client) confirm(l *link) {
 	}
 }
 
-// drain sends what waits in the outbox until the link ends.
+// drain sends the messages in the outbox until the link ends.
 func (c *Client) drain(l *link) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -246,7 +246,7 @@ func (c *Client) drain(l *link) {
 			c.lose([]ws.Message{m}, errors.ErrUnconfirmed, err)
 			c.mu.Lock()
 		case l.ctx.Err() != nil:
-			c.waiting.pushFront(m) // it waited for room: nothing of it went out
+			c.waiting.pushFront(m) // it waited for space: nothing of it was sent
 		default:
 			c.mu.Unlock()
 			c.lose([]ws.Message{m}, errors.ErrNotSent, err)
@@ -256,7 +256,8 @@ func (c *Client) drain(l *link) {
 	}
 }
 
-// settle waits until what was sent on l is confirmed, or will not be.
+// settle waits until the messages that were sent on l are confirmed, or cannot be any
+// more.
 func (c *Client) settle(l *link) {
 	if l == nil || !l.tracked {
 		return

@@ -11,8 +11,8 @@ import (
 )
 
 // NativeOptions are the options whose types a browser build does not have. The
-// zero value has every default. Nothing in it is changed by Dial; it may be
-// used by many Dials at the same time.
+// zero value selects the defaults. Dial does not change it, and many Dials may use
+// it at the same time.
 type NativeOptions struct {
 	// MaxFragments is the most frames that one incoming message may be split into. A
 	// message of more ends the connection with 1008 (policy violation). 0 means
@@ -20,18 +20,19 @@ type NativeOptions struct {
 	MaxFragments int
 
 	// HTTPClient carries the handshake request. Its Jar's cookies are sent and
-	// its Timeout bounds the handshake too; its CheckRedirect is never asked,
+	// its Timeout also limits the handshake; its CheckRedirect is never called,
 	// because redirects are refused. If its Transport is set, it dials, and
-	// TLSConfig, Proxy and DialContext must be nil; it may be any RoundTripper
-	// that answers a 101 with a body that is an [io.ReadWriteCloser], as an
-	// [http.Transport] does. A body of its own is what the connection reads, writes
-	// and closes; it costs a goroutine more, because a read of it cannot be
-	// interrupted. The request has its handshake fields in the spelling of RFC 6455
+	// TLSConfig, Proxy and DialContext must be nil. It may be any RoundTripper whose
+	// 101 response has a body that is an [io.ReadWriteCloser], as with an
+	// [http.Transport]. The connection reads, writes and closes this body. If the
+	// body is of another type than that of an http.Transport, this needs one more
+	// goroutine, because a read of it cannot be interrupted.
+	// The request has its handshake fields in the spelling of RFC 6455
 	// ("Sec-WebSocket-Key"), which [http.Header.Get] does not find. A Transport may
 	// finish a dial that ctx has interrupted, and keep the connection for later.
 	//
-	// nil means a client of this Dial's own, of which nothing is left after a
-	// Dial that failed.
+	// nil means a separate client for each Dial. After a Dial that failed, it holds
+	// no resources.
 	HTTPClient *http.Client
 
 	// TLSConfig is used for wss URLs. It is not changed. nil means the defaults
@@ -46,13 +47,13 @@ type NativeOptions struct {
 	// if DialContext is set.
 	Proxy func(*http.Request) (*url.URL, error)
 
-	// DialContext opens the connection below, to a Unix socket for example. addr
+	// DialContext opens the underlying connection, for example to a Unix socket. addr
 	// is the URL's host with a port, or the proxy's; ctx ends when Dial's does.
 	// nil means a [net.Dialer].
 	//
 	// A connection that is exactly a [*net.TCPConn] or [*net.UnixConn] is read and
-	// written through its descriptor. Any other is used through its own Read, Write,
-	// SetReadDeadline and Close only, even if it embeds one of these, so that it may
-	// encrypt, count or slow down what passes.
+	// written through its descriptor. Any other is used only through its own Read,
+	// Write, SetReadDeadline and Close, even if it embeds one of these, so that it
+	// may encrypt, count or slow down the data.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 }

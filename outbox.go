@@ -16,27 +16,26 @@ const (
 )
 
 // Outbox makes a [Client] queue messages while there is no connection, within
-// bounds. The zero value has every default.
+// limits. The zero value selects the defaults.
 type Outbox struct {
-	// MaxMessages is the most messages that may wait. 0 means 1024.
+	// MaxMessages is the most messages that may be queued. 0 means 1024.
 	MaxMessages int
-	// MaxBytes is the most bytes of data that they may have together. 0 means
-	// 1 MiB.
+	// MaxBytes is the most bytes of data that the queued messages may have together.
+	// 0 means 1 MiB.
 	MaxBytes int
-	// Overflow says what happens to a message for which there is no room.
+	// Overflow says what happens to a message that does not fit.
 	Overflow Overflow
 }
 
-// Overflow is what an [Outbox] does with a message for which it has no room.
+// Overflow is what an [Outbox] does with a message that does not fit.
 type Overflow uint8
 
 // What to do when the outbox is full.
 const (
 	// RefuseNewest makes Send return [errors.ErrOutboxFull].
 	RefuseNewest Overflow = iota
-	// DropOldest drops messages that have waited longest, until there is room,
-	// and reports each to OnLost. A message that has more than MaxBytes itself
-	// is refused.
+	// DropOldest drops the oldest messages until the new one fits, and reports each
+	// to OnLost. A message that alone has more than MaxBytes is refused.
 	DropOldest
 )
 
@@ -107,7 +106,7 @@ func (q *queue) clear() []ws.Message {
 	return all
 }
 
-// add queues m by the policy of o, and returns what was dropped for it.
+// add queues m by the policy of o, and returns the messages that were dropped for it.
 func (q *queue) add(o *Outbox, m ws.Message) (dropped []ws.Message, err error) {
 	fits := func() bool { return len(q.messages) < o.MaxMessages && q.bytes+len(m.Data) <= o.MaxBytes }
 	if !fits() && (o.Overflow == RefuseNewest || len(m.Data) > o.MaxBytes) {

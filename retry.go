@@ -12,22 +12,22 @@ import (
 // DefaultRetry is what [ReconnectOptions] use to decide, from the error that
 // ended a connection or an attempt, whether another attempt makes sense.
 //
-//   - A connection that ended: if its reason is one of
-//     [errors.CloseReason.Retryable], or the peer was given up, by either side,
-//     because it answered no pings ([ws.PingTimeoutMessage]). An application's
-//     own reasons, 3000-4999, are not: only the application knows.
-//   - An attempt that failed: if there was no HTTP status, or it is 408, 425,
+//   - A connection that ended: yes, if its reason is one of
+//     [errors.CloseReason.Retryable], or either side closed because the other
+//     answered no pings ([ws.PingTimeoutMessage]). An application's own reasons,
+//     3000-4999, are not retried: only the application knows their meaning.
+//   - An attempt that failed: yes, if there was no HTTP status, or it is 408, 425,
 //     429 or 5xx. A status that is only a guess
 //     ([errors.ConnectionError.StatusGuessed]) counts as none.
 //   - A redirect, and a connection that the browser forbids: no.
 //   - A server whose certificate is not trusted, that chose no offered subprotocol
 //     ([errors.ErrSubprotocolMismatch]) or does no WebSocket handshake
-//     ([errors.ErrBadHandshake]): no. A browser hides all three, and they count
-//     there as an attempt without a status.
-//   - A URL, a subprotocol or an option that cannot be used: no.
+//     ([errors.ErrBadHandshake]): no. A browser hides all three; there they count
+//     as an attempt without a status.
+//   - An invalid URL, subprotocol or option: no.
 //   - Any other error: no.
 //
-// A Retry of one's own can ask it about everything that it does not decide:
+// A Retry function can call it for all errors that it does not decide itself:
 //
 //	Retry: func(err error) bool {
 //		return errors.Is(err, roomFull) || isosocket.DefaultRetry(err)
@@ -59,7 +59,7 @@ func DefaultRetry(err error) bool {
 // clients of a server that closes them all at once.
 const restartDelay = time.Second
 
-// restarting reports whether err is the server's word that it restarts.
+// restarting reports whether the server announced with err that it restarts.
 func restarting(err error) bool {
 	closed, ok := errors.AsType[*errors.ConnectionClosed](err)
 	return ok && closed.Remote && (closed.Reason == errors.GoingAway || closed.Reason == errors.ServiceRestart)
@@ -73,13 +73,13 @@ func retryableStatus(code int) bool {
 	return code >= 500 && code <= 599
 }
 
-// maxRetryAfter bounds what a server can ask for: a mistake there must not
-// turn a client off for good.
+// maxRetryAfter limits the time that a server can ask for: a mistake there must not
+// stop a client forever.
 const maxRetryAfter = time.Hour
 
-// retryAfter returns how long the server asked to be left alone, 0 if it did
-// not, from the Retry-After field of a refusal (RFC 9110, section 10.2.3). What a
-// guess came with does not count: it answered another request.
+// retryAfter returns how long the server asked clients to wait, 0 if it did not, from
+// the Retry-After field of a refusal (RFC 9110, section 10.2.3). The field of a
+// guessed status does not count: it answered another request.
 func retryAfter(err error) time.Duration {
 	failed, ok := errors.AsType[*errors.ConnectionError](err)
 	if !ok || failed.StatusGuessed {
@@ -97,15 +97,15 @@ func retryAfter(err error) time.Duration {
 }
 
 // backoff decides how long to wait before an attempt: exponential, with full
-// jitter. A random time from nothing up to the bound spreads clients that lost
-// their server at the same moment best; a bound that doubles keeps them from
-// being a load on a server that does not come back.
+// jitter. A random time from 0 up to the bound best spreads clients that lost their
+// server at the same moment. A bound that doubles limits their load on a server that
+// is down for long.
 type backoff struct {
 	base, limit time.Duration
 	random      func() float64 // from [0, 1)
 }
 
-// wait returns the time to wait after so many waits in a row.
+// wait returns the time to wait after the given number of waits in a row.
 func (b *backoff) wait(waits int) time.Duration {
 	bound := b.base
 	for ; waits > 0 && bound < b.limit; waits-- {

@@ -10,11 +10,11 @@ type Phase uint8
 
 // The phases of a Client.
 const (
-	// Connecting: an attempt is under way, OnConnect included.
+	// Connecting: an attempt is in progress, including OnConnect.
 	Connecting Phase = iota
 	// Connected: messages are sent as they come.
 	Connected
-	// Waiting: the next attempt comes later.
+	// Waiting: the Client waits before the next attempt.
 	Waiting
 	// Closed: there will be no more attempts.
 	Closed
@@ -43,8 +43,8 @@ type State struct {
 	// nil before the first of them, and while Connected. When Closed it is what
 	// Client.Err returns.
 	Err error
-	// Attempts is how many attempts there were since the last stable connection,
-	// the one under way included.
+	// Attempts is the number of attempts since the last stable connection, including
+	// the current one.
 	Attempts int
 	// Next is when the next attempt will be made, while Waiting. See Down.Wait for
 	// when it may come sooner or later.
