@@ -1,21 +1,23 @@
 # isosocket: run make, or make help, for the list of targets.
 #
-# Needs Go, git, make and a C compiler (for the race detector). The tests need wabt's wat2wasm and JavaScript engines, too:
-# scripts/wabt.sh and scripts/engine.sh find them, or install them: as root on Debian, and Node, Deno and Bun with npm.
+# Needs Go, git, make and a C compiler (for the race detector). The tests also need wabt's wat2wasm
+# and JavaScript engines. scripts/wabt.sh and scripts/engine.sh find them, or install them: as root
+# on Debian with apt-get; Node, Deno and Bun with npm.
 
 GO ?= go
 
-# Version of the checker; it is built once, for this machine, outside of the module's own requirements.
+# Version of the checker. It is built once, for this machine, and is not a requirement of the
+# module.
 STATICCHECK_VERSION := v0.8.2
 STATICCHECK := bin/staticcheck-$(STATICCHECK_VERSION)
 
 # The modules below this one, each with its own go.mod; their tests and checks run with the rest.
 MODULES := $(patsubst %/go.mod,%,$(wildcard bench/go.mod server/*/go.mod))
 
-# The JavaScript engines of the tests, and those of the parity table; make parity ENGINE=firefox runs in another one.
+# The engines of the tests and of the parity table; make parity ENGINE=firefox uses another one.
 TEST_ENGINES := chromium node deno bun
 ENGINE ?= $(TEST_ENGINES)
-# Tests write here which engines ran.
+# Tests write the names of the engines that they ran in to this file.
 RAN := $(CURDIR)/bin/engines.txt
 
 WASM := GOOS=js GOARCH=wasm
@@ -33,11 +35,12 @@ run: build ## build everything and start the demo server; ADDR=host:port, defaul
 
 build: bin/isosocket ## build the wasm client and bin/isosocket, which contains it
 
-# Go knows itself what is up to date.
+# Go itself decides whether it is up to date.
 bin/isosocket: FORCE $(DIST)/client.wasm.gz $(DIST)/wasm_exec.js
 	$(GO) build -buildvcs=false -o $@ ./cmd/isosocket
 
-# What is embedded is made in a folder of its own and moved in whole, so that several makes may run in one checkout.
+# Embedded files are built in a temporary folder and moved into place, so that several makes can run
+# at once.
 $(DIST)/client.wasm.gz: FORCE
 	@mkdir -p bin $(DIST)
 	@rm -f $(DIST)/client.wasm
@@ -45,7 +48,7 @@ $(DIST)/client.wasm.gz: FORCE
 		$(WASM) $(GO) build -trimpath -buildvcs=false -ldflags="-s -w" -o "$$made/client.wasm" ./wasm; \
 		gzip -9 -n "$$made/client.wasm"; mv "$$made/client.wasm.gz" $@
 
-# It must come from the Go that compiled the client.
+# wasm_exec.js must come from the Go that compiled the client.
 $(DIST)/wasm_exec.js: FORCE
 	@mkdir -p bin $(DIST)
 	@set -eu; made=$$(mktemp bin/wasm_exec.XXXXXX); cp "$$($(GO) env GOROOT)/lib/wasm/wasm_exec.js" "$$made"; mv "$$made" $@
@@ -59,23 +62,24 @@ test: ## all tests, natively with -race and in the JavaScript engines; ends with
 
 test-unit: wabt ## the tests that need no browser, natively, with the race detector
 	$(GO) test -race -timeout 30m $$($(GO) list ./... | grep -v '/e2e$$')
-	# What the race detector disturbs: counts of allocations, and a herd of a thousand clients.
+	# Tests that the race detector disturbs: counts of allocations, and a herd of a thousand
+	# clients.
 	$(GO) test -timeout 10m -run 'Alloc|TestHerd' . ./internal/rfc6455 ./internal/stream
 	@set -e; for module in $(MODULES); do (set -x; cd $$module && $(GO) test -race -timeout 30m ./...); done
 
-# The tests in a browser are compiled by the tests themselves, which Go's test cache cannot know: -count=1.
+# -count=1: the tests compile the browser tests themselves, which Go's test cache does not see.
 test-wasm: chromium engines ## the packages' tests compiled to WebAssembly, in Chromium
 	ENGINE="$(TEST_ENGINES)" ISOSOCKET_ENGINES=$(RAN) $(GO) test -count=1 -timeout 30m -run '^(TestHarness|TestWasm)' ./e2e
 
 test-e2e: chromium engines build ## the demo in Chromium against the native server, and the rest of e2e
 	ENGINE="$(TEST_ENGINES)" ISOSOCKET_ENGINES=$(RAN) $(GO) test -count=1 -timeout 30m -skip '^(TestHarness|TestWasm)' ./e2e
 
-parity: ## the parity table, a column an engine; ENGINE=firefox for one; results as JSON in parity/
+parity: ## the parity table, one column per engine; ENGINE=firefox for one; results as JSON in parity/
 	@$(GO) test -list '^TestParity$$' ./e2e | grep -q '^TestParity$$' || { echo "parity: e2e has no TestParity" >&2; exit 1; }
 	@for engine in $(ENGINE); do sh scripts/engine.sh $$engine >/dev/null || exit 1; done
 	@ENGINE="$(ENGINE)" PARITY_PLACES=all PARITY_DIR=$(CURDIR)/parity $(GO) test -race -count=1 -timeout 60m -v -run '^TestParity$$' ./e2e
 
-bench: ## measure this library beside its peers, in the module bench
+bench: ## measure this library against its peers, in the module bench
 	cd bench && $(GO) run .
 
 lint: $(STATICCHECK) ## gofmt, vet and staticcheck on both targets, import rules, shell syntax
@@ -108,7 +112,8 @@ clean: ## remove what was built, and the reports of tests
 chromium:
 	@sh scripts/chromium.sh >/dev/null
 
-# An engine that cannot be had is named again when the tests have ended, and ends them where all are required.
+# A missing engine is named again after the tests; scripts/ran.sh then fails if all engines are
+# required.
 engines:
 	@mkdir -p bin
 	@for engine in $(TEST_ENGINES); do sh scripts/engine.sh $$engine >/dev/null || true; done

@@ -107,7 +107,7 @@ func (r CloseReason) name() string {
 // returns, because fmt prefers it.
 func (r CloseReason) Error() string { return r.String() }
 
-// Is makes every reason answer to [ErrWebSocket].
+// Is reports whether target is [ErrWebSocket], which every reason matches.
 func (r CloseReason) Is(target error) bool { return target == ErrWebSocket }
 
 // Sendable reports whether r may be passed to Close: 1000-1003, 1007-1014,
@@ -122,15 +122,15 @@ func (r CloseReason) Sendable() bool {
 	return false
 }
 
-// Reserved reports whether r only ever describes an end and never stands in a
-// close frame: 1005, 1006 and 1015 (RFC 6455, section 7.4.1).
+// Reserved reports whether r only describes how a connection ended and never
+// appears in a close frame: 1005, 1006 and 1015 (RFC 6455, section 7.4.1).
 func (r CloseReason) Reserved() bool {
 	return r == NoStatusReceived || r == AbnormalClosure || r == TLSHandshake
 }
 
-// Retryable reports whether a client may hope that a new connection fares
-// better: 1001, 1006, 1011, 1012, 1013 and 1014. An application's own reasons
-// are not: only the application knows.
+// Retryable reports whether a new connection may succeed: true for 1001, 1006,
+// 1011, 1012, 1013 and 1014. It is false for an application's own reasons, whose
+// meaning only the application knows.
 func (r CloseReason) Retryable() bool {
 	switch r {
 	case GoingAway, AbnormalClosure, InternalError, ServiceRestart, TryAgainLater, BadGateway:
@@ -139,7 +139,7 @@ func (r CloseReason) Retryable() bool {
 	return false
 }
 
-// Normal reports whether r ends a connection that had nothing wrong with it:
+// Normal reports whether r means that nothing was wrong with the connection:
 // 1000, 1001 (the page was left, the server shuts down) and 1005 (the peer
 // closed without giving a reason).
 func (r CloseReason) Normal() bool {

@@ -36,7 +36,7 @@ func (e *ConnectionClosed) Error() string {
 	return s
 }
 
-// Unwrap returns the cause below, nil if there is none.
+// Unwrap returns the underlying cause, nil if there is none.
 func (e *ConnectionClosed) Unwrap() error { return e.Err }
 
 // Is reports whether target is the [CloseReason] of e or [ErrWebSocket].

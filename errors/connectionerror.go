@@ -5,21 +5,21 @@ import "strconv"
 // ConnectionError says why a connection could not be opened.
 type ConnectionError struct {
 	// StatusCode is the HTTP status with which the server refused the
-	// handshake, 0 if there was no answer, or none that may be read.
+	// handshake, 0 if there was no answer, or none that this target may read.
 	StatusCode int
 	// StatusGuessed reports that StatusCode is not the handshake's own. A browser
 	// hides why a handshake failed; Dial then asks once more with a plain GET. A
 	// server of this library answers that as it would answer the handshake, and
-	// says so. What any other server answers is a guess: a healthy WebSocket
-	// server often refuses a plain GET, with 400, 404 or 426. A guess is for a
-	// person to read and decides nothing about trying again. Always false on native
-	// targets.
+	// says so. The answer of any other server is a guess: a healthy WebSocket
+	// server often refuses a plain GET, with 400, 404 or 426. A guess is for
+	// people to read and has no effect on whether a client tries again. Always false
+	// on native targets.
 	StatusGuessed bool
 	// URL is the address that was dialed, without its secrets: user and password, and
 	// the query, are replaced by xxxxx. "" if the address is not a valid URL.
 	URL string
 	// Header holds the header of the refusal, with canonical names. In a browser
-	// that is no more than Retry-After, where it can be read.
+	// it holds at most Retry-After, if the page may read that field.
 	Header map[string][]string
 	// Body holds the first KiB of the refusal's body. Native targets only.
 	Body []byte
@@ -49,7 +49,7 @@ func (e *ConnectionError) Error() string {
 // Unwrap returns the cause.
 func (e *ConnectionError) Unwrap() error { return e.Err }
 
-// Is makes every ConnectionError answer to [ErrWebSocket].
+// Is reports whether target is [ErrWebSocket], which every ConnectionError matches.
 func (e *ConnectionError) Is(target error) bool { return target == ErrWebSocket }
 
 // Timeout reports whether the cause was a timeout, as [net.Error] does.

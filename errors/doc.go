@@ -1,5 +1,5 @@
-// Package errors says why a WebSocket connection ended, or why it never came
-// to be, in the same words in a browser and on a server.
+// Package errors describes why a WebSocket connection ended, or why it could
+// not be opened, with the same types in a browser and on a server.
 //
 // # The errors
 //
@@ -9,20 +9,19 @@
 // same ConnectionClosed, the first cause.
 //
 // [ConnectionError] is a connection that could not be opened. Its StatusCode
-// is the HTTP status that refused the handshake, or 0 when there was none.
-// [ErrRedirected] and [ErrForbidden] are causes for which another attempt makes
-// no sense.
+// is the HTTP status that refused the handshake, or 0 if there was none. With
+// [ErrRedirected] or [ErrForbidden] as its cause, another attempt does not help.
 //
 // Mistakes of the caller have sentinels: [ErrInvalidCloseReason],
 // [ErrInvalidURL], [ErrInvalidSubprotocol], [ErrInvalidUTF8],
 // [ErrMessageTooBig]. They leave an open connection open. A field that a
 // target cannot honour is [ErrUnsupported], wrapped with the field's name.
 //
-// Everything above answers to [ErrWebSocket]:
+// All of these errors match [ErrWebSocket]:
 //
 //	errors.Is(err, errors.ErrWebSocket)
 //
-// # Asking for a reason
+// # Checking the reason
 //
 // A CloseReason is itself a target of [Is]:
 //
@@ -33,7 +32,7 @@
 //		// the server restarts, or the page was left
 //	}
 //
-// and [As] or [AsType] give the whole story:
+// [As] and [AsType] return the error with its details:
 //
 //	if closed, ok := errors.AsType[*errors.ConnectionClosed](err); ok {
 //		log.Print(closed.Reason, closed.Message, closed.Remote)
@@ -41,7 +40,7 @@
 //
 // # One import
 //
-// The package hands on [Is], [As], [AsType], [Join], [New], [Unwrap] and
-// [ErrUnsupported] of the standard library, so that it can be imported in its
-// place. Beside the standard one, import it as wserrors.
+// The package also exports [Is], [As], [AsType], [Join], [New], [Unwrap] and
+// [ErrUnsupported] of the standard library, so that a program can import it in
+// place of that. To use both, import this one as wserrors.
 package errors

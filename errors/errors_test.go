@@ -47,7 +47,7 @@ func TestCloseReasonPredicates(t *testing.T) {
 	}
 	for _, i := range []errors.CloseReason{3904, 3905, 3906, 3900, 3915} {
 		if i.FromBrowserAlias() != i {
-			t.Errorf("%d is no alias, but reads as %d", i, i.FromBrowserAlias())
+			t.Errorf("%d is not an alias, but reads as %d", i, i.FromBrowserAlias())
 		}
 	}
 }
@@ -75,7 +75,7 @@ func TestCloseReasonString(t *testing.T) {
 	}
 }
 
-func TestEveryErrorAnswersToErrWebSocket(t *testing.T) {
+func TestEveryErrorMatchesErrWebSocket(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{
 		errors.ErrWebSocket, errors.ErrInvalidCloseReason, errors.ErrInvalidURL, errors.ErrInvalidSubprotocol,
@@ -85,14 +85,14 @@ func TestEveryErrorAnswersToErrWebSocket(t *testing.T) {
 	} {
 		wrapped := fmt.Errorf("outer: %w", err)
 		if !stderrors.Is(wrapped, errors.ErrWebSocket) {
-			t.Errorf("%v does not answer to ErrWebSocket", err)
+			t.Errorf("%v does not match ErrWebSocket", err)
 		}
 		if !stderrors.Is(wrapped, err) {
-			t.Errorf("%v does not answer to itself", err)
+			t.Errorf("%v is not in its own chain", err)
 		}
 	}
 	if errors.Is(io.EOF, errors.ErrWebSocket) || errors.Is(errors.ErrInvalidURL, errors.ErrInvalidUTF8) {
-		t.Error("Is answers to strangers")
+		t.Error("Is matches an unrelated error")
 	}
 }
 

@@ -19,7 +19,7 @@ func Example() {
 	// Output: the server goes away
 }
 
-// AsType gives the reason, the message, and who closed.
+// AsType returns the error, with the reason, the message, and which side closed.
 func ExampleConnectionClosed() {
 	var err error = &errors.ConnectionClosed{Reason: 4001, Message: "signed in elsewhere", Remote: true}
 	if closed, ok := errors.AsType[*errors.ConnectionClosed](err); ok {
@@ -45,7 +45,7 @@ func ExampleCloseReason_Retryable() {
 	// Output: true false
 }
 
-// Ask for the reason first, then for details.
+// Check the reason first, then the details.
 func ExampleIs() {
 	var err error = &errors.ConnectionClosed{Reason: errors.AbnormalClosure, Err: io.ErrUnexpectedEOF}
 	fmt.Println(errors.Is(err, errors.AbnormalClosure))
@@ -57,7 +57,7 @@ func ExampleIs() {
 	// true
 }
 
-// A program asks which part failed: connecting, or the connection.
+// A program finds out which failed: the attempt to connect, or the connection.
 func ExampleAsType() {
 	describe := func(err error) string {
 		if failed, ok := errors.AsType[*errors.ConnectionError](err); ok {
@@ -82,7 +82,7 @@ func ExampleCloseReason_Sendable() {
 	// Output: true false
 }
 
-// A log reports only the ends that had something wrong with them.
+// A log reports only connections that ended because of a problem.
 func ExampleCloseReason_Normal() {
 	for _, reason := range []errors.CloseReason{errors.NormalClosure, errors.GoingAway, errors.ProtocolError} {
 		if !reason.Normal() {

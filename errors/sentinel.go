@@ -1,11 +1,10 @@
 package errors
 
-// ErrWebSocket is the common base: every error that this library makes answers
-// to it with [Is].
+// ErrWebSocket is the common base: [Is] reports true for it and every error that
+// this library makes.
 var ErrWebSocket error = sentinel("websocket")
 
-// The mistakes that a caller can make. None of them changes a connection that
-// is open.
+// Mistakes of the caller. None of them changes an open connection.
 var (
 	// ErrInvalidCloseReason: a reason that may not be passed to Close; see
 	// [CloseReason.Sendable].
@@ -28,8 +27,7 @@ var (
 	ErrConcurrentReceive error = sentinel("websocket: a Receive is already under way")
 )
 
-// The reasons that an attempt to connect can have for which another attempt makes
-// no sense.
+// Reasons for a failed attempt to connect. Another attempt does not help.
 var (
 	// ErrRedirected: the server answered the handshake with a redirect, which is
 	// never followed. Natively StatusCode is its 3xx status. A browser hides a
@@ -53,9 +51,10 @@ var (
 	ErrForbidden error = sentinel("websocket: the browser forbids the connection")
 )
 
-// What becomes of messages that a client holds or sent across reconnects.
+// Errors for messages that a reconnecting client held, sent or received.
 var (
-	// ErrOutboxFull: the outbox has no room for the message, or had to make some.
+	// ErrOutboxFull: the outbox was full. It refused the message, or dropped an older one
+	// to make space.
 	ErrOutboxFull error = sentinel("websocket: the outbox is full")
 	// ErrNotSent: the message was accepted, but not sent.
 	ErrNotSent error = sentinel("websocket: the message was not sent")

@@ -1,12 +1,13 @@
 #!/bin/sh
 # Prints the path of a Chromium (or Chrome) on one line of standard output.
 #
-#   scripts/chromium.sh                installs Debian's package if there is none, when it may
+#   scripts/chromium.sh                installs Debian's package if there is none, if allowed
 #   scripts/chromium.sh --no-install   only looks
 #
-# The order: $CHROME_BIN, then the usual names in $PATH, then macOS's application folder, then, as
-# root on Debian or Ubuntu, apt-get. When all of that fails, one line on standard error says what to
-# do, and the exit status is 1. The Go tests look with --no-install, so there is one order only.
+# It looks at $CHROME_BIN, then the usual names in $PATH, then macOS's application folder, then, as
+# root on Debian or Ubuntu, apt-get. If everything fails, one line on standard error says what to
+# do, and the exit status is 1. The Go tests run this script with --no-install, so the order is the
+# same.
 set -eu
 
 fail() {
@@ -23,7 +24,7 @@ esac
 
 if [ -n "${CHROME_BIN-}" ]; then
 	command -v "$CHROME_BIN" && exit 0
-	fail "CHROME_BIN is '$CHROME_BIN', which is no executable file; set it to Chromium's path or unset it"
+	fail "CHROME_BIN is '$CHROME_BIN', which is not an executable file; set it to Chromium's path or unset it"
 fi
 
 find_chromium() {
@@ -48,7 +49,7 @@ echo "chromium.sh: installing the package chromium with apt-get" >&2
 export DEBIAN_FRONTEND=noninteractive
 # Another apt-get may hold the lock on a machine that has just started: wait for it.
 apt="apt-get -q -y -o DPkg::Lock::Timeout=600"
-# A stale or partly unreachable package list is no reason to give up: the install decides.
-$apt update >&2 || echo "chromium.sh: apt-get update failed; trying with the package lists that are here" >&2
+# A stale or partly unreachable package list need not be fatal: the install decides.
+$apt update >&2 || echo "chromium.sh: apt-get update failed; trying with the existing package lists" >&2
 $apt install --no-install-recommends chromium fonts-liberation >&2 || fail "apt-get could not install chromium; $advice"
 find_chromium || fail "apt-get installed no Chromium that runs under a known name; $advice"

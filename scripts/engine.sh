@@ -1,7 +1,8 @@
 #!/bin/sh
-# Prints the path of a JavaScript engine that the tests run in, on the first line of standard output.
+# Prints the path of a JavaScript engine that the tests run in, on the first line of standard
+# output.
 #
-#   scripts/engine.sh NAME                installs what is missing, when it may
+#   scripts/engine.sh NAME                installs what is missing, if allowed
 #   scripts/engine.sh --no-install NAME   only looks
 #
 # NAME and the order in which each is looked for:
@@ -13,9 +14,10 @@
 #   deno       $DENO_BIN, bin/engines, deno in $PATH, npm
 #   bun        $BUN_BIN, bin/engines, bun in $PATH, npm
 #
-# apt-get is asked as root on Debian or Ubuntu only, also for npm. npm installs the version below into bin/engines,
-# which Git ignores. When all of that fails, one line on standard error says what to do, and the exit status is 1.
-# The Go tests look with --no-install, so there is one order only.
+# apt-get, which can also install npm, runs only as root on Debian or Ubuntu. npm installs the
+# version below into bin/engines, which Git ignores. If everything fails, one line on standard error
+# says what to do, and the exit status is 1. The Go tests run this script with --no-install, so the
+# order is the same everywhere.
 set -eu
 
 node_version=24.21.0
@@ -34,16 +36,17 @@ if [ "${1-}" = --no-install ]; then
 fi
 [ $# -eq 1 ] || fail "usage: scripts/engine.sh [--no-install] chromium|firefox|webkit|node|deno|bun"
 name=$1
-# No program but those of the shell: a machine without a $PATH gets the advice, too.
+# Only shell builtins here: a machine without a $PATH gets the advice, too.
 scripts=${0%/*}
 [ "$scripts" != "$0" ] || scripts=.
 engines=$(cd "$scripts/.." && pwd)/bin/engines
 
-# named prints the program that the variable $1 with the value $2 names, if it is set, and ends the script.
+# named prints the program that $2, the value of the variable $1, names, and exits; it does nothing
+# if $2 is empty.
 named() {
 	[ -n "$2" ] || return 0
 	command -v "$2" && exit 0
-	fail "$1 is '$2', which is no executable file; set it to the path of $name or unset it"
+	fail "$1 is '$2', which is not an executable file; set it to the path of $name or unset it"
 }
 
 # apt installs Debian's packages, or fails with the advice, its first argument.
@@ -57,8 +60,8 @@ apt() {
 	export DEBIAN_FRONTEND=noninteractive
 	# Another apt-get may hold the lock on a machine that has just started: wait for it.
 	get="apt-get -q -y -o DPkg::Lock::Timeout=600"
-	# A stale or partly unreachable package list is no reason to give up: the install decides.
-	$get update >&2 || echo "engine.sh: apt-get update failed; trying with the package lists that are here" >&2
+	# A stale or partly unreachable package list need not be fatal: the install decides.
+	$get update >&2 || echo "engine.sh: apt-get update failed; trying with the existing package lists" >&2
 	$get install --no-install-recommends "$@" >&2 || fail "apt-get could not install $*; $advice"
 }
 
@@ -70,19 +73,20 @@ npm_install() {
 	echo "engine.sh: installing $name $1 with npm into bin/engines" >&2
 	rm -rf "$engines/$name-$1.new"
 	mkdir -p "$engines/$name-$1.new"
-	# The scripts of these packages, and nothing else, put the binary for this machine in its place.
+	# Only the install scripts of these packages put the binary for this machine in place.
 	npm install --prefix "$engines/$name-$1.new" --no-save --no-audit --no-fund --loglevel=error "$name@$1" >&2 ||
 		fail "npm could not install $name@$1; $advice"
 	rm -rf "$engines/$name-$1"
 	mv "$engines/$name-$1.new" "$engines/$name-$1"
 }
 
-# runtime finds or installs a runtime: its version, the name of its variable, and that one's value.
+# runtime finds or installs a runtime. Its arguments: the version, the name of the variable, and its
+# value.
 runtime() {
 	named "$2" "$3"
 	own=$engines/$name-$1/node_modules/.bin/$name
 	command -v "$own" && exit 0
-	# Node has a WebSocket since version 22; before, behind a flag.
+	# Node has WebSocket since version 22; earlier versions need a flag.
 	if path=$(command -v "$name"); then
 		case $name$("$path" --version 2>/dev/null) in
 		node | node*[!0-9.v]*) ;;
@@ -94,7 +98,7 @@ runtime() {
 	command -v "$own" || fail "npm installed no $name that runs; set $2 to its path"
 }
 
-# debian_webkit prints the three programs that a WebKit is driven with.
+# debian_webkit prints the paths of the three programs that drive WebKit.
 debian_webkit() {
 	driver=$(command -v WebKitWebDriver) || return 1
 	browser=

@@ -1,12 +1,13 @@
 #!/bin/sh
-# Proves that every package imports only what its room may, for both targets. A package in no room fails, too:
-# give it one here. Tests may import what they like.
+# Checks, for both targets, that every package imports only the packages that its rule allows. A
+# package without a rule fails, too: add a rule here. Test files are not checked.
 set -eu
 cd "$(dirname "$0")/.."
 
-# One room a line: its packages (all below the path, too), a colon, what they may import beside the standard
-# library and themselves. "." is the root package, "native:" and "js:" limit what follows them to one target.
-rooms='
+# One rule per line: a package path, which also covers the packages below it; a colon; and the
+# packages that they may import in addition to the standard library and each other. "." is the root
+# package. "native:" and "js:" limit an import to one target.
+rules='
 errors:
 ws/driver: errors
 ws: errors ws/driver
@@ -41,11 +42,11 @@ internal/testing/browser: errors ws . github.com/chromedp/chromedp github.com/ch
 e2e: errors ws ws/wstest . server wasm internal/chat internal/testing/browser internal/testing/leak github.com/chromedp/chromedp github.com/chromedp/cdproto internal/testing/storm
 '
 
-# What a browser must not download: packages that make a wasm client big.
+# Packages that make a wasm client large. A browser must not have to download them.
 heavy='^(bufio|compress|crypto|encoding|fmt|html|log|math/big|mime|net|os|reflect|regexp|text)(/|$)'
 
-# What the packages of this module must not import there, either. The standard library does, but the linker leaves out
-# what nobody calls; bench's TestClientSize looks at what it left.
+# Packages that this module must not import in a browser build, either. The standard library imports
+# them, but the linker drops code that is not called; TestClientSize of bench checks the result.
 uncalled='^(unicode)$'
 
 status=0
@@ -55,16 +56,16 @@ for target in native js; do
 		export GOOS GOARCH
 	fi
 	list=$(go list -f '{{.ImportPath}}{{range .Imports}} {{.}}{{end}}' ./...)
-	printf '%s\n' "$list" | awk -v rooms="$rooms" -v target=$target '
+	printf '%s\n' "$list" | awk -v rules="$rules" -v target=$target '
 		BEGIN {
 			module = "github.com/isosocket/isosocket"
-			count = split(rooms, lines, "\n")
+			count = split(rules, lines, "\n")
 			for (i = 1; i <= count; i++) {
 				colon = index(lines[i], ":")
 				if (colon == 0) continue
 				name = substr(lines[i], 1, colon - 1)
 				words = split(substr(lines[i], colon + 1), word, " ")
-				room[name] = 1
+				ruled[name] = 1
 				allowed[name, 1] = name
 				n = 1
 				for (w = 1; w <= words; w++) {
@@ -86,17 +87,17 @@ for target in native js; do
 			if (index(path, module "/") == 1) return substr(path, length(module) + 2)
 			return path
 		}
-		# home returns the innermost room of a package, "" if it has none.
+		# home returns the path of the innermost rule that covers a package, "" if there is none.
 		function home(path,   best, name) {
 			best = ""
-			for (name in room) if (below(path, name) && length(name) > length(best)) best = name
+			for (name in ruled) if (below(path, name) && length(name) > length(best)) best = name
 			return best
 		}
 		{
 			self = short($1)
 			mine = home(self)
 			if (mine == "") {
-				print "imports: package " self " is in no room; add it to scripts/imports.sh"
+				print "imports: package " self " has no rule; add one to scripts/imports.sh"
 				failed = 1
 				next
 			}
@@ -108,12 +109,13 @@ for target in native js; do
 				for (i = 1; i <= size[mine]; i++) {
 					rule = allowed[mine, i]
 					if (!below(path, rule)) continue
-					# A rule for a room of ours does not open the rooms inside it.
-					if (rule in room && home(path) != rule) continue
+					# Allowing a path of this module does not allow the paths below it that have a
+					# rule of their own.
+					if (rule in ruled && home(path) != rule) continue
 					ok = 1
 				}
 				if (!ok) {
-					print "imports: " self " (" target ") imports " path ", which the room " mine " may not"
+					print "imports: " self " (" target ") imports " path ", which the rule for " mine " does not allow"
 					failed = 1
 				}
 			}

@@ -1,9 +1,10 @@
 #!/bin/sh
-# Prints in one line which JavaScript engines the tests ran in, with their versions, and in another which are missing.
+# Prints the JavaScript engines that the tests ran in, with versions, on one line, and those missing
+# on another.
 #
 #   scripts/ran.sh FILE ENGINE...   FILE holds the lines that the tests wrote: an engine, a space, its version
 #
-# Where ISOSOCKET_ENGINES_REQUIRED is set, the exit status is 1 if one of the engines did not run.
+# If ISOSOCKET_ENGINES_REQUIRED is set, the exit status is 1 when one of the engines did not run.
 set -eu
 
 [ $# -ge 2 ] || {

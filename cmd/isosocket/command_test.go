@@ -123,7 +123,8 @@ func startServe(t *testing.T, flags ...string) (c *command, host string) {
 	return c, served.FindStringSubmatch(c.stdout.String())[1]
 }
 
-// startEchoes returns the address of a server that does, by the path, what dial has to tell apart.
+// startEchoes returns the address of a server whose paths behave in the ways that dial must
+// distinguish.
 func startEchoes(t *testing.T) string {
 	t.Helper()
 	type key struct{}
@@ -154,7 +155,7 @@ func startEchoes(t *testing.T) string {
 	handle("/cut", nil, func(ctx context.Context, conn *server.Conn) error {
 		_ = conn.Send(ctx, ws.Text("first this"))
 		_ = conn.Flush(ctx)
-		_, _ = conn.Receive(ctx) // until the client has had it
+		_, _ = conn.Receive(ctx) // until the client has received it
 		return ctx.Value(key{}).(net.Conn).Close()
 	})
 	handle("/escape", nil, func(ctx context.Context, conn *server.Conn) error {
@@ -219,7 +220,7 @@ func TestUsage(t *testing.T) {
 		{"port in use", []string{"serve", "-addr", busy.Addr().String()}, 1, "isosocket serve: cannot listen: listen tcp " + busy.Addr().String()},
 		{"the way out", []string{"serve", "-addr", busy.Addr().String()}, 1, "-addr, or ADDR with make run, chooses another address"},
 		{"bad origin pattern", []string{"serve", "-addr", "127.0.0.1:0", "-origin", "["}, 1, `the origin pattern "[" is none`},
-		{"nobody there", []string{"dial", "ws://127.0.0.1:1/"}, 1, "connection refused"},
+		{"nothing listens", []string{"dial", "ws://127.0.0.1:1/"}, 1, "connection refused"},
 		{"no WebSocket server", []string{"dial", noWebSocket.URL}, 1, "HTTP status 418"},
 		{"its words", []string{"dial", noWebSocket.URL}, 1, "; the server says: only coffee \ufffdhere\n"},
 		{"its words once", []string{"dial", nothing.URL}, 1, "HTTP status 503: Service Unavailable: gone fishing\n"},
@@ -257,7 +258,7 @@ func TestDial(t *testing.T) {
 		{name: "nothing typed", args: []string{url + "/echo"},
 			stderr: []string{"connection closed: 1000 (normal closure)\n"}},
 		{name: "compressed", args: []string{"-compress", url + "/echo"}, input: strings.Repeat("long ", 1000), stdout: strings.Repeat("long ", 1000) + "\n"},
-		{name: "flags behind the URL", args: []string{url + "/kind", "-binary"}, input: "x\n", stdout: "binary x\n"},
+		{name: "flags after the URL", args: []string{url + "/kind", "-binary"}, input: "x\n", stdout: "binary x\n"},
 		{name: "binary that is no text", args: []string{"-binary", url + "/echo"}, input: "\xff\x00\n", stdout: "binary, 2 bytes: ff00\n"},
 		{name: "text that is no UTF-8", args: []string{url + "/echo"}, input: "ok\n\xff\n", status: 1,
 			stderr: []string{"isosocket dial: a line is not UTF-8; -binary sends any bytes"}},

@@ -81,11 +81,11 @@ func TestSlowReaderOverTCP(t *testing.T) {
 		t.Fatal("who reads nothing is never dropped")
 	}
 	if longest > time.Second {
-		t.Errorf("a round trip took %v while somebody did not read", longest)
+		t.Errorf("a round trip took %v while one member did not read", longest)
 	}
 	for {
 		if _, err := next(slow); err != nil {
-			// What the system has buffered may take longer than the server waits.
+			// Sending the data in the system's buffers may take longer than the server waits.
 			if !errors.Is(err, errors.TryAgainLater) && !errors.Is(err, errors.AbnormalClosure) {
 				t.Errorf("the slow one ended with %v", err)
 			}

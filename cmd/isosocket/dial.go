@@ -83,8 +83,8 @@ func dial(ctx context.Context, args []string, t terminal) int {
 	return d.run(ctx)
 }
 
-// explainDial says in one line why there is no connection, with what the
-// server answered.
+// explainDial says in one line why there is no connection, with the server's
+// answer.
 func explainDial(err error) string {
 	what := strings.TrimPrefix(err.Error(), "websocket: ")
 	if refused, ok := errors.AsType[*errors.ConnectionError](err); ok {
@@ -111,7 +111,7 @@ type dialogue struct {
 	binary     bool
 	maxMessage int
 	linger     time.Duration
-	raw        bool // what comes is written as it is, not made safe for a terminal
+	raw        bool // print messages as they are, not made safe for a terminal
 }
 
 // run goes on until the connection, the input or ctx ends.
@@ -123,8 +123,8 @@ func (d *dialogue) run(ctx context.Context) int {
 		ended <- d.print(came)
 	}()
 	input := make(chan error, 1)
-	// This goroutine cannot be told to stop while it waits for a line; it ends
-	// with the input, or the process.
+	// Nothing can stop this goroutine while it waits for a line; it ends with the
+	// input, or the process.
 	go func() { input <- d.send(ctx) }()
 
 	var err error
@@ -143,7 +143,7 @@ func (d *dialogue) run(ctx context.Context) int {
 	return d.report(err)
 }
 
-// finish waits, behind the last line of input, for answers.
+// finish waits for answers after the last line of input.
 func (d *dialogue) finish(ctx context.Context, came <-chan struct{}, ended <-chan error) int {
 	var quiet <-chan time.Time
 	for {
@@ -168,7 +168,7 @@ func (d *dialogue) close(reason errors.CloseReason, ended <-chan error) int {
 	if err == nil {
 		err = d.conn.Err()
 	}
-	// What came before is printed, unless nobody takes what is printed.
+	// Print the messages that arrived before, unless the output has failed.
 	select {
 	case <-ended:
 	case <-time.After(time.Second):
@@ -176,7 +176,7 @@ func (d *dialogue) close(reason errors.CloseReason, ended <-chan error) int {
 	return d.report(err)
 }
 
-// report tells how the connection ended, and returns the exit status for it.
+// report prints how the connection ended, and returns the exit status for it.
 func (d *dialogue) report(err error) int {
 	closed, ok := errors.AsType[*errors.ConnectionClosed](err)
 	if !ok {
@@ -193,13 +193,13 @@ func (d *dialogue) report(err error) int {
 	return exitClosed
 }
 
-// print writes what comes until the connection ends, and returns why it did.
+// print writes messages until the connection ends, and returns why it ended.
 func (d *dialogue) print(came chan<- struct{}) error {
 	out := bufio.NewWriter(d.out)
 	for {
 		m, ok, err := d.conn.TryReceive()
 		if !ok && err == nil {
-			// Nothing more is here: what was gathered may be seen.
+			// No more messages for now: show the buffered ones.
 			if err := out.Flush(); err != nil {
 				return d.outputFailed(err)
 			}

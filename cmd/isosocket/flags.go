@@ -15,8 +15,8 @@ import (
 	"github.com/isosocket/isosocket/errors"
 )
 
-// newFlags returns an empty flag set for a command. synopsis is what stands
-// behind its name in the usage text, explanation what stands behind the flags.
+// newFlags returns an empty flag set for a command. In the usage text,
+// synopsis follows the command's name, and explanation follows the flags.
 func newFlags(command, synopsis, explanation string) *flag.FlagSet {
 	f := flag.NewFlagSet(command, flag.ContinueOnError)
 	f.SetOutput(io.Discard) // parse reports errors, in one line
@@ -29,7 +29,7 @@ func newFlags(command, synopsis, explanation string) *flag.FlagSet {
 	return f
 }
 
-// parse reads args, in which flags may also stand behind other arguments, and
+// parse reads args, in which flags may also follow other arguments, and
 // returns those others. If ok is false, the command ends with status.
 func (t terminal) parse(f *flag.FlagSet, args []string) (rest []string, status int, ok bool) {
 	for {
@@ -81,14 +81,14 @@ func (s *size) Set(value string) error {
 	}
 	n, err := strconv.ParseUint(number, 10, 32)
 	if err != nil || n == 0 || n*factor > math.MaxInt32 {
-		return errors.New("a size must be a number of bytes from 1 to 2147483647, or one with KiB, MiB or GiB behind it")
+		return errors.New("a size must be a number of bytes from 1 to 2147483647, or one followed by KiB, MiB or GiB")
 	}
 	*s = size(n * factor)
 	return nil
 }
 
-// span is a flag for a duration, which may be negative only where that means
-// something.
+// span is a flag for a duration, which may be negative only where that has a
+// meaning.
 type span struct {
 	time.Duration
 	allowNegative bool

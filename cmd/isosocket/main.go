@@ -34,12 +34,12 @@ type terminal struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal asks for an end; a second one has its usual effect.
+	// The first signal stops the command; a second one has its usual effect.
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], terminal{os.Stdin, os.Stdout, os.Stderr}))
 }
 
-// run does what args ask for, until ctx ends, and returns the exit status.
+// run runs the command in args until it is done or ctx ends, and returns the exit status.
 func run(ctx context.Context, args []string, t terminal) int {
 	commands := map[string]func(context.Context, []string, terminal) int{
 		"serve": serve,

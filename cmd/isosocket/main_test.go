@@ -9,7 +9,7 @@ import (
 	"github.com/isosocket/isosocket/internal/testing/leak"
 )
 
-// TestMain lets the test binary stand in for the command: see startCommand.
+// TestMain lets the test binary act as the command: see startCommand.
 func TestMain(m *testing.M) {
 	if os.Getenv("ISOSOCKET_TEST_COMMAND") != "" {
 		main()

@@ -21,13 +21,13 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-// built is what make build leaves: the wasm client, compressed, and the
+// built holds the files that make build creates: the wasm client, compressed, and the
 // JavaScript that Go needs to run it. Without make build it is empty.
 //
 //go:embed all:dist
 var built embed.FS
 
-// The names of what make build leaves.
+// The names of the files that make build creates.
 const (
 	clientName  = "client.wasm"
 	runtimeName = "wasm_exec.js"
@@ -74,10 +74,10 @@ func mustRead(files fs.FS, name string) []byte {
 	return content
 }
 
-// add makes a file of content, or of what is in zipped.
+// add adds a file with content, or with the content that zipped contains.
 func (p *page) add(name string, plain, zipped []byte) {
 	f := &pageFile{contentType: mime.TypeByExtension(path.Ext(name)), plain: plain, zipped: zipped}
-	// What the system's tables say about it is not always what a browser needs.
+	// The type in the system's tables is not always the one that a browser needs.
 	switch path.Ext(name) {
 	case ".wasm":
 		f.contentType = "application/wasm"
@@ -87,7 +87,7 @@ func (p *page) add(name string, plain, zipped []byte) {
 	if zipped == nil {
 		var b bytes.Buffer
 		w := gzip.NewWriter(&b)
-		_, _ = w.Write(plain) // a bytes.Buffer takes everything
+		_, _ = w.Write(plain) // a bytes.Buffer never fails
 		_ = w.Close()
 		f.zipped = b.Bytes()
 	}
@@ -147,7 +147,7 @@ func (f *pageFile) write(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
 		content = f.zipped
 	case content == nil:
-		// Rare: a client of this page that knows no gzip.
+		// Rare: a client that does not accept gzip.
 		reader, err := gzip.NewReader(bytes.NewReader(f.zipped))
 		if err == nil {
 			content, err = io.ReadAll(reader)

@@ -21,7 +21,7 @@ func zipped(s string) []byte {
 	return b.Bytes()
 }
 
-// builtDist is what make build leaves, but small.
+// builtDist is a small version of the files that make build creates.
 var builtDist = fstest.MapFS{
 	"dist/client.wasm.gz": {Data: zipped("\x00asm")},
 	"dist/wasm_exec.js":   {Data: []byte("class Go {}")},

@@ -24,10 +24,10 @@ const (
 	joinTimeout = 10 * time.Second
 )
 
-// room is the chat's server side. Each connection costs the one goroutine that calls serve:
-// whoever says something hands it to all the others' connections, whose TrySendPrepared
-// queues and never waits. Everything is told under mu, so that all members hear the same
-// things in the same order.
+// room is the chat's server side. Each connection needs only the goroutine that calls serve. It
+// passes its member's messages to the connections of all the others, whose TrySendPrepared queues
+// and never waits. Events are sent under mu, so that all members receive the same events in the
+// same order.
 type room struct {
 	mu      sync.Mutex
 	lastID  int
@@ -42,16 +42,16 @@ type member struct {
 	person chat.Person // changes under room.mu only
 	conn   *ws.Conn
 	plain  bool                    // speaks lines instead of JSON
-	remove context.CancelCauseFunc // makes serve leave, for the cause
+	remove context.CancelCauseFunc // makes serve return, with the cause
 }
 
-// visitor is what serve has to know of a connection beside the connection.
+// visitor holds the details of a connection that serve needs in addition to it.
 type visitor struct {
 	name string // that a client which speaks plain lines asked for, "" for any
 	cut  func() // breaks the connection without a close frame
 }
 
-// departure is the error with which a member goes for a reason that it asked for.
+// departure is the error of a member that leaves for a reason that it asked for.
 type departure struct {
 	reason errors.CloseReason
 	text   string
@@ -60,8 +60,8 @@ type departure struct {
 
 func (d *departure) Error() string { return "chat: " + d.reason.String() + ": " + d.text }
 
-// serve lets one connection take part until it ends or has to go, and closes it
-// then. The error is why the connection ended, nil if serve closed it.
+// serve lets one connection take part until it ends or is removed, and then
+// closes it. The error is why the connection ended, nil if serve closed it.
 func (r *room) serve(ctx context.Context, conn *ws.Conn, v visitor) error {
 	ctx, remove := context.WithCancelCause(ctx)
 	defer remove(nil)
@@ -86,7 +86,7 @@ func (r *room) serve(ctx context.Context, conn *ws.Conn, v visitor) error {
 	return err
 }
 
-// join waits for who the client says it is and makes it a member.
+// join waits for the client's name and makes it a member.
 func (r *room) join(ctx context.Context, m *member, name string) error {
 	platform := "plain lines"
 	if !m.plain {
@@ -104,7 +104,7 @@ func (r *room) join(ctx context.Context, m *member, name string) error {
 	if err != nil {
 		clean, refusal = "guest", err.Error()
 	}
-	// A platform that is no short, printable word is not worth a refusal.
+	// A platform that is not a short, printable word is ignored, not refused.
 	if platform, err = chat.CleanName(platform); err != nil {
 		platform = ""
 	}
@@ -152,14 +152,14 @@ func decode(in ws.Message) (chat.Message, error) {
 	return chat.Decode(in.Data)
 }
 
-// listen does what m asks for until it goes.
+// listen carries out m's requests until m leaves.
 func (r *room) listen(ctx context.Context, m *member) error {
 	for {
 		in, err := m.conn.Receive(ctx)
 		if err != nil {
 			return err
 		}
-		// Receive gives what is here even after ctx has ended.
+		// Receive returns messages that have arrived even after ctx has ended.
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -174,7 +174,7 @@ func (r *room) listen(ctx context.Context, m *member) error {
 	}
 }
 
-// obey does what a JSON message asks for.
+// obey carries out the request of a JSON message.
 func (r *room) obey(m *member, in ws.Message) error {
 	asked, err := decode(in)
 	if err != nil {
@@ -201,7 +201,7 @@ func (r *room) obey(m *member, in ws.Message) error {
 	return nil
 }
 
-// obeyLine does what a typed line asks for.
+// obeyLine carries out the request of a typed line.
 func (r *room) obeyLine(m *member, in ws.Message) error {
 	if in.Kind != ws.KindText {
 		_, err := decode(in)
@@ -244,7 +244,7 @@ func (r *room) say(m *member, text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	said := chat.Message{Type: chat.Said, ID: m.person.ID, Name: m.person.Name, Text: text, Time: time.Now().UnixMilli()}
-	// A slice that was handed out in a Welcome is never written to again.
+	// Copy: a Welcome may still hold the old slice.
 	r.history = append(slices.Clone(r.history[max(0, len(r.history)+1-maxHistory):]), said)
 	r.tell(said)
 }
@@ -262,7 +262,7 @@ func (r *room) rename(m *member, name string) {
 	r.tell(chat.Message{Type: chat.Renamed, ID: m.person.ID, Name: m.person.Name, Old: old})
 }
 
-// leave tells the others that m went, and why.
+// leave informs the others that m left, and why.
 func (r *room) leave(m *member, err error) {
 	left := chat.Message{Type: chat.Left, ID: m.person.ID, Reason: errors.AbnormalClosure}
 	if d, ok := errors.AsType[*departure](err); ok {
@@ -279,7 +279,7 @@ func (r *room) leave(m *member, err error) {
 	r.tell(left)
 }
 
-// tell hands what happened to every member. r.mu is held.
+// tell sends an event to every member. The caller holds r.mu.
 func (r *room) tell(event chat.Message) {
 	var lines, encoded *ws.Prepared
 	for _, m := range r.members {
@@ -298,7 +298,7 @@ func (r *room) tell(event chat.Message) {
 	}
 }
 
-// people returns who is there, the longest first. r.mu is held.
+// people returns the members, those who joined first at the start. The caller holds r.mu.
 func (r *room) people() []chat.Person {
 	people := make([]chat.Person, 0, len(r.members))
 	for _, m := range r.members {
@@ -308,8 +308,8 @@ func (r *room) people() []chat.Person {
 	return people
 }
 
-// free returns name, or name with a number that makes it nobody else's than
-// id's. r.mu is held.
+// free returns name, or name with a number if a member other than id has it.
+// The caller holds r.mu.
 func (r *room) free(name string, id int) string {
 	taken := make(map[string]bool, len(r.members))
 	for m := range maps.Values(r.members) {
@@ -328,7 +328,7 @@ func (r *room) free(name string, id int) string {
 
 func (m *member) refuse(err error) { m.tell(chat.Message{Type: chat.Refused, Text: err.Error()}) }
 
-// tell hands event to m alone.
+// tell sends event to m only.
 func (m *member) tell(event chat.Message) {
 	if m.plain {
 		m.send(ws.Prepare(ws.Text(event.Line())))
@@ -337,8 +337,8 @@ func (m *member) tell(event chat.Message) {
 	m.send(ws.Prepare(ws.Message{Kind: ws.KindText, Data: event.Encode()}))
 }
 
-// send queues out and never waits: a member that reads too slowly to take it is
-// removed, so that it delays nobody.
+// send queues out and never waits. A member that reads too slowly to take it is
+// removed, so that it does not delay the others.
 func (m *member) send(out *ws.Prepared) {
 	unread := m.conn.Buffered()
 	if unread <= maxUnread {

@@ -80,7 +80,7 @@ func (g *guest) event() chat.Message {
 	return m
 }
 
-// hears fails unless the next events are those of the types wanted; it returns the last.
+// hears fails unless the next events have the types wanted; it returns the last one.
 func (g *guest) hears(want ...chat.Type) (last chat.Message) {
 	g.t.Helper()
 	for _, w := range want {

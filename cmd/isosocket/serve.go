@@ -24,8 +24,8 @@ Ctrl-C closes every connection with 1001 (going away); the exit status is 0 then
 and 1 if nothing could be served.
 `
 
-// shutdownTimeout bounds how long the server waits for its peers when it is
-// told to stop. It is above the close timeout of a connection.
+// shutdownTimeout bounds how long the server waits for its peers when it stops.
+// It is longer than the close timeout of a connection.
 const shutdownTimeout = 8 * time.Second
 
 // serve runs the demo server until ctx ends.
@@ -90,7 +90,7 @@ func serve(ctx context.Context, args []string, t terminal) int {
 	return exitDone
 }
 
-// checkAddr says more clearly than net.Listen what is wrong with an address.
+// checkAddr describes the problem with an address more clearly than net.Listen.
 func checkAddr(addr string) error {
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -102,7 +102,7 @@ func checkAddr(addr string) error {
 	return nil
 }
 
-// reachable returns what a browser on this machine can call addr.
+// reachable returns the form of addr that a browser on this machine can use.
 func reachable(addr net.Addr) string {
 	tcp, ok := addr.(*net.TCPAddr)
 	if ok && tcp.IP.IsUnspecified() {
@@ -119,7 +119,7 @@ func withNetConn(ctx context.Context, conn net.Conn) context.Context {
 }
 
 // cut breaks the connection of a request as a failing network does: no close
-// frame, and a TCP reset in place of an orderly end.
+// frame, and a TCP reset instead of an orderly end.
 func cut(ctx context.Context) {
 	conn, ok := ctx.Value(netConnKey{}).(net.Conn)
 	if !ok {
@@ -184,8 +184,8 @@ func newDemo(o demoOptions) *demo {
 	return d
 }
 
-// shutdown closes all WebSocket connections with 1001 and stops s, at the same
-// time, and waits until ctx ends at most.
+// shutdown closes all WebSocket connections with 1001 and stops s at the same
+// time. It waits at most until ctx ends.
 func (d *demo) shutdown(ctx context.Context, s *http.Server) error {
 	d.stopping.Store(true)
 	results := make(chan error)

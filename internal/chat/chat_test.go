@@ -142,7 +142,7 @@ func TestParseLine(t *testing.T) {
 		{line: "/close 3907", words: `"3907" may not be sent`},
 		{line: "/close 99999999", words: "may not be sent"},
 		{line: "/close 4001x", words: "may not be sent"},
-		{line: "/who there", words: `takes no words behind it, but has "there"`},
+		{line: "/who there", words: `takes no arguments, but has "there"`},
 		{line: "/name", words: "at least one letter"},
 		{line: "/dance", words: `unknown command "/dance"; /help`},
 		{line: strings.Repeat("x", chat.MaxText+1), words: "too long"},

@@ -10,9 +10,9 @@ import (
 // Verb says what a typed line asks for.
 type Verb uint8
 
-// The verbs, with what is typed for them.
+// The verbs, with the line that a person types for each.
 const (
-	VerbSay       Verb = iota + 1 // any line that begins with no slash, or with two
+	VerbSay       Verb = iota + 1 // a line that begins without a slash, or with two
 	VerbRename                    // /name NAME
 	VerbWho                       // /who
 	VerbRoundTrip                 // /rtt
@@ -28,7 +28,7 @@ type Command struct {
 	Verb   Verb
 	Text   string             // of VerbSay and VerbClose, and the name of VerbRename
 	Reason errors.CloseReason // of VerbClose
-	Server bool               // of VerbClose: the server shall close, not this side
+	Server bool               // of VerbClose: the server closes, not this side
 }
 
 // Help lists the lines that [ParseLine] understands.
@@ -62,7 +62,7 @@ func ParseLine(line string) (Command, error) {
 	}
 	switch verb, ok := plain[word]; {
 	case ok && rest != "":
-		return Command{}, errors.New(word + " takes no words behind it, but has " + strconv.Quote(rest))
+		return Command{}, errors.New(word + " takes no arguments, but has " + strconv.Quote(rest))
 	case ok:
 		return Command{Verb: verb}, nil
 	case word == "/name":

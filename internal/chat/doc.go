@@ -1,10 +1,10 @@
 // Package chat is the chat of the demo: the messages that its client and its
 // server exchange, the rules for names and texts, and the lines a person types.
 //
-// # Two ways to speak it
+// # Two formats
 //
 // A client that negotiated [Subprotocol] exchanges JSON, one [Message] per
-// text message. It says who it is first, and hears who is there:
+// text message. It sends its name first, and receives the list of people:
 //
 //	client  {"type":"join","name":"ada","platform":"js/wasm"}
 //	server  {"type":"welcome","id":7,"name":"ada","people":[…],"history":[…]}
@@ -17,10 +17,10 @@
 // WebSocket tool can take part: each text message is what a person typed (see
 // [ParseLine]), and [Message.Line] is what that person reads.
 //
-// # What is wrong, and what happens then
+// # Errors
 //
-// What a program got wrong is a [Violation]: it carries the reason to close the
-// connection with. What a person got wrong (an empty name, a text that is too
-// long) is an ordinary error, which is told to that person; the connection
+// A mistake of a program is a [Violation]: it carries the reason to close the
+// connection with. A mistake of a person (an empty name, a text that is too
+// long) is an ordinary error, which that person gets to read; the connection
 // stays open.
 package chat

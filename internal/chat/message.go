@@ -36,7 +36,7 @@ const (
 	Renamed Type = "renamed" // ID, Name, Old
 	Said    Type = "said"    // ID, Name, Text, Time
 	Pong    Type = "pong"    // Seq
-	Refused Type = "refused" // what the receiver asked for was not done: Text says why
+	Refused Type = "refused" // the receiver's request was refused: Text says why
 )
 
 // Message is one message of the protocol. Which fields count depends on Type.
@@ -71,8 +71,8 @@ func (m Message) Encode() []byte {
 	return data
 }
 
-// Decode reads what came from a client. Its error is a [*Violation]:
-// InvalidPayload for what is no JSON object, PolicyViolation for a type that a
+// Decode reads a message from a client. Its error is a [*Violation]:
+// InvalidPayload for data that is not a JSON object, PolicyViolation for a type that a
 // client may not send.
 func Decode(data []byte) (Message, error) {
 	m, err := decode(data)
@@ -87,7 +87,7 @@ func Decode(data []byte) (Message, error) {
 		"; allowed are join, rename, say, ping, drop, close"}
 }
 
-// DecodeEvent reads what came from the server. Its error is a [*Violation].
+// DecodeEvent reads a message from the server. Its error is a [*Violation].
 func DecodeEvent(data []byte) (Message, error) {
 	m, err := decode(data)
 	if err != nil {
@@ -107,7 +107,7 @@ func decode(data []byte) (m Message, err error) {
 	return m, nil
 }
 
-// quote quotes what a peer sent, cut to what fits a close frame beside words.
+// quote quotes text from a peer, cut so that it fits a close frame with other words.
 func quote(s string) string {
 	if len(s) > 20 {
 		s = strings.ToValidUTF8(s[:20], "") + "…"
@@ -122,14 +122,14 @@ type Violation struct {
 	Message string
 }
 
-// Error tells the message and the reason.
+// Error returns the message and the reason.
 func (v *Violation) Error() string { return "chat: " + v.Message + ": " + v.Reason.String() }
 
 // Unwrap returns the reason, so that errors.Is finds it.
 func (v *Violation) Unwrap() error { return v.Reason }
 
 // Line returns m as a line for a person to read, without a line break at its
-// end, or "" for what a person does not want to read.
+// end, or "" for messages that are not for people to read.
 func (m Message) Line() string {
 	switch m.Type {
 	case Welcome:

@@ -55,8 +55,8 @@ func CleanText(text string) (string, error) {
 }
 
 // Printable returns s with every control character but line breaks and tabs,
-// and every one that turns the direction of writing, as U+FFFD: what strangers
-// sent may then be written to a terminal.
+// and every one that turns the direction of writing, replaced by U+FFFD. Text
+// from strangers is then safe to write to a terminal.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {

@@ -20,8 +20,8 @@ type Options struct {
 	// 32 KiB, a negative number no limit: each Write is one message.
 	MessageSize int
 
-	// LocalAddr and RemoteAddr are what the methods of these names return. nil
-	// means an address of the network "websocket" that says no more. A server
+	// LocalAddr and RemoteAddr are the results of the methods of these names. nil
+	// means an address of the network "websocket" without details. A server
 	// knows the client's as its Conn's RemoteAddr; a browser reports neither.
 	LocalAddr, RemoteAddr net.Addr
 }
@@ -35,8 +35,8 @@ const DefaultMessageSize = 32 << 10
 // All methods of the net.Conn may be called from many goroutines at the same
 // time. Deadlines work on both targets, and a Read or Write that a deadline
 // ended leaves the connection usable: its error is [os.ErrDeadlineExceeded],
-// and no byte is lost, because a Write that returns fewer bytes than it was
-// given has sent exactly those.
+// and no byte is lost, because a Write that returns n sent exactly the first n
+// bytes.
 func New(conn *ws.Conn, o *Options) net.Conn {
 	c := &netConn{conn: conn, messageSize: DefaultMessageSize, local: address{}, remote: address{}}
 	if o != nil {
@@ -129,7 +129,7 @@ func (c *netConn) Write(p []byte) (sent int, err error) {
 	}
 }
 
-// explain turns an error of the Conn into what a net.Conn returns.
+// explain turns an error of the Conn into one that a net.Conn returns.
 func (c *netConn) explain(op string, ctx context.Context, err error) error {
 	closed, ended := errors.AsType[*errors.ConnectionClosed](err)
 	switch {
@@ -147,9 +147,9 @@ func (c *netConn) opError(op string, err error) error {
 	return &net.OpError{Op: op, Net: network, Source: c.local, Addr: c.remote, Err: err}
 }
 
-// Close implements [net.Conn]. It sends what was written and closes with 1000
+// Close implements [net.Conn]. It sends the written bytes and closes with 1000
 // (normal closure). A Read or Write that waits returns [net.ErrClosed]. Close
-// waits for the peer's answer, at most CloseTimeout; if it fails to come, the
+// waits for the peer's answer, at most CloseTimeout; if none comes, the
 // error is a [*errors.ConnectionClosed].
 func (c *netConn) Close() error {
 	if c.closed.Swap(true) {

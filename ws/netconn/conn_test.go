@@ -70,13 +70,13 @@ func TestWriteCutsMessages(t *testing.T) {
 				all = append(all, m.Data...)
 			}
 			if !bytes.Equal(all, data) {
-				t.Error("other bytes arrived than were written")
+				t.Error("the bytes that arrived are not the ones that were written")
 			}
 		})
 	}
 }
 
-// TestNothingIsWritten: no message is sent for an empty Write.
+// TestNothingIsWritten: an empty Write sends no message.
 func TestNothingIsWritten(t *testing.T) {
 	t.Parallel()
 	c, peer := pair(t, nil)
@@ -89,7 +89,7 @@ func TestNothingIsWritten(t *testing.T) {
 }
 
 // TestReadCutsMessages: a message is read in as many pieces as the buffer
-// needs, and empty messages are nothing.
+// needs, and an empty message yields no bytes.
 func TestReadCutsMessages(t *testing.T) {
 	t.Parallel()
 	c, peer := pair(t, nil)
@@ -228,7 +228,7 @@ func TestTextDoesNotMakeReadWait(t *testing.T) {
 	})
 }
 
-// TestDeadlines: a deadline ends the wait alone, and may be moved meanwhile.
+// TestDeadlines: a deadline ends only the wait, and can move during it.
 func TestDeadlines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -247,7 +247,7 @@ func TestDeadlines(t *testing.T) {
 		}
 		failed, ok := errors.AsType[net.Error](func() error { _, err := c.Read(make([]byte, 1)); return err }())
 		if !ok || !failed.Timeout() {
-			t.Errorf("Read = %v, which is no timeout", failed)
+			t.Errorf("Read = %v, which is not a timeout", failed)
 		}
 
 		// It is moved while a Write waits.

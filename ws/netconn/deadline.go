@@ -10,7 +10,7 @@ import (
 // it. The zero value never ends.
 type deadline struct {
 	mu     sync.Mutex
-	ctx    context.Context // nil until asked for first
+	ctx    context.Context // nil until first used
 	cancel context.CancelFunc
 	timer  *time.Timer
 }
@@ -34,7 +34,7 @@ func (d *deadline) prepare() {
 func (d *deadline) set(t time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	// A timer that has fired ends its context, if not by now then soon.
+	// A timer that has fired ends its context, now or soon.
 	if passed := !d.stopTimer(); passed || d.ctx != nil && d.ctx.Err() != nil {
 		d.ctx = nil
 	}

@@ -11,18 +11,18 @@
 //
 // # Bytes and messages
 //
-// Write sends binary messages, Read returns the bytes of binary messages. Where
-// one message ends and the next begins has no meaning, as in TCP. The peer is
-// another net.Conn of this package, or any program that treats the messages so;
+// Write sends binary messages, Read returns the bytes of binary messages. As in
+// TCP, the boundaries between messages have no meaning. The peer is
+// another net.Conn of this package, or any program that treats messages this way;
 // a text message from it closes the connection with 1003 (unsupported data).
 //
-// # Ends
+// # Closing
 //
-// Close closes with 1000 (normal closure), after all that was written. When
-// the peer does so, Read returns what came before and then [io.EOF]. Every other
+// Close sends all written bytes and closes with 1000 (normal closure). When the
+// peer does so, Read returns the remaining bytes and then [io.EOF]. Every other
 // end is an error that is a [*errors.ConnectionClosed]: a stream that was cut is
 // never mistaken for one that was complete. WebSocket has no half-close, so
-// neither side can end its own direction alone, and Read after Close returns
+// neither side can close only one direction, and Read after Close returns
 // [net.ErrClosed], even if bytes had arrived.
 //
 // # Writing

@@ -20,7 +20,7 @@ func (Arithmetic) Add(args [2]int, sum *int) error {
 	return nil
 }
 
-// Any protocol over a net.Conn runs over a WebSocket: net/rpc, say.
+// Any protocol over a net.Conn runs over a WebSocket, such as net/rpc.
 func Example() {
 	client, server := ws.Pipe(nil, nil) // Dial and a server's function return such Conns
 

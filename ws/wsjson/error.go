@@ -15,7 +15,7 @@ type DecodeError struct {
 	// data.
 	Message ws.Message
 	// Err is the cause: a [json.SyntaxError], a [json.UnmarshalTypeError], or
-	// what an UnmarshalJSON method returned.
+	// the error of an UnmarshalJSON method.
 	//
 	// [json.SyntaxError]: https://pkg.go.dev/encoding/json#SyntaxError
 	// [json.UnmarshalTypeError]: https://pkg.go.dev/encoding/json#UnmarshalTypeError
@@ -28,7 +28,7 @@ func (e *DecodeError) Error() string {
 		strconv.Itoa(len(e.Message.Data)) + " bytes as JSON: " + e.Err.Error()
 }
 
-// Reason returns [errors.UnsupportedData] for a binary message, else
+// Reason returns [errors.UnsupportedData] for a binary message, otherwise
 // [errors.InvalidPayload] (RFC 6455, section 7.4.1).
 func (e *DecodeError) Reason() errors.CloseReason {
 	if e.Message.Kind == ws.KindBinary {
@@ -40,12 +40,12 @@ func (e *DecodeError) Reason() errors.CloseReason {
 // Unwrap returns the cause and the reason.
 func (e *DecodeError) Unwrap() []error { return []error{e.Err, e.Reason()} }
 
-// Is makes every DecodeError answer to [errors.ErrWebSocket].
+// Is reports whether target is [errors.ErrWebSocket], which every DecodeError matches.
 func (e *DecodeError) Is(target error) bool { return target == errors.ErrWebSocket }
 
 // EncodeError says why a value could not be encoded.
 type EncodeError struct {
-	// Err is the cause: a [json.UnsupportedTypeError], say.
+	// Err is the cause, such as a [json.UnsupportedTypeError].
 	//
 	// [json.UnsupportedTypeError]: https://pkg.go.dev/encoding/json#UnsupportedTypeError
 	Err error
@@ -59,5 +59,5 @@ func (e *EncodeError) Error() string {
 // Unwrap returns the cause.
 func (e *EncodeError) Unwrap() error { return e.Err }
 
-// Is makes every EncodeError answer to [errors.ErrWebSocket].
+// Is reports whether target is [errors.ErrWebSocket], which every EncodeError matches.
 func (e *EncodeError) Is(target error) bool { return target == errors.ErrWebSocket }

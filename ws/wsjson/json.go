@@ -25,8 +25,8 @@ type Receiver interface {
 // not used after Send returns.
 //
 // A value that cannot be encoded is an [*EncodeError]: nothing is sent and the
-// connection stays open. All other errors are those of conn's Send, which also
-// says what may run concurrently.
+// connection stays open. All other errors come from conn's Send, whose
+// documentation also says which calls may run concurrently.
 func Send(ctx context.Context, conn Sender, v any) error {
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -41,8 +41,8 @@ func Send(ctx context.Context, conn Sender, v any) error {
 //
 // A message that does not decode is a [*DecodeError] that holds it; the
 // connection stays open, and the next Receive returns the next message. All
-// other errors are those of conn's Receive, which also says what may run
-// concurrently.
+// other errors come from conn's Receive, whose documentation also says which
+// calls may run concurrently.
 func Receive[T any](ctx context.Context, conn Receiver) (T, error) {
 	m, err := conn.Receive(ctx)
 	if err != nil {
@@ -52,7 +52,7 @@ func Receive[T any](ctx context.Context, conn Receiver) (T, error) {
 	return Decode[T](m)
 }
 
-// Messages returns an iterator over what [Receive] returns. Like
+// Messages returns an iterator over the results of [Receive]. Like
 // [ws.Conn.Messages] it ends without an error after a normal closure (1000),
 // and yields every other end of the connection, or of ctx, as the last error.
 //
@@ -85,7 +85,7 @@ func Decode[T any](m ws.Message) (T, error) {
 	}
 	if err := json.Unmarshal(m.Data, &v); err != nil {
 		if len(bytes.TrimSpace(m.Data)) == 0 {
-			err = io.ErrUnexpectedEOF // json's own text does not say that nothing was there
+			err = io.ErrUnexpectedEOF // json's own text does not say that the message is empty
 		}
 		var zero T
 		return zero, &DecodeError{Message: m, Err: err}
@@ -102,7 +102,7 @@ type Closer interface {
 // Reject closes conn because err, or an error that it wraps, is a
 // [*DecodeError]: with 1003 (unsupported data) after a binary message, 1007
 // (invalid frame payload data) otherwise, and a message that does not quote
-// the peer's data. It returns what conn's Close returns. For any other error it
+// the peer's data. It returns the result of conn's Close. For any other error it
 // does nothing and returns err.
 func Reject(conn Closer, err error) error {
 	bad, ok := errors.AsType[*DecodeError](err)

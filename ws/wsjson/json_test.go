@@ -90,8 +90,8 @@ func TestSendOverMaxMessageSize(t *testing.T) {
 	}
 }
 
-// TestMessagesThatDoNotDecode: each is an error that holds the message, says
-// with which reason to close, and leaves the connection usable.
+// TestMessagesThatDoNotDecode: each yields an error that holds the message and
+// the reason to close with, and the connection stays usable.
 func TestMessagesThatDoNotDecode(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -118,7 +118,7 @@ func TestMessagesThatDoNotDecode(t *testing.T) {
 				t.Fatalf("Receive = %+v, %v, want a DecodeError", got, err)
 			}
 			if got != (move{}) {
-				t.Errorf("Receive returned %+v beside its error", got)
+				t.Errorf("Receive returned %+v together with its error", got)
 			}
 			if bad.Message.Kind != tt.message.Kind || bad.Message.String() != tt.message.String() {
 				t.Errorf("the error holds %v %q", bad.Message.Kind, bad.Message)

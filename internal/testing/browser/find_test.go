@@ -55,7 +55,7 @@ func TestFind(t *testing.T) {
 	}{
 		{"CHROME_BIN comes first", filepath.Join(browsers, "google-chrome"), browsers, filepath.Join(browsers, "google-chrome"), ""},
 		{"chromium before google-chrome", "", browsers, filepath.Join(browsers, "chromium"), ""},
-		{"CHROME_BIN that is no program", "/no/such/browser", browsers, "", "CHROME_BIN is '/no/such/browser', which is no executable file"},
+		{"CHROME_BIN that is no program", "/no/such/browser", browsers, "", "CHROME_BIN is '/no/such/browser', which is not an executable file"},
 		{"none", "", "/nothing/here", "", "set CHROME_BIN to a Chromium or Chrome"},
 	}
 	for _, tt := range tests {
