@@ -13,8 +13,8 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// inCallback runs f in a function that the event loop calls, and returns when it
-// has returned.
+// inCallback runs f in a function that the event loop calls, and returns after f has
+// returned.
 func inCallback(t *testing.T, f func()) {
 	t.Helper()
 	done := make(chan struct{})
@@ -23,7 +23,7 @@ func inCallback(t *testing.T, f func()) {
 		start := time.Now()
 		f()
 		if d := time.Since(start); d > time.Second {
-			t.Errorf("the page stood still for %v", d)
+			t.Errorf("the page was blocked for %v", d)
 		}
 		return nil
 	})
@@ -42,7 +42,8 @@ func wouldBlock(t *testing.T, err error, call, instead string) {
 	}
 }
 
-// What had to wait in a callback says so, and leaves the connection open.
+// A call that would have to wait in a callback returns an error that says so, and leaves
+// the connection open.
 func TestSocketInCallback(t *testing.T) {
 	f := newFake(t)
 	_, conn := f.dial(&ws.Config{SendBuffer: 1000})
@@ -96,7 +97,7 @@ func TestSocketSendWhileClosingInCallback(t *testing.T) {
 	}
 }
 
-// Close sends the close frame, and its answer is awaited without it.
+// Close sends the close frame, and the connection awaits the answer after Close returns.
 func TestSocketCloseInCallback(t *testing.T) {
 	for name, answers := range map[string]bool{"the peer answers": true, "the peer is silent": false} {
 		t.Run(name, func(t *testing.T) {
@@ -155,7 +156,7 @@ func TestSocketCloseInCallback(t *testing.T) {
 	})
 }
 
-// A heartbeat whose answer is awaited.
+// A heartbeat whose answer has not arrived yet.
 func TestSocketConfirmInCallback(t *testing.T) {
 	f := newFake(t)
 	_, conn := f.dial(&ws.Config{Heartbeat: &ws.Heartbeat{Every: time.Hour, Timeout: time.Hour}})

@@ -12,27 +12,27 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// Options are what [Dial] has to know.
+// Options are the options of [Dial].
 type Options struct {
 	// Subprotocols are offered to the server in this order of preference.
 	Subprotocols []string
 
-	// Config is the connection's, with no default filled in yet. Its
-	// Subprotocol is not read: the server chooses.
+	// Config is the configuration of the connection, with no default filled in yet.
+	// Dial ignores its Subprotocol: the server chooses.
 	Config ws.Config
 
-	// DisableStatusProbe keeps Dial from asking once more, with fetch, why a
-	// handshake failed.
+	// DisableStatusProbe keeps Dial from finding out with a fetch why a handshake
+	// failed.
 	DisableStatusProbe bool
 }
 
 // Dial opens the browser's own WebSocket. url has the scheme ws or wss; ctx
 // bounds the handshake, and the status probe after one that failed.
 //
-// A handshake that failed is an [*errors.ConnectionError], with the status that
-// the probe found and without URL, or ctx.Err() inside if ctx ended first. What
-// the constructor throws is returned as it is, and is [errors.ErrInvalidURL] if
-// the URL is to blame, or [errors.ErrForbidden].
+// If the handshake fails, the error is an [*errors.ConnectionError] with the status that
+// the probe found and without the URL; it wraps ctx.Err() if ctx ended first. Dial returns
+// an exception of the constructor unchanged; it matches [errors.ErrInvalidURL] if the URL
+// caused it, or [errors.ErrForbidden].
 func Dial(ctx context.Context, url string, o Options) (*ws.Conn, error) {
 	s, err := open(ctx, url, o)
 	if err == errHandshake {
@@ -40,7 +40,7 @@ func Dial(ctx context.Context, url string, o Options) (*ws.Conn, error) {
 		if o.DisableStatusProbe || !newProbe(url, o.Subprotocols).explain(ctx, failed) {
 			return nil, failed
 		}
-		// That a GET is redirected is no proof. If the handshake fails again, it is.
+		// A redirected GET proves nothing by itself; a second failed handshake does.
 		if s, err = open(ctx, url, o); err == errHandshake {
 			failed.Err = errors.ErrRedirected
 			return nil, failed
@@ -51,8 +51,8 @@ func Dial(ctx context.Context, url string, o Options) (*ws.Conn, error) {
 	}
 	o.Config.Subprotocol, err = property(s.js, "protocol")
 	if chosen := o.Config.Subprotocol; err == nil && !slices.Contains(o.Subprotocols, chosen) && (chosen != "" || len(o.Subprotocols) > 0) {
-		// Not every engine fails such a handshake, as WHATWG WebSockets, section
-		// 2.2, wants it.
+		// WHATWG WebSockets, section 2.2, makes this handshake fail, but not every
+		// engine does so.
 		err = &subprotocolMismatch{chosen, o.Subprotocols}
 	}
 	if err != nil {
@@ -63,7 +63,7 @@ func Dial(ctx context.Context, url string, o Options) (*ws.Conn, error) {
 }
 
 // subprotocolMismatch is a handshake in which the server chose a subprotocol that
-// was not offered, or none of those that were.
+// the client did not offer, or none of those it did.
 type subprotocolMismatch struct {
 	chosen  string // "" if none
 	offered []string
@@ -103,7 +103,7 @@ func open(ctx context.Context, url string, o Options) (*socket, error) {
 	return s, err
 }
 
-// constructorError is what new WebSocket threw.
+// constructorError is the exception of new WebSocket.
 type constructorError struct {
 	url string
 	err error

@@ -1,61 +1,63 @@
 // Package browsersocket is a driver.Transport over a browser's WebSocket (WHATWG
-// WebSockets): the browser performs the handshake and speaks the frames; what
-// is here is how messages, and the end, cross between its JavaScript and Go. It
-// serves pages, workers and Node. But for this text it is compiled for js only.
+// WebSockets). The browser performs the handshake and the framing; this package
+// moves messages, and the end of the connection, between JavaScript and Go. It
+// serves pages, workers and Node. Everything but this comment builds only for js.
 //
 // # What it costs
 //
-// A call from Go into JavaScript costs a microsecond or two whatever it
-// carries, and a callback into Go as much as dozens of messages that JavaScript
-// handles alone. So messages cross many at a time, and whatever JavaScript can
-// do by itself a relay does (package relay): there is no line of JavaScript, and
+// A call from Go into JavaScript costs a microsecond or two, whatever it
+// carries. A callback into Go costs as much as dozens of messages that JavaScript
+// handles alone. So many messages cross at a time, and a relay (package relay) does
+// everything that JavaScript can do by itself. There is no JavaScript source, and
 // no eval that a Content-Security-Policy could forbid. TestSocketCalls counts
-// the calls. A lone message is received with those that syscall/js makes around any
-// callback, and one that copies it; it is sent with two.
+// the calls. Receiving a lone message takes the calls that syscall/js makes around any
+// callback, and one that copies the message. Sending it takes two.
 //
 // # Receiving
 //
-// The message listener is the relay's. It puts messages behind each other into a
-// Uint8Array, which Go copies as a whole: when it is woken, or when it asks.
-// Large messages it keeps apart, and they are copied straight to where they are
-// wanted.
+// The relay listens to the message event. It puts messages one after another into a
+// Uint8Array, which Go copies as a whole: when the relay wakes it, or when it asks.
+// The relay keeps large messages apart, and Go copies each of them straight to its
+// destination.
 //
-// A browser reads on even if nobody receives. The relay counts what came, and
-// tells when more than ReceiveBuffer may wait, which ends the connection.
+// A browser keeps reading even if the program does not receive. The relay counts the
+// bytes that arrived, and reports when more than ReceiveBuffer bytes wait, which ends
+// the connection.
 //
 // # Waking
 //
-// While messages come one by one and somebody receives, each one wakes Go, and
-// comes with the wake-up. While they stream in, the wake-up lines up behind the tasks that
-// already wait, and finds many; which of the two it is is found by trying. While
-// nobody receives, Go is woken once, and then not before it has asked. A loop of TryReceive that
-// never waits would keep JavaScript from running at all, and is given a pause
-// every so often.
+// While messages arrive one by one and a Receive waits, each message wakes Go, and
+// the wake-up carries it. While messages stream in, the wake-up is queued after the
+// tasks that already wait, and finds many messages. The package finds out by trying
+// which of the two applies. While no Receive waits, the relay wakes Go once, and then
+// not again before Go has asked. A loop of TryReceive that never waits would keep
+// JavaScript from running at all, so the package pauses it every so often.
 //
 // # Sending
 //
-// The first messages of a burst are handed to WebSocket.send at once. Small
-// ones that follow without a pause are gathered, and cross together as soon as
-// the sending goroutine waits for anything. A send brings back bufferedAmount,
-// and whether the WebSocket is open still; both are asked for besides only while
-// somebody waits for room or for Flush, and by Buffered.
+// The first messages of a burst go to WebSocket.send at once. Small messages that
+// follow without a pause are gathered, and cross together as soon as the sending
+// goroutine waits for anything. A send returns bufferedAmount, and whether the
+// WebSocket is still open. Otherwise Go asks for the two only while a Send waits for
+// space in the buffer or a Flush waits, and in Buffered.
 //
 // # Ending
 //
-// The close event stands behind the messages that came before it, and so does
-// its cause in Receive. Every callback is released on every path, or JavaScript
-// would keep the connection alive forever.
+// The close event comes after the messages that arrived before it, and Receive
+// reports its cause after them. Every path releases every callback; otherwise
+// JavaScript would never free the connection.
 //
 // # A handshake that failed
 //
-// A browser hides why. A fetch of the same address may find out (statusprobe.go),
-// unless DisableStatusProbe is set: a server of this library answers it as it
-// would have answered the handshake, and marks the answer. What the browser itself
-// forbids is found by what the constructor throws, by the events of the page's
-// Content-Security-Policy, and by the list of blocked ports (forbidden.go).
+// A browser hides the reason. A fetch of the same address may find it (statusprobe.go),
+// unless DisableStatusProbe is set: a server of this library answers the fetch as it
+// would have answered the handshake, and marks the answer. A connection that the browser
+// itself forbids is recognized by the constructor's exception, by the events of the
+// page's Content-Security-Policy, and by the list of blocked ports (forbidden.go).
 //
 // # JavaScript callbacks
 //
-// A goroutine that JavaScript waits for must not wait for JavaScript. What is about
-// to wait asks MayWait first, which looks for such a goroutine's mark on its stack.
+// A goroutine that JavaScript waits for must not wait for JavaScript. A method that is
+// about to wait calls MayWait first, which looks for a JavaScript callback on the
+// goroutine's stack.
 package browsersocket

@@ -16,8 +16,8 @@ import (
 // byteOrderMark is lost from the front of a string on its way from Go to JavaScript.
 const byteOrderMark = "\uFEFF"
 
-// fakeSocket stands where the browser's WebSocket is, so that a test decides
-// what the browser does and when. It is made without eval, as the library is.
+// fakeSocket replaces the browser's WebSocket, so that a test decides what the browser
+// does and when. It is made without eval, as the library is.
 type fakeSocket struct {
 	t      *testing.T
 	js     jscall.Value
@@ -115,7 +115,7 @@ func (f *fakeSocket) close(args []jscall.Value) any {
 	return nil
 }
 
-// event returns an event with more properties than its class knows of.
+// event returns an event with properties that its class does not have.
 func (f *fakeSocket) event(class, name string, properties map[string]any) jscall.Value {
 	f.t.Helper()
 	var js jscall.Builtins
@@ -173,7 +173,7 @@ func (f *fakeSocket) message(m ws.Message) jscall.Value {
 	return f.event("MessageEvent", "message", map[string]any{"data": data})
 }
 
-// deliver has a message come while Go waits for it.
+// deliver dispatches a message event while Go waits for it.
 func (f *fakeSocket) deliver(m ws.Message) {
 	f.t.Helper()
 	if _, err := f.js.Call("dispatchEvent", f.message(m)); err != nil {
@@ -181,7 +181,7 @@ func (f *fakeSocket) deliver(m ws.Message) {
 	}
 }
 
-// deliverLater has messages come in one task of JavaScript's, without Go.
+// deliverLater dispatches message events in one task of JavaScript, without Go.
 func (f *fakeSocket) deliverLater(messages []ws.Message) {
 	f.t.Helper()
 	var js jscall.Builtins

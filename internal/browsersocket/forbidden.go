@@ -22,8 +22,8 @@ const blockedPorts = " 0 1 7 9 11 13 15 17 19 20 21 22 23 25 37 42 43 53 69 77 7
 	" 119 123 135 137 139 143 161 179 389 427 465 512 513 514 515 526 530 531 532 540 548 554 556 563 587 601 636 989 990 993 995" +
 	" 1719 1720 1723 2049 3659 4045 4190 5060 5061 6000 6566 6665 6666 6667 6668 6669 6679 6697 10080 "
 
-// policy keeps what the page's Content-Security-Policy forbids. A WebSocket that
-// it forbids fails as one does whose server is away.
+// policy records violations of the page's Content-Security-Policy. A WebSocket that
+// the policy forbids fails in the same way as one whose server is down.
 type policy struct {
 	events jscall.Value // a list
 	push   jscall.Value // listens
@@ -31,7 +31,7 @@ type policy struct {
 
 const violation = "securitypolicyviolation"
 
-// watchPolicy listens until stop. Where there are no such events it keeps none.
+// watchPolicy listens until stop. Some environments do not have these events.
 func watchPolicy() *policy {
 	var js jscall.Builtins
 	p := &policy{events: js.List()}

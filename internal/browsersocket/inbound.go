@@ -20,28 +20,28 @@ import (
 // defaultReceiveBuffer is ReceiveBuffer in a browser.
 const defaultReceiveBuffer = 16 << 20
 
-// inbound is the way in. The relay keeps what comes, and hands it over many
-// messages at a time: when it wakes Go, or when Go asks.
+// inbound is the receiving side. The relay keeps arriving messages, and passes many of
+// them to Go at a time: when it wakes Go, or when Go asks.
 type inbound struct {
 	relay *relay.Relay
-	limit int // of bytes that wait
+	limit int // bytes that may wait
 
 	mu       sync.Mutex
-	messages []byte // taken and not delivered, each behind its header
-	memory   []byte // where they lie
+	messages []byte // taken and not delivered, each after its header
+	memory   []byte // the memory of messages
 	dropped  bool   // nothing more will be delivered
 
-	// The callbacks touch what follows, without that lock.
+	// The callbacks use the fields below without that lock.
 	handed    handed
 	wakeup    wakeup
 	waiting   atomic.Bool  // in Receive
-	armed     atomic.Bool  // the relay will wake Go, and has nothing but what it will wake it for
+	armed     atomic.Bool  // the relay will wake Go for everything that it has
 	over      atomic.Bool  // nothing more will come
 	delivered atomic.Int64 // bytes, headers included
 }
 
-// handed is what a wake-up brought. Its lock is not held during calls into
-// JavaScript on top of which others may run.
+// handed holds the messages of a wake-up. Its lock is not held during calls into
+// JavaScript that may run other callbacks.
 type handed struct {
 	mu       sync.Mutex
 	messages []byte
@@ -55,8 +55,8 @@ func (b *inbound) init(config *ws.Config) {
 	}
 }
 
-// awaken takes what woke Go, and tells when to do so again: that is n bytes of
-// messages, or one message without its header h.
+// awaken takes the messages that woke Go, which are n bytes of messages, or one message
+// without its header h if n is 0. It returns when the relay wakes Go again.
 func (b *inbound) awaken(h relay.Header, n int) relay.Mode {
 	b.handed.mu.Lock()
 	several, err := b.handed.take(b.relay, h, n)
@@ -71,7 +71,7 @@ func (b *inbound) awaken(h relay.Header, n int) relay.Mode {
 	return mode
 }
 
-// take reads n bytes of messages, or one behind its header.
+// take reads n bytes of messages; if n is 0, one message, and puts the header alone before it.
 func (h *handed) take(r *relay.Relay, alone relay.Header, n int) (several bool, err error) {
 	isAlone := n == 0
 	if isAlone {
@@ -85,10 +85,10 @@ func (h *handed) take(r *relay.Relay, alone relay.Header, n int) (several bool, 
 	return !isAlone && relay.HeaderOf(fresh).Len() < n, err
 }
 
-// grow returns b with n bytes more.
+// grow returns b extended by n bytes.
 func grow(b []byte, n int) []byte { return slices.Grow(b, n)[:len(b)+n] }
 
-// accept makes what was handed over the next to be delivered.
+// accept makes the messages of the last wake-up the next to be delivered.
 func (b *inbound) accept() error {
 	h := &b.handed
 	h.mu.Lock()
@@ -98,8 +98,7 @@ func (b *inbound) accept() error {
 	return h.err
 }
 
-// fill sees to it that messages has some, if there are any. b.mu is held, as
-// below.
+// fill makes b.messages non-empty if any message has arrived. The caller holds b.mu.
 func (b *inbound) fill() error {
 	if err := b.accept(); len(b.messages) > 0 || err != nil || b.armed.Load() && !b.over.Load() {
 		return err
@@ -157,7 +156,8 @@ func (b *inbound) pull(buf []byte) (m driver.Message, ok bool, err error) {
 	return m, err == nil, err
 }
 
-// pullApart returns the data of a message of which messages has only the header.
+// pullApart returns the data of a message that the relay keeps apart; b.messages has
+// only its header.
 func (b *inbound) pullApart(h relay.Header, buf []byte) ([]byte, error) {
 	bytes, err := b.relay.Apart(h.IsText())
 	if err != nil {
@@ -174,14 +174,14 @@ func (b *inbound) pullApart(h relay.Header, buf []byte) ([]byte, error) {
 	return buf[:size], err
 }
 
-// look has the relay asked where the wake-up may be late.
+// look makes the next pull ask the relay if the wake-up may be late.
 func (b *inbound) look() {
 	if b.wakeup.mode() == relay.Late {
 		b.armed.Store(false)
 	}
 }
 
-// end says that nothing more will come.
+// end marks the end of the messages.
 func (b *inbound) end() {
 	b.over.Store(true)
 	b.wakeup.notify()
@@ -208,14 +208,14 @@ func (b *inbound) await(ctx context.Context) error {
 	}
 }
 
-// woken is what the relay calls; see [relay.New].
+// woken handles a call of the relay; see [relay.New].
 func (s *socket) woken(n int, warning bool) int {
 	b := &s.in
 	switch {
 	case warning:
 		delivered := int(b.delivered.Load())
 		if b.waiting.Load() {
-			delivered = n // somebody is on the way
+			delivered = n // a Receive is about to take them
 		} else if n-delivered > b.limit {
 			s.Fail(&errors.ConnectionClosed{Reason: errors.PolicyViolation, Message: "receive buffer full"})
 		}
@@ -248,7 +248,7 @@ func (s *socket) Receive(ctx context.Context, buf []byte) (driver.Message, error
 	}
 }
 
-// TryReceive returns the next message if one has come.
+// TryReceive returns the next message if one has arrived.
 func (s *socket) TryReceive(buf []byte) (driver.Message, bool, error) {
 	m, ok, err := s.pull(buf)
 	if ok || err != nil {

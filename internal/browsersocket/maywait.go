@@ -11,8 +11,8 @@ import (
 var _ driver.WaitChecker = (*socket)(nil)
 
 // MayWait returns nil unless the calling goroutine is in a JavaScript callback.
-// There a wait for anything that a browser does would never end, and the page
-// would stand still.
+// There a wait for anything that the browser does would never end, and the page
+// would hang.
 func MayWait(call, instead string) error {
 	if jscall.InCallback() {
 		return &callbackError{call, instead}
@@ -20,10 +20,10 @@ func MayWait(call, instead string) error {
 	return nil
 }
 
-// MayWait is the function of the same name.
+// MayWait calls the function of the same name.
 func (*socket) MayWait(call, instead string) error { return MayWait(call, instead) }
 
-// callbackError is a wait inside a JavaScript callback.
+// callbackError reports a wait inside a JavaScript callback.
 type callbackError struct{ call, instead string }
 
 func (e *callbackError) Error() string {

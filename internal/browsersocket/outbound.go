@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// frameOverhead is no less than what RFC 6455 framing adds to a message.
+	// frameOverhead is at least the size of a frame header (RFC 6455).
 	frameOverhead = 14
 	// maxDirect is how many messages are handed over one by one before those
 	// that follow at once are gathered.
@@ -30,27 +30,27 @@ const (
 	pollMax = 32 * time.Millisecond
 )
 
-// errClosing is what a send meets between the begin of a close and its event.
+// errClosing is the error of a send between the start of a close and the close event.
 var errClosing = errors.New("the WebSocket is closing")
 
-// outbound is the way out. A message is handed to the browser at once, unless
-// several were just before: then it is gathered with those that follow, and
-// they go in one parcel as soon as the sending goroutine waits for anything.
+// outbound is the sending side. It passes a message to the browser at once, unless it
+// has just passed several: then it gathers the message with those that follow, and
+// sends them in one batch as soon as the sending goroutine waits for anything.
 type outbound struct {
 	relay *relay.Relay
 
 	mu       sync.Mutex
-	queued   int    // no less than the browser's bufferedAmount and what is gathered
-	direct   int    // messages handed over one by one in this turn
-	gathered []byte // messages that go in one parcel
-	lost     bool   // something was sent that will not go out
+	queued   int    // at least the browser's bufferedAmount plus the gathered bytes
+	direct   int    // messages passed one by one in this turn
+	gathered []byte // messages that go in one batch
+	lost     bool   // a message was accepted that will not be sent
 	given    uint64 // bytes of messages that were ever queued
 	backlog  backlog
 	array    scratch
 }
 
-// queue takes m, if less than limit bytes are queued; else it returns how many
-// have to leave first.
+// queue takes m if less than limit bytes are queued. Otherwise it returns how many
+// bytes have to leave first.
 func (b *outbound) queue(m driver.Message, limit int) (excess int, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -86,10 +86,10 @@ func (b *outbound) newTurn() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.direct = 0
-	_ = b.flush() // what was lost is noted
+	_ = b.flush() // flush records a loss in lost
 }
 
-// tryNewTurn is newTurn where a callback may be running on top of a send.
+// tryNewTurn is newTurn for callers that may run in a callback during a send.
 func (b *outbound) tryNewTurn() {
 	if b.mu.TryLock() {
 		defer b.mu.Unlock()
@@ -98,7 +98,8 @@ func (b *outbound) tryNewTurn() {
 	}
 }
 
-// flush hands over what was gathered. b.mu is held, as below.
+// flush passes the gathered messages to the browser. The caller holds b.mu, here and in
+// the methods below.
 func (b *outbound) flush() error {
 	if len(b.gathered) == 0 {
 		return nil
@@ -109,7 +110,7 @@ func (b *outbound) flush() error {
 	return err
 }
 
-// write hands m over.
+// write passes m to the browser.
 func (b *outbound) write(m driver.Message) error {
 	isText := m.Kind == driver.KindText
 	if len(m.Data) <= relay.OutboundRoom {
@@ -124,8 +125,8 @@ func (b *outbound) write(m driver.Message) error {
 	return err
 }
 
-// sent takes note of the state behind a send: a WebSocket that is not open drops
-// in silence what it is given.
+// sent records the state after a send. A WebSocket that is not open drops messages
+// without an error.
 func (b *outbound) sent(queued int, open bool, err error) error {
 	switch {
 	case err != nil:
@@ -148,7 +149,7 @@ func (b *outbound) measure() error {
 }
 
 // scratch is a Uint8Array through which large messages go to the browser, which
-// copies them as soon as it is told to send.
+// copies them during the call of send.
 type scratch struct {
 	array    jscall.Value
 	size     int
@@ -156,7 +157,8 @@ type scratch struct {
 	viewSize int
 }
 
-// hold returns a view of data's copy. A view is kept for messages of one size.
+// hold copies data and returns a view of the copy. It keeps the view for further
+// messages of the same size.
 func (s *scratch) hold(data []byte) (jscall.Value, error) {
 	if err := s.resize(len(data)); err != nil {
 		return s.view, err
@@ -185,14 +187,14 @@ func (s *scratch) resize(size int) error {
 	return js.Err
 }
 
-// trim gives a large array back.
+// trim frees a large array.
 func (s *scratch) trim() {
 	if s.size > maxScratch {
 		*s = scratch{}
 	}
 }
 
-// Send hands m to the browser, which queues it.
+// Send passes m to the browser, which queues it.
 func (s *socket) Send(ctx context.Context, m driver.Message) error {
 	excess, err := s.out.queue(m, s.config.SendBuffer)
 	if excess > 0 || err == errClosing {
@@ -214,9 +216,9 @@ func (s *socket) Send(ctx context.Context, m driver.Message) error {
 	return s.checkSent(err)
 }
 
-// TrySend hands m to the browser, or returns ErrWouldBlock if the high-water mark
-// is reached. A WebSocket that is closing takes nothing either, and its cause is
-// not known before the close event.
+// TrySend passes m to the browser, or returns ErrWouldBlock if the high-water mark
+// is reached. It returns ErrWouldBlock also while the WebSocket is closing, because the
+// cause is not known before the close event.
 func (s *socket) TrySend(m driver.Message) error {
 	excess, err := s.out.queue(m, s.config.SendBuffer)
 	if excess > 0 || err == errClosing {
@@ -225,7 +227,7 @@ func (s *socket) TrySend(m driver.Message) error {
 	return s.checkSent(err)
 }
 
-// checkSent ends a connection on which nothing can be sent any more.
+// checkSent ends the connection if err says that nothing can be sent any more.
 func (s *socket) checkSent(err error) error {
 	if err != nil {
 		s.Fail(&errors.ConnectionClosed{Reason: errors.InternalError, Message: "cannot send a message", Err: err})
@@ -261,8 +263,8 @@ func (s *socket) Flush(ctx context.Context) error {
 	return nil
 }
 
-// nextPoll returns how long those that are left need to leave, if as many did
-// so in the wait before. A browser does not tell when.
+// nextPoll returns how long the remaining left bytes need to leave the browser at the
+// rate of the last wait, in which gone bytes left. A browser reports no such event.
 func nextPoll(wait time.Duration, gone, left int) time.Duration {
 	if gone <= 0 {
 		return min(2*wait, pollMax)
@@ -270,7 +272,7 @@ func nextPoll(wait time.Duration, gone, left int) time.Duration {
 	return min(max(wait*time.Duration(left)/time.Duration(gone), pollMin), pollMax)
 }
 
-// Buffered asks the browser.
+// Buffered returns the number of queued bytes, which it asks the browser for.
 func (s *socket) Buffered() int {
 	s.out.mu.Lock()
 	defer s.out.mu.Unlock()
@@ -292,7 +294,7 @@ func (s *socket) pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// awaitEnd waits for the close event, which tells the cause.
+// awaitEnd waits for the close event, which has the cause.
 func (s *socket) awaitEnd(ctx context.Context) error {
 	select {
 	case <-s.ended.c:

@@ -13,27 +13,27 @@ var (
 	_ driver.DepartureCounter = (*socket)(nil)
 )
 
-// Arrivals counts the bytes that ever came: the relay does without Go, and the
-// browser reads even while nobody receives.
+// Arrivals returns the number of bytes that ever arrived. The relay counts them without
+// Go, and the browser reads even while the program does not receive.
 func (s *socket) Arrivals() (n uint64, listening bool) {
 	came, _ := s.in.relay.Total()
 	return uint64(came), true
 }
 
 // patience is how long bytes have to be queued before they count as waiting. A browser
-// takes some time to hand over even what the system has room for.
+// takes some time to pass bytes on even if the system has space for them.
 const patience = 50 * time.Millisecond
 
-// backlog finds out whether bytes wait until the peer takes what is before them.
+// backlog finds out whether bytes wait for the peer to take the bytes before them.
 type backlog struct {
 	at    time.Time
 	given uint64 // outbound.given at that time
 }
 
-// waits reports, of given bytes of which gone have left the browser, whether some have been
-// waiting since the last call or longer. The browser and the system have buffers that
-// a peer which takes nothing leaves room in at first, and bytes that leave into those say
-// nothing about it.
+// waits reports whether some bytes have been waiting since the last call or longer, when
+// gone of given bytes have left the browser. The browser and the system have buffers with
+// free space at first even if the peer takes nothing, so bytes that move into those
+// buffers say nothing about the peer.
 func (b *backlog) waits(now time.Time, given, gone uint64) bool {
 	waits := gone < b.given && now.Sub(b.at) >= patience
 	if now.Sub(b.at) >= patience {
@@ -42,7 +42,7 @@ func (b *backlog) waits(now time.Time, given, gone uint64) bool {
 	return waits
 }
 
-// Departures counts the bytes that have left the browser.
+// Departures returns the number of bytes that have left the browser.
 func (s *socket) Departures() (n uint64, waiting bool) {
 	o := &s.out
 	o.mu.Lock()

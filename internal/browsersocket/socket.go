@@ -18,8 +18,8 @@ import (
 
 // socket is a browser's WebSocket with the methods of a [driver.Transport].
 // JavaScript calls it back for "open" and "close", and for the first message
-// of each batch. The callbacks take note and wake; they never wait for a lock
-// that is held during a call into JavaScript, on top of which they may run.
+// of each batch. The callbacks record the event and wake; they never wait for a lock
+// that is held during a call into JavaScript, because they may run during that call.
 type socket struct {
 	js     jscall.Value
 	config ws.Config
@@ -43,7 +43,7 @@ type socket struct {
 // readyStateOpen is readyState between handshake and close.
 const readyStateOpen = 1
 
-// gate is a channel that is closed once, whoever comes first.
+// gate is a channel that the first caller of open closes.
 type gate struct {
 	c    chan struct{}
 	once sync.Once
@@ -130,12 +130,12 @@ func (s *socket) listen() error {
 	return err
 }
 
-// awaitOpen waits for the open event. After an error nothing of the socket is
-// left.
+// awaitOpen waits for the open event. If it returns an error, it has released the
+// socket.
 func (s *socket) awaitOpen(ctx context.Context) error {
 	select {
 	case <-s.opened.c:
-		// Not every environment lets a close event follow a handshake that failed.
+		// Not every environment fires a close event after a handshake that failed.
 		if state, err := s.js.Get("readyState"); err == nil {
 			if n, _ := state.Int(); n == readyStateOpen {
 				return nil
@@ -150,8 +150,8 @@ func (s *socket) awaitOpen(ctx context.Context) error {
 	return errHandshake
 }
 
-// closeEvent is the end that the browser reports (WHATWG WebSockets, section
-// 3.3). Messages that came before are in the queue already.
+// closeEvent handles the end that the browser reports (WHATWG WebSockets, section
+// 3.3). Messages that arrived before it are in the queue already.
 func (s *socket) closeEvent(event jscall.Value) {
 	code, err := event.Get("code")
 	number := int(errors.AbnormalClosure)
@@ -174,14 +174,14 @@ func (s *socket) closeEvent(event jscall.Value) {
 	s.release()
 }
 
-// closes reports whether a peer's close frame may mean number: not every
-// browser takes a reason that may not stand there for the violation it is.
+// closes reports whether a peer's close frame may have the code number. Not every
+// browser treats a forbidden code as the protocol violation that it is.
 func closes(number int) bool {
 	return number >= 3000 && number <= 4999 || number == int(errors.NoStatusReceived) ||
 		number > 0 && number < 3000 && errors.CloseReason(number).Sendable()
 }
 
-// release lets go of all that JavaScript holds of Go, and the other way round.
+// release removes all references from JavaScript to Go, and from Go to JavaScript.
 func (s *socket) release() {
 	if s.released.Swap(true) {
 		return
@@ -207,7 +207,7 @@ func (s *socket) release() {
 	}
 }
 
-// abandon closes a socket that nobody uses any more.
+// abandon closes a socket that is no longer in use.
 func (s *socket) abandon() {
 	s.in.drop()
 	s.ending.Set(&errors.ConnectionClosed{Reason: errors.GoingAway, Message: "the connection was dropped"})
@@ -244,8 +244,8 @@ func (s *socket) releaseLater() {
 
 func (s *socket) Ending() *driver.Ending { return &s.ending }
 
-// Close sends the close frame behind what was sent and waits for the close
-// event. When ctx ends first, the browser is left to finish alone.
+// Close sends the close frame after the messages sent so far and waits for the close
+// event. If ctx ends first, the browser finishes the close handshake alone.
 func (s *socket) Close(ctx context.Context, reason errors.CloseReason, message string) error {
 	s.in.drop()
 	s.in.relay.Stop()

@@ -17,7 +17,7 @@ import (
 	"github.com/isosocket/isosocket/ws/driver"
 )
 
-// manyMessages is a run of every kind and size that takes a way of its own.
+// manyMessages returns messages of every kind and size that is handled differently.
 func manyMessages(n int) (all []ws.Message) {
 	random := rand.New(rand.NewPCG(1, 2))
 	texts := []string{
@@ -37,7 +37,7 @@ func manyMessages(n int) (all []ws.Message) {
 				all = append(all, ws.Binary(bytes.Repeat([]byte{byte(random.IntN(256))}, size)))
 			}
 		}
-		// What is too large to be gathered with others.
+		// Too large to be gathered with others.
 		for _, size := range []int{5000, relay.InboundRoom - 3, relay.InboundRoom, 2*relay.InboundRoom + 1, maxScratch + 1}[:random.IntN(6)] {
 			all = append(all, ws.Text(strings.Repeat("x", size)), ws.Binary(bytes.Repeat([]byte{7}, size)))
 		}
@@ -140,8 +140,8 @@ func TestSocketSendsInOrder(t *testing.T) {
 	expectMessages(t, f.sent, all)
 }
 
-// A lone Send is in the browser's hands when it returns, and so are a few; what
-// is gathered behind them is as soon as this goroutine waits.
+// A lone Send has passed its message to the browser when it returns, and so have a few
+// in a row. The messages gathered after them follow as soon as this goroutine waits.
 func TestSocketHoldsNothingBack(t *testing.T) {
 	f := newFake(t)
 	_, conn := f.dial(nil)
@@ -164,9 +164,9 @@ func TestSocketHoldsNothingBack(t *testing.T) {
 	}
 }
 
-// countCalls counts the calls from Go into JavaScript, but those that only move
-// bytes, until stop. It makes Reflect's functions, through which all go, getters
-// that take note.
+// countCalls counts the calls from Go into JavaScript until stop, except those that only
+// move bytes. It replaces the functions of Reflect, which all calls use, by getters that
+// count.
 func countCalls(t *testing.T) (stop func() int) {
 	t.Helper()
 	var js jscall.Builtins
@@ -176,7 +176,7 @@ func countCalls(t *testing.T) (stop func() int) {
 	var restore []func()
 	for _, name := range []string{"get", "set", "apply", "construct"} {
 		original := js.Property(reflect, name)
-		// The element 3, which Reflect.get has no use for, notes that it is read.
+		// Reflect.get does not use the element 3, whose getter counts.
 		arguments := js.List(js.List(original), "0", nil, nil)
 		bind := func(f jscall.Value, this, arguments any) jscall.Value {
 			return js.Call(apply, "bind", nil, f, this, arguments)
@@ -227,7 +227,7 @@ func TestSocketCalls(t *testing.T) {
 			f.set("send", js.Property(js.List(), "push")) // a built-in, which costs no call
 			jsOK(t, &js)
 			_, conn := f.dial(&ws.Config{SendBuffer: 1 << 30})
-			// What is made when it is needed first.
+			// Create everything that is created on first use.
 			for _, m := range test.messages {
 				f.deliver(m)
 				if err := conn.Send(t.Context(), m); err != nil {
@@ -237,7 +237,7 @@ func TestSocketCalls(t *testing.T) {
 			receive(t, conn, len(test.messages))
 			turn()
 
-			// Once to find that they come many at a time, and once to be counted.
+			// The first pass makes the wake-up late, the second is counted.
 			f.deliverLater(test.messages)
 			receive(t, conn, len(test.messages))
 			f.deliverLater(test.messages)
@@ -273,7 +273,7 @@ func repeat(m ws.Message, n int) (all []ws.Message) {
 	return all
 }
 
-// Nothing of Go's may be called any more, whatever way a connection ends.
+// No Go function may be called any more, however a connection ended.
 func TestSocketReleases(t *testing.T) {
 	for name, run := range map[string]func(t *testing.T, f *fakeSocket) *socket{
 		"the handshake fails": func(t *testing.T, f *fakeSocket) *socket {
@@ -397,7 +397,7 @@ func TestSocketReleases(t *testing.T) {
 			}
 			turn()
 			if complaints > 0 {
-				t.Errorf("%d calls of what was released", complaints)
+				t.Errorf("%d calls of released functions", complaints)
 			}
 			if after, _ := s.Arrivals(); after != before {
 				t.Errorf("%d bytes came after the end", after-before)
@@ -406,8 +406,8 @@ func TestSocketReleases(t *testing.T) {
 	}
 }
 
-// A WebSocket that is closing drops what it is given without a word, so that
-// Send has to wait for the cause.
+// A WebSocket that is closing drops messages without an error, so that Send has to wait
+// for the cause.
 func TestSocketSendWhileClosing(t *testing.T) {
 	f := newFake(t)
 	_, conn := f.dial(nil)
@@ -426,8 +426,8 @@ func TestSocketSendWhileClosing(t *testing.T) {
 	}
 }
 
-// What was gathered when the peer closed is lost, and Flush tells.
-func TestSocketFlushTellsOfLoss(t *testing.T) {
+// Messages that were gathered when the peer closed are lost, and Flush reports it.
+func TestSocketFlushReportsLoss(t *testing.T) {
 	f := newFake(t)
 	_, conn := f.dial(nil)
 	for range 2 * maxDirect {
@@ -472,8 +472,8 @@ func TestSocketHighWaterMark(t *testing.T) {
 	}
 }
 
-// What leaves the browser is a sign of life only while older bytes wait: the browser and
-// the system have room of their own.
+// Bytes that leave the browser are a sign of life only while older bytes wait: the browser
+// and the system have buffers of their own.
 func TestSocketDepartures(t *testing.T) {
 	f := newFake(t)
 	s, conn := f.dial(nil)
@@ -499,10 +499,10 @@ func TestSocketDepartures(t *testing.T) {
 	look(100, false)
 	send(100)
 	send(100)
-	look(200, false) // what was sent last is still here, but not for long
+	look(200, false) // the last bytes are still here, but have not been for long
 	send(100)
 	look(300, false)
-	look(300, true) // it has been for two looks
+	look(300, true) // they have been for two looks
 	send(150)
 	look(350, true)
 	if _, waiting := s.Departures(); waiting {
@@ -530,7 +530,7 @@ func TestSocketTrySend(t *testing.T) {
 	f.set("bufferedAmount", 999)
 	try(nil)
 	f.set("bufferedAmount", 1000)
-	try(nil) // it was not measured before
+	try(nil) // the first measurement
 	for range 2 {
 		try(errors.ErrWouldBlock)
 	}
@@ -541,7 +541,7 @@ func TestSocketTrySend(t *testing.T) {
 		t.Errorf("%d messages were sent, and the connection has %v", len(f.sent), conn.Err())
 	}
 	f.set("readyState", 2)
-	s.out.newTurn() // else it is gathered with those that follow
+	s.out.newTurn() // otherwise it would be gathered with those that follow
 	try(errors.ErrWouldBlock)
 	f.end(4000, "bye", true)
 	if err := conn.Err(); !errors.Is(err, errors.CloseReason(4000)) {
@@ -601,7 +601,7 @@ func TestSocketReceiveBufferTakesOne(t *testing.T) {
 	}
 }
 
-// A loop without a pause keeps JavaScript from running at all.
+// A loop without a pause would keep JavaScript from running at all.
 func TestSocketTryReceiveLetsMessagesIn(t *testing.T) {
 	f := newFake(t)
 	_, conn := f.dial(nil)
@@ -621,7 +621,7 @@ func TestSocketTryReceiveLetsMessagesIn(t *testing.T) {
 			return
 		}
 		if time.Since(start) > 5*time.Second {
-			t.Fatal("the message does not come")
+			t.Fatal("the message does not arrive")
 		}
 	}
 }

@@ -13,15 +13,14 @@ const (
 	spinTime  = 50 * time.Millisecond
 )
 
-// spin notices a loop that asks for messages without ever letting JavaScript
-// run, in which none would ever arrive. It gives the event loop a turn every
-// so often.
+// spin detects a loop that asks for messages without ever letting JavaScript run, so
+// that no message could arrive. It lets the event loop run every so often.
 type spin struct {
 	calls int
 	since time.Time
 }
 
-// call is called for every try that found nothing.
+// call counts a TryReceive that found no message.
 func (s *spin) call() {
 	if s.calls++; s.calls < spinCalls {
 		return

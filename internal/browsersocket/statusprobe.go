@@ -20,7 +20,7 @@ const (
 	// CORS-safelisted request-header).
 	maxAccept = 128
 
-	// probeLimit bounds the probe beside the context of Dial.
+	// probeLimit bounds the probe in addition to the context of Dial.
 	probeLimit = 3 * time.Second
 )
 
@@ -45,14 +45,14 @@ func newProbe(url string, subprotocols []string) *probe {
 	return p
 }
 
-// explain puts what the probe found into failed, and reports whether the server
+// explain fills failed with the result of the probe, and reports whether the server
 // redirects the request.
 //
 // The first request goes out without credentials. With them, a 401 that asks for
-// a password brings up the browser's login dialog, and the answer does not come
-// before the user has closed it. Only a server that has marked its answer, which never
-// asks for a password, or redirects, which may depend on a cookie, is asked
-// once more with credentials, as the handshake had them.
+// a password opens the browser's login dialog, and the answer does not arrive
+// before the user has closed it. A second request carries credentials, as the handshake
+// did. It goes only to a server that marked its answer, because such a server never asks
+// for a password, or that redirects, because a redirect may depend on a cookie.
 func (p *probe) explain(ctx context.Context, failed *errors.ConnectionError) (redirected bool) {
 	ctx, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
@@ -61,7 +61,7 @@ func (p *probe) explain(ctx context.Context, failed *errors.ConnectionError) (re
 		a = p.ask(ctx, "include")
 	}
 	if a.status >= 200 && a.status < 300 {
-		return false // nothing speaks against a handshake
+		return false // the answer does not explain the failure
 	}
 	failed.StatusCode = a.status
 	failed.StatusGuessed = a.status != 0 && !(a.marked && p.exact)
@@ -71,8 +71,7 @@ func (p *probe) explain(ctx context.Context, failed *errors.ConnectionError) (re
 	return a.redirects()
 }
 
-// ask makes one request. Without an answer that may be read it returns the zero
-// answer.
+// ask makes one request. It returns the zero answer if it cannot read the response.
 func (p *probe) ask(ctx context.Context, credentials string) (a answer) {
 	answers := make(chan answer, 1)
 	var settled jscall.Func
@@ -86,7 +85,7 @@ func (p *probe) ask(ctx context.Context, credentials string) (a answer) {
 	}
 	var js jscall.Builtins
 	controller := js.New("AbortController")
-	// Ends a body that is still coming, too.
+	// This also ends a body that is still arriving.
 	defer func() { _, _ = controller.Call("abort") }()
 	promise := js.Invoke(js.Get("fetch"), p.url, map[string]any{
 		"headers":     map[string]any{"Accept": p.accept},
@@ -108,7 +107,7 @@ func (p *probe) ask(ctx context.Context, credentials string) (a answer) {
 	return a
 }
 
-// answer is what a page may know of the answer to a GET.
+// answer holds the parts of a response to a GET that a page may read.
 type answer struct {
 	status     int // 0 if it may not be read
 	marked     bool
@@ -122,7 +121,7 @@ func (a *answer) redirects() bool {
 	return a.opaque || a.status >= 300 && a.status < 400 && a.status != 304
 }
 
-// answerOf reads a fetch Response, and finds nothing in anything else.
+// answerOf reads a fetch Response. For anything else it returns the zero answer.
 func answerOf(response jscall.Value) (a answer) {
 	var js jscall.Builtins
 	status, kind, headers := js.Property(response, "status"), js.Property(response, "type"), js.Property(response, "headers")
@@ -137,7 +136,7 @@ func answerOf(response jscall.Value) (a answer) {
 	return a
 }
 
-// text returns v if it is a string, else "".
+// text returns v if it is a string, and "" otherwise.
 func text(v jscall.Value) string {
 	if v.Type() != jscall.TypeString {
 		return ""

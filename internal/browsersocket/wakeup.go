@@ -13,11 +13,11 @@ const (
 
 // wakeup chooses when the relay wakes Go. A call into Go costs as much as dozens
 // of messages that JavaScript handles alone, and browsers deliver each message
-// in a task of its own. So while messages stream in, the wake-up is late: it lines
-// up behind the tasks that wait already, and finds many messages. It is prompt
-// where messages come one by one, and which of the two it is is found by trying.
+// in a task of its own. So while messages stream in, the wake-up is late: it is queued
+// after the tasks that already wait, and finds many messages. While messages arrive one
+// by one, it is prompt. It finds out by trying which of the two applies.
 type wakeup struct {
-	c chan struct{} // has room for one
+	c chan struct{} // buffers one wake-up
 
 	late     bool
 	patience int
@@ -36,7 +36,7 @@ func (w *wakeup) mode() relay.Mode {
 	return relay.Promptly
 }
 
-// adapt is told whether a wake-up found several messages.
+// adapt chooses the next mode. several says that a wake-up found several messages.
 func (w *wakeup) adapt(r *relay.Relay, several bool) (relay.Mode, error) {
 	switch {
 	case several:
