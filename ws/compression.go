@@ -7,8 +7,8 @@ type Compression struct {
 	Level int
 
 	// Threshold is the least bytes of data that a message must have to be
-	// compressed. 0 means 512, and 128 where a context is taken over, which
-	// lets small messages profit.
+	// compressed. 0 means 512, and 128 with context takeover, which makes small
+	// messages compress better.
 	Threshold int
 
 	// ContextTakeover lets each message refer to the ones before it, both ways,
@@ -17,7 +17,7 @@ type Compression struct {
 	// holds a compressor of about 1 MiB. It gives the compressor back when it
 	// has compressed nothing for one to two seconds, and keeps at most 16 KiB
 	// of what it sent and 32 KiB of what it received. The first message after
-	// such a pause takes some 0.1 ms longer to send.
+	// a pause takes about 0.1 ms longer to send.
 	//
 	// Without it this side's messages stand alone, and the peer is asked to do
 	// the same. A peer that does not agree, as most browsers do not, keeps its own
@@ -32,7 +32,7 @@ type Compression struct {
 	// StrictWindowBits is set.
 	MaxWindowBits int
 
-	// StrictWindowBits makes MaxWindowBits a limit that holds in any case. A
+	// StrictWindowBits makes MaxWindowBits a strict limit. A
 	// client then fails to connect to a server that accepts compression but
 	// ignores the limit. A server does not compress with a client that cannot
 	// be asked for a smaller window.

@@ -17,9 +17,8 @@ const (
 	DefaultCloseTimeout = 5 * time.Second
 )
 
-// Config is what a Conn has to know beside its Transport. The zero value has
-// every default. A negative number is not allowed unless the field says what it
-// means; see [Config.Check].
+// Config configures a Conn. The zero value selects the defaults. A negative number is
+// not allowed unless the field says what it means; see [Config.Check].
 type Config struct {
 	// Subprotocol is the one that the handshake agreed on, "" for none.
 	Subprotocol string
@@ -36,13 +35,13 @@ type Config struct {
 	// where the transport has to queue them. 0 means the transport's own default.
 	ReceiveBuffer int
 
-	// CloseTimeout bounds Close: how long the peer may take to answer. 0 means
+	// CloseTimeout is how long Close waits for the peer's answer. 0 means
 	// [DefaultCloseTimeout].
 	CloseTimeout time.Duration
 
-	// Supervised says that whoever made the Conn closes it in any case. Then
-	// nothing has to find out that a Conn was dropped without Close, which
-	// saves some 130 bytes for each.
+	// Supervised says that the creator of the Conn always closes it. The Conn then
+	// needs no cleanup for a program that drops it without Close, which saves about
+	// 130 bytes.
 	Supervised bool
 
 	// Heartbeat, if not nil, is what this side sends to find out whether the
@@ -52,7 +51,7 @@ type Config struct {
 	// AnswerHeartbeat, if not nil, makes Receive answer messages that equal its Message
 	// with its Answer, and keep them from the application. While the program does not
 	// receive, they are answered if the transport is a [driver.BackgroundReceiver] and all
-	// that came before was received. Its times do not matter.
+	// that came before was received. Its times are not used.
 	AnswerHeartbeat *Heartbeat
 }
 

@@ -20,7 +20,7 @@ import (
 //
 // Receive, ReceiveInto, TryReceive and Messages belong to one goroutine at a
 // time. All other methods may be called from many goroutines at the same time,
-// and beside a Receive.
+// also during a Receive.
 //
 // A Conn that a program drops without Close leaks nothing: once the garbage collector
 // finds it, the connection ends with [errors.GoingAway]. This does not hold after a
@@ -53,8 +53,8 @@ const (
 
 func (c *Conn) has(done uint32) bool { return c.done.Load()&done != 0 }
 
-// NewConn returns a Conn over t, which it takes over. A nil config has every
-// default.
+// NewConn returns a Conn over t. The Conn owns t from then on. A nil config selects
+// the defaults.
 func NewConn(t driver.Transport, config *Config) *Conn {
 	d := config.WithDefaults()
 	c := &Conn{
@@ -89,25 +89,25 @@ func failDropped(f driver.Failer) {
 	f.Fail(&errors.ConnectionClosed{Reason: errors.GoingAway, Message: "the connection was dropped without Close"})
 }
 
-// Send queues one whole message and returns. Messages of one goroutine keep
-// their order; those of several never mix. The data is the caller's again when
-// Send returns. A nil error means that the message was queued, not that the
-// peer has seen it.
+// Send queues one whole message and returns. Messages of one goroutine keep their
+// order; messages of several goroutines are never interleaved. The caller may reuse
+// the data when Send returns. A nil error means that the message was queued, not that
+// the peer has received it.
 //
-// Above the high-water mark (SendBuffer) Send waits for room. Only what waits in this
-// process counts: the system's send buffer, on Linux some 4 MB at most, comes on top.
-// Where a message must not be that late, use [Conn.TrySend], or look at
-// [Conn.Buffered] first. When ctx ends before there is room, nothing of the message goes out, the connection stays open, and the
-// error is ctx.Err(). Where there is room, the message is queued even if ctx has
-// ended: as for Receive, ctx bounds a wait, and there is none.
+// Above the high-water mark (SendBuffer) Send waits for space. Only data in this
+// process counts; the system's send buffer, on Linux at most about 4 MB, is not
+// included. If a message must not be delayed that long, use [Conn.TrySend], or check
+// [Conn.Buffered] first. If ctx ends during the wait, no part of the message is sent,
+// the connection stays open, and the error is ctx.Err(). If there is space, the message
+// is queued even if ctx has ended: as for Receive, ctx limits only a wait.
 //
-// In a browser, a call of Send, Receive, Flush or Confirm inside a JavaScript
-// callback that had to wait returns an [errors.ErrWouldBlock] instead: nothing
+// In a browser, if Send, Receive, Flush or Confirm would have to wait inside a
+// JavaScript callback, it returns an [errors.ErrWouldBlock] instead: nothing
 // arrives before the callback returns. The connection stays open.
 //
-// Text that is not UTF-8 is [errors.ErrInvalidUTF8], data over MaxMessageSize
-// [errors.ErrMessageTooBig]: nothing is sent and the connection stays open.
-// Once the connection has ended, the error is its [*errors.ConnectionClosed].
+// For text that is not UTF-8 the error is [errors.ErrInvalidUTF8], and for data over
+// MaxMessageSize [errors.ErrMessageTooBig]: nothing is sent and the connection stays
+// open. After the connection has ended, the error is its [*errors.ConnectionClosed].
 func (c *Conn) Send(ctx context.Context, m Message) error {
 	if err := c.maySend(m.Check(c.maxMessage)); err != nil {
 		return err
@@ -118,12 +118,12 @@ func (c *Conn) Send(ctx context.Context, m Message) error {
 	return nil
 }
 
-// TrySend is [Conn.Send] that never waits: while [Conn.Buffered] is at the
-// high-water mark or above, the error is [errors.ErrWouldBlock], and nothing of the
-// message goes out. Unlike Send it counts what the system could not send, so that no
-// more than the mark is under way to a slow peer, beside what the peer's own system
-// holds. It suits updates that are stale before there is room, such as the positions
-// in a game, and JavaScript callbacks, in which nothing may wait.
+// TrySend is like [Conn.Send], but never waits: while [Conn.Buffered] is at the
+// high-water mark or above, the error is [errors.ErrWouldBlock], and no part of the
+// message is sent. Unlike Send it also counts data that the system could not send yet,
+// so that no more than the mark is in transit to a slow peer, besides the data in the
+// peer's own system. Use it for updates that would be stale after a wait, such as
+// positions in a game, and in JavaScript callbacks, which must not wait.
 func (c *Conn) TrySend(m Message) error {
 	if err := c.maySend(m.Check(c.maxMessage)); err != nil {
 		return err
@@ -134,8 +134,8 @@ func (c *Conn) TrySend(m Message) error {
 	return c.explainTry(c.transport.Send(endedContext(), driver.Message(m)))
 }
 
-// maySend returns the connection's end if it has ended, else what is wrong with
-// the message.
+// maySend returns the connection's end if it has ended, otherwise the error of the
+// message's check.
 func (c *Conn) maySend(invalid error) error {
 	if cause := c.ending.Cause(); cause != nil {
 		return cause
@@ -163,17 +163,17 @@ func (c *Conn) explainTry(err error) error {
 
 // Receive waits for the next message. The caller owns its data.
 //
-// When ctx ends first the error is ctx.Err(), the connection stays open, and
-// the next Receive continues where this one stood, even in the middle of a
-// message. A message that is already here is returned even if ctx has ended.
-// Once the connection has ended and all that arrived before was received, the
-// error is its [*errors.ConnectionClosed]; after a local Close, at once. A
-// Receive beside another one is [errors.ErrConcurrentReceive].
+// If ctx ends first, the error is ctx.Err(), the connection stays open, and the next
+// Receive continues where this one stopped, even in the middle of a message. A message
+// that has already arrived is returned even if ctx has ended. When the connection has
+// ended and all messages that arrived before were received, the error is its
+// [*errors.ConnectionClosed]; after a local Close, at once. A Receive during another
+// one returns [errors.ErrConcurrentReceive].
 func (c *Conn) Receive(ctx context.Context) (Message, error) { return c.receive(ctx, nil) }
 
-// ReceiveInto is [Conn.Receive] with the message's data appended to buf[:0]:
-// when it fits, nothing is allocated. The data in the Message is only valid
-// until buf is used again. After an error buf is free again.
+// ReceiveInto is like [Conn.Receive], but appends the message's data to buf[:0]: if
+// it fits, nothing is allocated. The data in the Message is valid only until buf is
+// used again. After an error the caller may reuse buf.
 func (c *Conn) ReceiveInto(ctx context.Context, buf []byte) (Message, error) {
 	if buf == nil {
 		buf = []byte{}
@@ -201,7 +201,8 @@ func (c *Conn) receive(ctx context.Context, buf []byte) (m Message, err error) {
 	return m, nil
 }
 
-// next waits for a message while ctx has not ended, and looks for one when it has.
+// next waits for a message while ctx has not ended. If ctx has ended, it returns only
+// a message that has already arrived.
 func (c *Conn) next(ctx context.Context, buf []byte) (Message, error) {
 	if ctx.Err() == nil {
 		m, err := c.transport.Receive(ctx, buf)
@@ -209,7 +210,7 @@ func (c *Conn) next(ctx context.Context, buf []byte) (Message, error) {
 			return Message(m), err
 		}
 		// ctx may have ended because the connection has: a server's handler has
-		// such a context. What arrived before the end is then still to come.
+		// such a context. Messages that arrived before the end must still be returned.
 	}
 	m, ok, err := c.transport.TryReceive(buf)
 	switch {
@@ -222,8 +223,8 @@ func (c *Conn) next(ctx context.Context, buf []byte) (Message, error) {
 }
 
 // TryReceive returns the next message if one has arrived, and never blocks. ok
-// is false, with a nil error, while there is none. Called in a loop, it finds
-// every message in the end. The caller owns the data.
+// is false, with a nil error, while there is none. Repeated calls find every message
+// sooner or later. The caller owns the data.
 func (c *Conn) TryReceive() (m Message, ok bool, err error) {
 	if !c.receiving.CompareAndSwap(false, true) {
 		return Message{}, false, errors.ErrConcurrentReceive
@@ -243,10 +244,10 @@ func (c *Conn) TryReceive() (m Message, ok bool, err error) {
 	return m, ok, nil
 }
 
-// Messages returns an iterator over what [Conn.Receive] returns. It ends
-// without an error after a normal closure (1000) by either side. Any other error
-// it yields, and ends after it: so a loop that completes without an error has
-// seen everything that the peer wanted to send.
+// Messages returns an iterator over the messages that [Conn.Receive] returns. It ends
+// without an error after a normal closure (1000) by either side. It yields any other
+// error and then ends: so a loop that completes without an error has received
+// everything that the peer sent.
 //
 //	for m, err := range conn.Messages(ctx) {
 //		if err != nil {
@@ -268,14 +269,13 @@ func (c *Conn) Messages(ctx context.Context) iter.Seq2[Message, error] {
 	}
 }
 
-// Close ends the connection for a reason of this side: it sends what was sent
-// before and a close frame, waits for the peer's close frame, at most
-// CloseTimeout, and releases everything. Messages that were not received yet
-// are dropped.
+// Close ends the connection with a reason of this side: it sends the queued messages
+// and a close frame, waits for the peer's close frame for at most CloseTimeout, and
+// releases all resources. Messages that were not received yet are dropped.
 //
 // The first cause of an end is kept: Close after the peer closed, or a second
-// Close, changes nothing and returns what the first one did. A reason that may
-// not be sent (see [errors.CloseReason.Sendable]) is
+// Close, changes nothing and returns the same as the first. For a reason that may
+// not be sent (see [errors.CloseReason.Sendable]) the error is
 // [errors.ErrInvalidCloseReason], and the connection stays open. If the peer
 // does not answer in time, or the connection breaks, the error is a
 // [*errors.ConnectionClosed] with [errors.AbnormalClosure].
@@ -292,17 +292,17 @@ func (c *Conn) Close(reason errors.CloseReason, message string) error {
 	return c.close(reason, message, c.closeTimeout)
 }
 
-// CloseNow ends the connection for a reason of this side, and never waits: neither
-// for the peer's answer nor for room to send. Use it for a peer from which no answer
-// can be expected, for many at once, and in JavaScript callbacks. The connection has
-// ended when CloseNow returns. The close frame follows what was sent before, as far as
-// the peer takes that within CloseTimeout; this goes on in the background, and
-// everything is released then. Messages that were not received yet are dropped.
+// CloseNow ends the connection with a reason of this side, and never waits, neither
+// for the peer's answer nor for space to send. Use it for a peer that is not expected
+// to answer, to close many connections at once, and in JavaScript callbacks. The
+// connection has ended when CloseNow returns. In the background, the queued messages
+// and the close frame are sent, as far as the peer accepts them within CloseTimeout;
+// then all resources are released. Messages that were not received yet are dropped.
 //
-// The first cause of an end is kept, as for [Conn.Close]. A CloseNow beside a Close
+// The first cause of an end is kept, as for [Conn.Close]. A CloseNow during a Close
 // that waits for the peer ends that wait; a Close after it returns nil at once. The
-// error is nil, or [errors.ErrInvalidCloseReason] for a reason that may not be sent;
-// then the connection stays open. The message is treated as Close does.
+// error is nil, or, for a reason that may not be sent, [errors.ErrInvalidCloseReason];
+// then the connection stays open. The limits of the message are those of Close.
 func (c *Conn) CloseNow(reason errors.CloseReason, message string) error {
 	if err := CheckCloseReason(reason); err != nil {
 		return err
@@ -311,7 +311,7 @@ func (c *Conn) CloseNow(reason errors.CloseReason, message string) error {
 	if f, ok := c.transport.(driver.Failer); ok {
 		f.Fail(cause)
 	}
-	c.ending.Set(cause) // if something else has not been the end yet
+	c.ending.Set(cause) // unless the connection has already ended
 	c.closed.Store(true)
 	c.done.Or(closedNow)
 	if cancel := c.hurry.Load(); cancel != nil {
@@ -327,7 +327,7 @@ func (c *Conn) CloseNow(reason errors.CloseReason, message string) error {
 	return nil
 }
 
-// abort ends the connection with a peer from which no answer can be expected.
+// abort ends a connection whose peer is not expected to answer.
 func (c *Conn) abort(reason errors.CloseReason, message string, why error) {
 	cause := &errors.ConnectionClosed{Reason: reason, Message: message, Err: why}
 	if t, ok := c.transport.(driver.Failer); ok {
@@ -395,7 +395,7 @@ func CheckCloseReason(reason errors.CloseReason) error {
 	return &reasonError{reason}
 }
 
-// maxCloseMessage is what a close frame's 125 bytes leave beside the reason.
+// maxCloseMessage is the room for a message in a close frame: 125 bytes less the reason.
 const maxCloseMessage = 123
 
 // closeMessage makes s fit a close frame.
@@ -411,10 +411,9 @@ func closeMessage(s string) string {
 	return s[:end]
 }
 
-// Flush waits until everything sent has left this process for the system or
-// the browser. When ctx ends first the error is ctx.Err() and the connection
-// stays open. If the connection ended with something still unsent, the error
-// is its [*errors.ConnectionClosed].
+// Flush waits until all sent messages have been passed to the system or the browser.
+// If ctx ends first, the error is ctx.Err() and the connection stays open. If the
+// connection ended before that, the error is its [*errors.ConnectionClosed].
 func (c *Conn) Flush(ctx context.Context) error {
 	if err := c.transport.Flush(ctx); err != nil {
 		return c.explain(ctx, "flush", err)
@@ -422,18 +421,18 @@ func (c *Conn) Flush(ctx context.Context) error {
 	return nil
 }
 
-// Buffered returns how many bytes were sent but have not left, with what framing
-// adds to them: those that this process or the browser holds, and on Linux, over TCP
-// or TLS, those that the system has taken but could not send, because the peer or the
-// network takes no more. So a peer that reads nothing shows as soon as its own receive
-// buffer is full, and Buffered may be above the high-water mark, and above 0 after a
-// [Conn.Flush]. On other systems, over a Unix socket, and over a stream of another
-// type, what the system holds is not known: up to the size of its send buffer
-// (SO_SNDBUF) does not count.
+// Buffered returns the number of bytes, including framing, that were sent but have not
+// left yet: those that this process or the browser holds, and, on Linux over TCP or
+// TLS, those that the system has accepted but could not send, because the peer or the
+// network accepts no more. So a peer that reads nothing is noticed as soon as its own
+// receive buffer is full, and Buffered may be above the high-water mark, and above 0
+// after a [Conn.Flush]. On other systems, over a Unix socket, and over a stream of
+// another type, the bytes in the system's send buffer (up to SO_SNDBUF) are not known
+// and do not count.
 func (c *Conn) Buffered() int { return c.transport.Buffered() }
 
-// Done returns a channel that is closed when the connection has ended, whether
-// somebody receives or not. Messages that arrived before may still be waiting.
+// Done returns a channel that is closed when the connection has ended, whether the
+// program receives or not. Messages that arrived before may still wait to be received.
 func (c *Conn) Done() <-chan struct{} {
 	if !c.has(keptAlive) && c.done.Or(keptAlive)&keptAlive == 0 {
 		c.dropped.Stop()
@@ -453,7 +452,7 @@ func (c *Conn) Err() error {
 // Subprotocol returns the subprotocol that the handshake agreed on, "" for none.
 func (c *Conn) Subprotocol() string { return c.subprotocol }
 
-// explain turns what a transport returned into what a caller may see: the end
+// explain converts the error of a transport into the error for the caller: the end
 // of ctx, or the first cause.
 func (c *Conn) explain(ctx context.Context, op string, err error) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {

@@ -1,6 +1,6 @@
-// Package ws holds what a WebSocket connection is, whatever carries it: the
-// [Message], the [Conn] that sends, receives and closes, the [Heartbeat] that finds a
-// dead link, and an in-memory [Pipe] to test with.
+// Package ws has the WebSocket connection of clients and servers, for every transport:
+// the [Message], the [Conn] that sends, receives and closes, the [Heartbeat] that
+// detects a dead link, and an in-memory [Pipe] for tests.
 //
 // Programs get a Conn from Dial of the root package or from the server
 // package, and use it like this:
@@ -11,30 +11,30 @@
 //
 // # Waiting
 //
-// A context bounds the wait, never the connection. When ctx ends in a
-// [Conn.Receive], the call returns an error that is ctx.Err(), and the next
-// Receive goes on where the bytes stood, even in the middle of a frame: no
-// message is lost, none comes twice. When ctx ends in a [Conn.Send] that waits
-// for room, nothing of that message goes out.
+// A context limits a wait, never the life of the connection. If ctx ends during a
+// [Conn.Receive], the call returns an error that is ctx.Err(), and the next Receive
+// continues at the same byte, even in the middle of a frame: no message is lost or
+// received twice. If ctx ends during a [Conn.Send] that waits for space, no part of
+// that message is sent.
 //
 // Send queues and returns, as in a browser. It waits only while
 // Config.SendBuffer bytes or more are queued already: the high-water mark.
-// [Conn.Flush] waits until all that was sent has left the process.
+// [Conn.Flush] waits until all sent messages have left the process.
 //
 // # Ending
 //
-// Every message that arrived before the end is delivered before the end. Then
-// one [errors.ConnectionClosed], the first cause, comes back from every later
-// Receive and Send; [Conn.Done] and [Conn.Err] tell it without a call. Only
-// the local [Conn.Close] drops what was not received yet.
+// Every message that arrived before the end is delivered before the end. After that
+// every Receive and Send returns the same [errors.ConnectionClosed], the first cause.
+// [Conn.Done] and [Conn.Err] report it, too. Only the local [Conn.Close] and
+// [Conn.CloseNow] drop messages that were not received yet.
 //
 // # Liveness
 //
-// A link that is gone without a word, because a router forgot it or a machine
-// sleeps, looks like a peer that says nothing. A [Heartbeat] in the Config
-// finds it, on every target: a message that the peer answers, sent when nothing else comes.
-// Its answers stay out of sight; they measure [Conn.Latency], and
-// [Conn.Confirm] waits for one to know that all that was sent has arrived.
+// A link that died without a close, because a router forgot it or a machine sleeps,
+// looks like a peer that sends nothing. A [Heartbeat] in the Config detects it, on
+// every target: a message that is sent at intervals and that the peer answers.
+// Receive does not return the answers. They measure [Conn.Latency], and
+// [Conn.Confirm] waits for an answer to know that all sent messages have arrived.
 //
 // # Writing a transport
 //

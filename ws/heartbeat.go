@@ -24,30 +24,30 @@ const (
 	DefaultHeartbeatTimeout = 20 * time.Second
 )
 
-// Heartbeat finds a link that is half-open, on every target: a message of the
-// application's that the peer answers. A browser cannot send the pings of RFC
-// 6455, section 5.5.2; it can send this. The zero value has every default.
+// Heartbeat detects a half-open link, on every target, with a message that the peer
+// answers. A browser cannot send the pings of RFC 6455, section 5.5.2, but it can send
+// this message. The zero value selects the defaults.
 //
-// Message is sent once in Every, also while other messages flow, so that
-// [Conn.Latency] is known. Whatever comes from the peer is a sign of life, and so
-// is that it takes some of what waits to be sent, where the transport can tell: a
-// peer that reads a long stream slowly is alive. Without a sign of life for Every and
-// Timeout together the connection ends with [errors.PolicyViolation],
-// [PingTimeoutMessage], whether somebody receives or not. A browser runs the timers
-// of a hidden page once a minute, or not at all: a timer that came late ends
-// no connection before the peer had another chance to answer.
+// Message is sent once every Every, also while other messages flow, so that
+// [Conn.Latency] is known. Anything that arrives from the peer is a sign of life, and
+// so is progress in sending, if the transport can report it: a peer that reads a long
+// stream slowly is alive. Without a sign of life for Every plus Timeout the connection
+// ends with [errors.PolicyViolation], [PingTimeoutMessage], whether the program
+// receives or not. A browser runs the timers of a hidden page once a minute, or not at
+// all: after a delayed timer the peer gets another chance to answer before the
+// connection ends.
 //
-// Answers are kept from Receive, as many as there were heartbeats. They are
-// seen when they are received, so [Conn.Latency] and [Conn.Confirm] need
-// somebody who receives.
+// Receive does not return the answers, of which there are as many as heartbeats. An
+// answer takes effect when it is received, so the program must receive for
+// [Conn.Latency] and [Conn.Confirm] to work.
 type Heartbeat struct {
 	// Message is sent. Without data it means Text("\x05"), the control
 	// character ENQ.
 	Message Message
 
-	// Answer is what the peer answers. Without data it means Text("\x06"), the
-	// control character ACK, if Message has none either, else what Message is:
-	// an echo.
+	// Answer is the peer's answer. Without data it means Text("\x06"), the control
+	// character ACK, if Message has no data either. Otherwise it means the same as
+	// Message: an echo.
 	Answer Message
 
 	// Every is how often Message is sent. 0 means 25 seconds.
@@ -122,13 +122,13 @@ type heartbeat struct {
 	Heartbeat
 
 	received atomic.Uint64 // messages
-	probe    chan struct{} // holds one wish to look at once
+	probe    chan struct{} // holds one signal to check at once
 	sending  chan struct{} // holds one value while a heartbeat is on its way into Send
 
 	mu       sync.Mutex
 	sent     uint64
 	answered uint64        // of sent; answers come in the order of the heartbeats
-	sentAt   time.Time     // when the last one was, the one that latency is measured by
+	sentAt   time.Time     // when the last heartbeat was sent, to measure the latency
 	news     chan struct{} // closed by the next answer
 	latency  time.Duration
 }
@@ -164,8 +164,8 @@ func (h *Heartbeat) answer(t driver.Transport, m Message) bool {
 	if !same(m, h.Message) {
 		return false
 	}
-	// A peer that does not read what it is sent has enough to come from here
-	// to see life, and a Receive must not wait until it reads.
+	// If the peer does not read, unread data from this side is a sign of life for it,
+	// and a Receive must not wait until the peer reads.
 	if try, ok := t.(driver.TrySender); ok {
 		try.TrySend(driver.Message(h.Answer))
 	} else {
@@ -192,7 +192,7 @@ func (h *heartbeat) countAnswer() bool {
 
 // send sends one heartbeat and returns its number.
 func (h *heartbeat) send(ctx context.Context, c *Conn) (uint64, error) {
-	// Numbers have to follow the order of the messages on the wire.
+	// Numbers must follow the order of the messages on the wire.
 	select {
 	case h.sending <- struct{}{}:
 		defer func() { <-h.sending }()
@@ -204,8 +204,8 @@ func (h *heartbeat) send(ctx context.Context, c *Conn) (uint64, error) {
 	return h.numbered(func() error { return c.Send(ctx, h.Message) })
 }
 
-// trySend is send that never waits: with no room to send there is something else
-// that shows whether the peer is alive.
+// trySend is like send, but never waits: if there is no space, other data waits to be
+// sent, and its progress shows whether the peer is alive.
 func (h *heartbeat) trySend(c *Conn) {
 	select {
 	case h.sending <- struct{}{}:
@@ -240,8 +240,8 @@ func (h *heartbeat) confirmed(n uint64) (bool, <-chan struct{}) {
 	return h.answered >= n, h.news
 }
 
-// arrivals returns a number that changes when something comes from the peer.
-// With listening false, that it stays the same means nothing.
+// arrivals returns a number that changes when anything arrives from the peer. While
+// listening is false, an unchanged number means nothing.
 func (h *heartbeat) arrivals(c *Conn) (n uint64, listening bool) {
 	n = h.received.Load()
 	if t, ok := c.transport.(driver.ArrivalCounter); ok {
@@ -320,7 +320,7 @@ func (h *heartbeat) run(c *Conn) {
 			h.trySend(c)
 		case !overdue:
 		case now.Sub(began) > 2*step && !spared:
-			// The timer was held, and so may have been what brings the answer.
+			// The timer was delayed, and so may have been the delivery of the answer.
 			spared = true
 		default:
 			c.abort(errors.PolicyViolation, PingTimeoutMessage, h.whyMissed())
@@ -329,7 +329,7 @@ func (h *heartbeat) run(c *Conn) {
 	}
 }
 
-// whyMissed returns what may be the reason that the peer did not answer, nil if none is
+// whyMissed returns the probable reason why the peer did not answer, nil if none is
 // known.
 func (h *heartbeat) whyMissed() error {
 	h.mu.Lock()
@@ -342,14 +342,13 @@ func (h *heartbeat) whyMissed() error {
 
 var errNeverAnswered = errors.New("the peer answered no heartbeat; if its application never does, set no Heartbeat")
 
-// Confirm waits until the peer has confirmed, by answering a heartbeat that
-// is sent for it, that all that was sent before Confirm was called has
-// arrived: the other end receives messages in their order. Somebody has to
-// receive meanwhile.
+// Confirm sends a heartbeat and waits for the answer, which confirms that all messages
+// sent before the call have arrived, because the peer receives messages in order. The
+// program must receive during the wait.
 //
-// When ctx ends first the error is ctx.Err() and the connection stays open. On
-// a connection without a Heartbeat it is [errors.ErrUnsupported], and on one
-// that has ended its [*errors.ConnectionClosed].
+// If ctx ends first, the error is ctx.Err() and the connection stays open. Without a
+// Heartbeat the error is [errors.ErrUnsupported]. If the connection has ended, it is
+// its [*errors.ConnectionClosed].
 func (c *Conn) Confirm(ctx context.Context) error {
 	h := c.heartbeat
 	if h == nil {
@@ -377,11 +376,10 @@ func (c *Conn) Confirm(ctx context.Context) error {
 	}
 }
 
-// Probe makes a connection with a Heartbeat send it now, and end if nothing
-// comes back within its Timeout, and returns at once. Call it when something
-// suggests that the link may be gone: the machine woke up, the network
-// changed. Connections of Dial in a browser do it by themselves when the page
-// becomes visible. Without a Heartbeat it does nothing.
+// Probe sends the Heartbeat now and returns at once. If nothing arrives within
+// Heartbeat.Timeout, the connection ends. Call Probe when the link may be gone: the
+// machine woke up, or the network changed. Connections of Dial in a browser do this
+// by themselves when the page becomes visible. Without a Heartbeat Probe does nothing.
 func (c *Conn) Probe() {
 	if c.heartbeat == nil {
 		return
@@ -392,8 +390,8 @@ func (c *Conn) Probe() {
 	}
 }
 
-// Latency returns the last measured time that a ping and its pong, or a
-// heartbeat and its answer, took together; 0 if none has been measured.
+// Latency returns the last measured round-trip time of a ping and its pong, or of a
+// heartbeat and its answer, or 0 if none has been measured.
 func (c *Conn) Latency() time.Duration {
 	if t, ok := c.transport.(driver.LatencyMeter); ok {
 		if latency := t.Latency(); latency > 0 {

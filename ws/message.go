@@ -16,8 +16,8 @@ const (
 	KindBinary = driver.KindBinary // the data is any bytes
 )
 
-// Message is one whole message: its kind and its data. Who owns the data, and
-// for how long, each method that takes or returns a Message says.
+// Message is one whole message: its kind and its data. Each method that takes or
+// returns a Message says who owns the data, and for how long.
 type Message struct {
 	// Kind is KindText or KindBinary; the zero Kind cannot be sent.
 	Kind Kind

@@ -11,9 +11,9 @@ import (
 )
 
 // Pipe returns two connected Conns in memory, with the behaviour of a real
-// connection: what one side sends the other receives, limits, high-water mark
-// and closing handshake included. Each side has its own config, of which nil
-// has every default.
+// connection, including limits, high-water mark and closing handshake: each side
+// receives the messages that the other sends. Each side has its own config; nil
+// selects the defaults.
 func Pipe(a, b *Config) (*Conn, *Conn) {
 	pa, pb := newPipeEnd(a), newPipeEnd(b)
 	pa.peer, pb.peer = pb, pa
@@ -108,7 +108,7 @@ func (p *pipeEnd) makeRoom() {
 	}
 }
 
-// end makes cause this side's end, and the peer's with it.
+// end ends this side and the peer's side with cause.
 func (p *pipeEnd) end(cause *errors.ConnectionClosed) {
 	p.ending.Set(cause)
 	cause = p.ending.Cause()
@@ -124,7 +124,7 @@ func (p *pipeEnd) Departures() (n uint64, waiting bool) {
 	return p.gone, p.Buffered() > 0
 }
 
-// Flush has nothing to wait for: a message is the peer's as soon as it is sent.
+// Flush returns at once: Send puts a message directly into the peer's inbox.
 func (p *pipeEnd) Flush(context.Context) error { return nil }
 
 func (p *pipeEnd) Buffered() int { return p.peer.inbox.Bytes() }

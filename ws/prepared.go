@@ -7,10 +7,10 @@ import (
 	"github.com/isosocket/isosocket/ws/driver"
 )
 
-// Prepared is a message for many connections. What a connection does to a
-// message before it goes out, framing and compressing it, is done once for all
-// connections that do it alike, instead of once for each. [Prepare] makes one.
-// It may be sent by many goroutines at the same time, any number of times.
+// Prepared is a message for many connections. It is framed and compressed once for
+// all connections with the same parameters, instead of once for each. [Prepare]
+// returns one. It may be sent by many goroutines at the same time, any number of
+// times.
 type Prepared struct {
 	prepared driver.Prepared
 
@@ -30,16 +30,17 @@ func (p *Prepared) Message() Message { return Message(p.prepared.Message()) }
 
 // SendPrepared is [Conn.Send] of a message that goes to many connections. A
 // server's connections share the work of framing and compressing it; a client
-// masks each frame differently (RFC 6455, section 5.3), and a browser does all
-// that itself, so there it is no more than Send.
+// masks each frame differently (RFC 6455, section 5.3), and a browser frames messages
+// itself, so on clients SendPrepared does the same as Send.
 //
-// On a server it does not wait for the write: goroutines write to the connections
-// while the caller goes on to the next one. But above the high-water mark it waits
-// for room, as Send does, and one connection that reads nothing then delays all that
-// come after it. Use [Conn.TrySendPrepared] to send to many connections in a loop.
+// On a server it does not wait for the write: other goroutines write to the
+// connections while the caller continues with the next one. But above the high-water
+// mark it waits for space, as Send does, and one connection that reads nothing then
+// delays all that come after it. Use [Conn.TrySendPrepared] to send to many
+// connections in a loop.
 //
-// Compressed, the message stands alone: it does not refer to messages before
-// it, and a context that is taken over begins anew after it.
+// A compressed prepared message does not refer to earlier messages, and with context
+// takeover a new context starts after it.
 func (c *Conn) SendPrepared(ctx context.Context, p *Prepared) error {
 	sender, ok := c.transport.(driver.PreparedSender)
 	if !ok {
@@ -54,10 +55,9 @@ func (c *Conn) SendPrepared(ctx context.Context, p *Prepared) error {
 	return nil
 }
 
-// TrySendPrepared is [Conn.SendPrepared] that never waits, as [Conn.TrySend]: a
-// broadcast then goes on where one of its connections takes nothing. What
-// becomes of that connection is the program's choice: to leave this message out,
-// or to close it.
+// TrySendPrepared is like [Conn.SendPrepared], but never waits, as [Conn.TrySend]: a
+// broadcast then continues when one of its connections accepts nothing. The program
+// decides what to do with that connection: skip this message, or close it.
 //
 //	for _, conn := range room {
 //		if err := conn.TrySendPrepared(p); errors.Is(err, errors.ErrWouldBlock) {

@@ -37,9 +37,10 @@ func (e *Ending) Set(cause *errors.ConnectionClosed) bool {
 	return true
 }
 
-// Notify has f called once there is a cause: by the goroutine that sets it, or
-// at once if there is one already. f may not block. It spares who has many
-// connections to watch a goroutine for each Done. Several are called in order.
+// Notify arranges for f to be called when there is a cause: by the goroutine that sets
+// it, or at once if there is one already. f must not block. Several functions are
+// called in order. With Notify a program can watch many connections without a goroutine
+// for each Done.
 func (e *Ending) Notify(f func()) {
 	e.mu.Lock()
 	if e.cause.Load() != nil {

@@ -10,10 +10,10 @@ import (
 // flood of empty messages fills an Inbox too.
 const messageOverhead = 32
 
-// Inbox turns pushes into pulls: a transport that is handed its messages by
-// callback, or by another goroutine, pushes them here, and Receive pulls them.
-// Its zero value is empty and ready. Pushes may come from anywhere; one
-// goroutine at a time may pull.
+// Inbox is a queue of received messages: a transport that gets its messages from a
+// callback or another goroutine pushes them here, and Receive pulls them. The zero
+// value is empty and ready to use. Any goroutine may push; one goroutine at a time may
+// pull.
 type Inbox struct {
 	mu    sync.Mutex
 	queue []Message
@@ -23,8 +23,8 @@ type Inbox struct {
 	ready chan struct{} // made by a puller that has to wait, closed to wake it
 }
 
-// Push appends m, whose memory now belongs to whoever pulls it. After End it
-// does nothing.
+// Push appends m. Its memory then belongs to the goroutine that pulls it. After End,
+// Push does nothing.
 func (b *Inbox) Push(m Message) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -107,14 +107,14 @@ func (b *Inbox) Receive(ctx context.Context) (Message, error) {
 	}
 }
 
-// Bytes returns how much waits to be pulled: the data, and 32 bytes a message.
+// Bytes returns the size of the queued messages: their data, plus 32 bytes for each.
 func (b *Inbox) Bytes() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.bytes
 }
 
-// Clear drops all that waits to be pulled.
+// Clear drops all queued messages.
 func (b *Inbox) Clear() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -6,13 +6,13 @@ import (
 	"sync/atomic"
 )
 
-// Prepared is a message for many connections, and the bytes that stand for it on those that
-// frame and compress it alike. It may be used by many goroutines at the same time.
+// Prepared is a message for many connections, with its framed and compressed forms. It
+// may be used by many goroutines at the same time.
 type Prepared struct {
 	message Message
 
 	forms atomic.Pointer[[]preparedForm]
-	mu    sync.Mutex // held by whoever makes a form
+	mu    sync.Mutex // held while a form is built
 }
 
 type preparedForm struct {
@@ -20,16 +20,16 @@ type preparedForm struct {
 	data []byte
 }
 
-// Prepare makes p, which must be new, stand for m. m.Data may not be changed as long as p is
-// in use.
+// Prepare sets the message of p, which must be new. m.Data must not be changed as long as
+// p is in use.
 func (p *Prepared) Prepare(m Message) { p.message = m }
 
 // Message returns the message itself.
 func (p *Prepared) Message() Message { return p.message }
 
-// Form returns the bytes for p's message under key. build makes them when they are first
-// asked for; key has everything that the result of build depends on. The bytes are
-// shared and may not be changed.
+// Form returns the form of p's message for key. The first call for a key builds it with
+// build. key must contain everything that the result of build depends on. The bytes are
+// shared and must not be changed.
 func Form[K comparable](p *Prepared, key K, build func(Message) []byte) []byte {
 	if data, ok := findForm(p, key); ok {
 		return data
@@ -48,8 +48,7 @@ func Form[K comparable](p *Prepared, key K, build func(Message) []byte) []byte {
 	return forms[len(forms)-1].data
 }
 
-// findForm looks without a lock and allocates nothing: there are few forms, and
-// many who look.
+// findForm takes no lock and allocates nothing: there are few forms and many lookups.
 func findForm[K comparable](p *Prepared, key K) ([]byte, bool) {
 	if forms := p.forms.Load(); forms != nil {
 		for _, f := range *forms {
@@ -61,14 +60,14 @@ func findForm[K comparable](p *Prepared, key K) ([]byte, bool) {
 	return nil, false
 }
 
-// PreparedSender is what a [Transport] implements that can send a [Prepared]
-// for less than its message. SendPrepared is Send in all else.
+// PreparedSender may be implemented by a [Transport] that can send a [Prepared] at a
+// lower cost than its message. In all other respects SendPrepared is like Send.
 type PreparedSender interface {
 	SendPrepared(ctx context.Context, p *Prepared) error
 }
 
-// TryPreparedSender is [PreparedSender] for a transport that can say at once
-// that there is no room, with [errors.ErrWouldBlock].
+// TryPreparedSender is the [PreparedSender] of a transport that can report at once,
+// with [errors.ErrWouldBlock], that there is no space.
 type TryPreparedSender interface {
 	TrySendPrepared(p *Prepared) error
 }

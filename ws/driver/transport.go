@@ -7,33 +7,34 @@ import (
 	"github.com/isosocket/isosocket/errors"
 )
 
-// Transport is what a target implements under a [Conn]. It carries whole
-// messages one way and the other and performs the closing handshake. Every
-// rule that does not depend on the target is Conn's.
+// Transport is the part of a [ws.Conn] that each target implements. It carries whole
+// messages in both directions and performs the closing handshake. Conn implements all
+// rules that do not depend on the target.
 //
-// Conn calls Receive and TryReceive from one goroutine at a time. Everything
-// else may be called from many, at the same time.
+// Conn calls Receive and TryReceive from one goroutine at a time. All other methods
+// may be called from many goroutines at the same time.
+//
+// [ws.Conn]: https://pkg.go.dev/github.com/isosocket/isosocket/ws#Conn
 type Transport interface {
 	// Receive waits for the next message. Its data is appended to buf[:0] if
-	// buf is not nil; else the caller owns the memory that comes back.
+	// buf is not nil. Otherwise the caller owns the memory of the result.
 	//
-	// When ctx ends first, Receive returns ctx.Err() and keeps its place: the
-	// next call continues, even in the middle of a message. Every other error
-	// means that no message will come any more; the cause is in Ending before
-	// Receive returns it. Messages that arrived before the end come before it.
-	// Close makes a Receive that waits return soon, with any error.
+	// If ctx ends first, Receive returns ctx.Err(), and the next call continues at
+	// the same place, even in the middle of a message. Every other error means that
+	// there will be no more messages; Ending has the cause before Receive returns.
+	// Messages that arrived before the end are returned before the error. Close makes
+	// a waiting Receive return soon, with any error.
 	Receive(ctx context.Context, buf []byte) (Message, error)
 
-	// TryReceive is Receive without the wait: ok is false if no message has
-	// arrived yet. It asks the network itself where that is possible without
-	// blocking; where it is not, it sees to it that a message is found by a
-	// later call.
+	// TryReceive is like Receive, but does not wait: ok is false if no message has
+	// arrived yet. It reads from the network if that is possible without blocking.
+	// Otherwise it makes sure that a later call finds the message.
 	TryReceive(buf []byte) (m Message, ok bool, err error)
 
-	// Send queues m, which Conn found valid, and returns; m.Data belongs to
-	// the caller again. While the high-water mark's worth of bytes is queued it
-	// waits for room, and when ctx ends there, it returns ctx.Err() and nothing
-	// of m goes out. After the end it returns any error.
+	// Send queues m, which Conn has checked, and returns; the caller may then reuse
+	// m.Data. While the queued bytes reach the high-water mark, Send waits for space.
+	// If ctx ends during this wait, it returns ctx.Err(), and no part of m is sent.
+	// After the end it returns any error.
 	Send(ctx context.Context, m Message) error
 
 	// Flush waits until everything sent has left this process. When ctx ends
@@ -45,58 +46,57 @@ type Transport interface {
 	// system has taken and could not send count, if that is known.
 	Buffered() int
 
-	// Close sends a close frame after what was sent, waits for the peer's, and
-	// releases everything: whatever it returns, nothing is left afterwards. It
-	// returns nil if the peer answered, or had closed already, and an error if
-	// ctx ended or the connection broke first. Conn has checked reason and
-	// message, has set Ending, and calls Close once.
+	// Close sends a close frame after the queued messages, waits for the peer's, and
+	// releases all resources, whatever it returns. It returns nil if the peer
+	// answered, or had closed already, and an error if ctx ended or the connection
+	// broke first. Before Close is called, Conn has checked reason and message and
+	// has set Ending. Conn calls Close once.
 	Close(ctx context.Context, reason errors.CloseReason, message string) error
 
-	// Ending returns where this transport reports its end, always the same one.
+	// Ending returns the Ending in which this transport reports its end. Each call
+	// returns the same one.
 	Ending() *Ending
 }
 
 // TrySender may be implemented by a [Transport]. Without it, Conn calls Send
 // with a context that has ended.
 type TrySender interface {
-	// TrySend is Send that never waits: while the high-water mark's worth of bytes
-	// is queued it returns [errors.ErrWouldBlock], and nothing of m goes out.
+	// TrySend is like Send, but never waits: while the queued bytes reach the
+	// high-water mark, it returns [errors.ErrWouldBlock], and no part of m is sent.
 	TrySend(m Message) error
 }
 
 // ArrivalCounter may be implemented by a [Transport]. Without it a [Heartbeat]
-// sees life only in messages that are received, and judges only while somebody
-// receives.
+// counts only received messages as signs of life, and ends the connection only while
+// the program receives.
 type ArrivalCounter interface {
-	// Arrivals returns a number that, added to the number of messages that were
-	// received, changes whenever something comes from the peer, be it a message, a part of
-	// one, or a control frame, whether somebody receives or not: a count of all
-	// that came, say, or of the messages that wait. listening is false while
-	// nothing can come because the transport does not read, its receive buffer
-	// being full.
+	// Arrivals returns a number. The sum of it and the number of received messages must
+	// change whenever anything arrives from the peer: a message, a part of one, or a
+	// control frame, whether the program receives or not. It may be a count of all
+	// arrivals, or of the messages that wait. listening is false while nothing can
+	// arrive because the transport does not read, as its receive buffer is full.
 	Arrivals() (n uint64, listening bool)
 }
 
 // DepartureCounter may be implemented by a [Transport]. Without it a [Heartbeat]
-// does not see that a peer which sends nothing takes what it is sent.
+// does not notice that a peer which sends nothing still receives.
 type DepartureCounter interface {
-	// Departures returns a number that changes when the peer has taken something
-	// of what was sent, as far as the transport can know: when it has
-	// acknowledged bytes, or when some have left this process. waiting reports
-	// whether something waits until the peer has taken what is before it: only then
-	// does a change mean that the peer is alive.
+	// Departures returns a number that changes when the peer has accepted sent data, as
+	// far as the transport can know: when it has acknowledged bytes, or when bytes have
+	// left this process. waiting reports whether data waits until the peer has accepted
+	// earlier data: only then does a change mean that the peer is alive.
 	Departures() (n uint64, waiting bool)
 }
 
-// BackgroundReceiver may be implemented by a [Transport] that goes on receiving
-// while no Receive is under way. Without it, heartbeats are answered only while the
+// BackgroundReceiver may be implemented by a [Transport] that continues to receive
+// while no Receive is in progress. Without it, heartbeats are answered only while the
 // program receives.
 type BackgroundReceiver interface {
-	// OfferFirst makes the transport call take with each message that comes while the
-	// program does not receive, if none that came before waits to be received. When take returns
-	// true the message is dropped, else it waits. take does not block, and m
-	// belongs to the transport. OfferFirst is called at most once, before
-	// anything else.
+	// OfferFirst makes the transport call take with each message that arrives while
+	// the program does not receive, if no earlier message waits to be received. If
+	// take returns true, the message is dropped; otherwise it waits. take does not
+	// block, and m belongs to the transport. OfferFirst is called at most once, before
+	// any other method.
 	OfferFirst(take func(m Message) bool)
 }
 
@@ -112,7 +112,7 @@ type LatencyMeter interface {
 // transport's own methods return an [errors.ErrWouldBlock] there in place of
 // waiting, and leave the connection open; its Close has sent the close frame.
 type WaitChecker interface {
-	// MayWait returns nil if the calling goroutine may wait, else an
+	// MayWait returns nil if the calling goroutine may wait. Otherwise it returns an
 	// [errors.ErrWouldBlock] that says why call may not, and what to do instead.
 	MayWait(call, instead string) error
 }
@@ -122,6 +122,6 @@ type WaitChecker interface {
 type Failer interface {
 	// Fail ends the connection for a cause that this side found: cause goes into
 	// Ending, a close frame is sent if that needs no wait, and messages that arrived
-	// before can still be received. Close may be called later, and beside it.
+	// before can still be received. Close may be called later, or at the same time.
 	Fail(cause *errors.ConnectionClosed)
 }
