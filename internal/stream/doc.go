@@ -33,12 +33,13 @@
 //
 // # Locks
 //
-// There are three, taken in this order: reading, the turn to read; timers, which guards
-// what liveness plans; mu, which guards the writer. A holder of reading may take timers
-// (a pong) or mu (an answer to a ping); timers and mu are never held together. Nobody
-// waits for the stream with timers or mu held: a write happens between two sections
-// under mu, and the flag writing keeps others from writing meanwhile. The locks of
-// Flushers, of the inbox and of the ending are innermost, and hold nothing else up.
+// There are three: reading, the turn to read; timers, which guards what liveness plans;
+// mu, which guards the writer. reading is taken before the others: its holder may take
+// timers (a pong) or mu (an answer to a ping). timers and mu are never held together, and
+// no goroutine waits for the stream while it holds one of them: a write happens between
+// two sections under mu, and the flag writing keeps other goroutines from writing
+// meanwhile. Under these three, only the locks of Flushers, of the inbox and of the
+// ending are taken, and no lock under those.
 //
 // # Closing
 //

@@ -53,9 +53,9 @@ var streams = map[string]func(t testing.TB) (client, server io.ReadWriteCloser){
 
 func onEveryStream(t *testing.T, test func(t *testing.T, client, server io.ReadWriteCloser)) {
 	t.Helper()
-	for name, make := range streams {
+	for name, open := range streams {
 		t.Run(name, func(t *testing.T) {
-			client, server := make(t)
+			client, server := open(t)
 			t.Cleanup(func() { client.Close(); server.Close() })
 			test(t, client, server)
 		})
@@ -539,12 +539,12 @@ func TestConcurrentSendsKeepWholeAndInOrder(t *testing.T) {
 // Whatever the order of Sends and Receives, nothing stays unsent while the
 // process is idle.
 func TestNothingStaysBehind(t *testing.T) {
-	for name, make := range streams {
+	for name, open := range streams {
 		if name == "memory" {
 			continue // a write there waits for its reader, so Flush would too
 		}
 		t.Run(name, func(t *testing.T) {
-			c, s := make(t)
+			c, s := open(t)
 			client := connect(t, rfc6455.Client, c, Options{})
 			// Three messages in one read, one of which is answered: two are left
 			// unread, and nobody comes for them.

@@ -55,7 +55,7 @@ type outlet interface {
 	broke(err error)
 }
 
-// writer is the sending half of a connection. Its mu is the innermost lock.
+// writer is the sending half of a connection. doc.go has the order of the locks.
 type writer struct {
 	outlet     outlet
 	mu         sync.Mutex

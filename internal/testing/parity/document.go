@@ -33,7 +33,7 @@ compares it.
 	b.WriteString(`
 ## Case by case
 
-D1 and so on are the differences of every browser, E1 and so on those of one engine, listed above. "=" is the same as
+B1 and so on are the differences of every browser, E1 and so on those of one engine, listed above. "=" is the same as
 native, as is every case that is not listed.
 
 `)
