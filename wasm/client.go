@@ -14,7 +14,7 @@ import (
 
 const (
 	pingEvery = time.Second
-	// quitPatience is how long a client that leaves waits for what it said to come back.
+	// quitPatience is how long a client that quits waits for its own messages to come back.
 	quitPatience = 2 * time.Second
 	// stuckAt is how many bytes may wait to be sent before the client refuses to
 	// queue more. It is below the high-water mark, so that Send never waits.
@@ -24,13 +24,13 @@ const (
 )
 
 // view shows a state. show is called by the client's goroutine alone, each time
-// something may have changed; it may take the changes.
+// something may have changed. It may take the changes.
 type view interface {
 	show(s *state)
 }
 
-// client is the chat client: it does what a person asks for, takes in what
-// happens on the link, and has the view show it.
+// client is the chat client. It carries out the requests of a person, handles
+// the events of the link, and updates the view.
 type client struct {
 	link  *link
 	view  view
@@ -46,8 +46,8 @@ type client struct {
 	ends     error       // why the last connection ended
 
 	pingSeq  int
-	pingSent time.Time // zero unless a pong is awaited
-	quitSeq  int       // the ping whose pong says that all was said
+	pingSent time.Time // zero unless waiting for a pong
+	quitSeq  int       // the ping whose pong shows that the server has every message
 	quitBy   time.Time
 }
 
@@ -55,20 +55,20 @@ func newClient(l *link, v view, name string) *client {
 	return &client{link: l, view: v, state: newState(), asks: newMailbox[ask](), name: name}
 }
 
-// ask has the client do what command says. It never waits; any goroutine may call it.
+// ask queues command for the client. It never waits; any goroutine may call it.
 func (c *client) ask(command chat.Command) { c.asks.push(ask{command: command}) }
 
-// complain shows what was wrong with something that a person asked for. It
-// never waits; any goroutine may call it.
+// complain shows what is wrong with a person's request. It never waits; any
+// goroutine may call it.
 func (c *client) complain(err error) { c.asks.push(ask{err: err}) }
 
-// ask is what a person asked for, or what was wrong with it.
+// ask is a person's request, or the problem with it.
 type ask struct {
 	command chat.Command
 	err     error
 }
 
-// run connects and goes on until a person quits, the very first connection
+// run connects and runs until a person quits, the very first connection
 // cannot be opened by a link that is not stubborn, or ctx ends, which closes the
 // connection with 1001. It returns why the last connection ended.
 func (c *client) run(ctx context.Context) error {
@@ -132,7 +132,7 @@ func (c *client) dialing(now time.Time) {
 	}
 }
 
-// happened takes in what happened on the link.
+// happened handles an event of the link.
 func (c *client) happened(ctx context.Context, e linkEvent) {
 	if !c.link.current(e) {
 		return
@@ -155,7 +155,7 @@ func (c *client) happened(ctx context.Context, e linkEvent) {
 	}
 }
 
-// told takes in what the server told.
+// told handles a message from the server.
 func (c *client) told(e linkEvent) {
 	if e.message.Type == chat.Pong {
 		c.pong(e)
@@ -173,7 +173,7 @@ func (c *client) told(e linkEvent) {
 	c.quitWhenSaid()
 }
 
-// over takes in that there is no connection any more, which s describes.
+// over handles the end of the connection, which s describes.
 func (c *client) over(ctx context.Context, e linkEvent, s status) {
 	c.ends, c.conn = e.err, nil
 	c.pingSent, c.quitSeq = time.Time{}, 0
@@ -189,14 +189,14 @@ func (c *client) over(ctx context.Context, e linkEvent, s status) {
 	}
 }
 
-// obey does what a person asked for.
+// obey carries out a person's request.
 func (c *client) obey(ctx context.Context, command chat.Command) {
 	switch command.Verb {
 	case chat.VerbSay:
 		c.say(command.Text)
 	case chat.VerbRename:
 		if !c.connected() {
-			// It is the name for the next connection.
+			// Use the name for the next connection.
 			c.name = command.Text
 			c.note("You will be " + command.Text)
 			return
@@ -255,7 +255,7 @@ func (c *client) obey(ctx context.Context, command chat.Command) {
 	}
 }
 
-// connected reports whether the server has let this client join.
+// connected reports whether the server has accepted this client.
 func (c *client) connected() bool {
 	return c.conn != nil && c.state.status.phase == opened && len(c.state.people) > 0
 }
@@ -282,7 +282,7 @@ func (c *client) say(text string) {
 	}
 }
 
-// dropOutbox gives up what waited for a connection.
+// dropOutbox drops the texts that waited for a connection.
 func (c *client) dropOutbox() {
 	for _, text := range c.outbox {
 		c.fail("there is no connection, so this was not said: " + text)
@@ -311,7 +311,7 @@ func (c *client) close(reason errors.CloseReason, message string) {
 	c.conn.close(reason, message)
 }
 
-// quitWhenSaid closes once all that was said has come back from the server.
+// quitWhenSaid closes once the server has sent back all messages.
 func (c *client) quitWhenSaid() {
 	if !c.quitting || !c.connected() || c.quitSeq != 0 {
 		return
@@ -324,7 +324,7 @@ func (c *client) quitWhenSaid() {
 // tick sends a ping unless one is under way.
 func (c *client) tick(now time.Time) {
 	if c.state.status.phase == waiting {
-		c.state.changed.status = true // the countdown goes on
+		c.state.changed.status = true // for the countdown
 	}
 	if !c.connected() {
 		return

@@ -4,7 +4,7 @@
 //	go run ./wasm [-name NAME] ws://127.0.0.1:8080/ws
 //
 // The connection (link.go), what the client knows (state.go) and what it does
-// (client.go) are the same on both targets. Only what shows it differs: page_js.go
+// (client.go) are the same on both targets. Only the view differs: page_js.go
 // draws in the page, terminal_native.go writes lines.
 //
 // Lines that begin with a slash are commands; /help lists them. The page has buttons
@@ -12,7 +12,7 @@
 //
 // # The page's ids
 //
-// Tests, and whoever drives the page by a program, may rely on these ids of its elements:
+// Tests, and other programs that drive the page, may rely on these ids of its elements:
 //
 //	status            data-phase: loading, connecting, open, closing, waiting, closed, lost, failed, unavailable
 //	status-headline   the same in words; status-reason: the code
@@ -26,7 +26,7 @@
 //	people            an li[data-name] a person; people-count: how many
 //	rtt-last          with rtt-least, rtt-median, rtt-most, and rtt-spark with its paths rtt-line and rtt-area
 //	close             with close-reason, close-message, close-by-page, close-by-server; the form is close-form
-//	drop              has the server cut the connection
+//	drop              asks the server to cut the connection
 //
 // The page's parameter name is the name to join with.
 //
@@ -38,5 +38,5 @@
 //	3  the last connection was closed for any other reason
 //
 // The end of standard input, like /quit, closes with 1000 (normal closure) when
-// all that was typed has been said. SIGINT (Ctrl-C) and SIGTERM close with 1001 (going away).
+// the server has received all lines. SIGINT (Ctrl-C) and SIGTERM close with 1001 (going away).
 package main

@@ -8,7 +8,7 @@ import (
 
 // document is the page's document. Its methods report the first JavaScript
 // exception to the console instead of returning it: each of them is a defect of
-// the page, which must not take the connection with it.
+// the page, which must not end the connection.
 type document struct {
 	value    safejs.Value
 	elements map[string]element // by id
@@ -35,7 +35,7 @@ func report(err error) {
 	}
 }
 
-// byID returns the element with an id of index.html's.
+// byID returns the element with an id of index.html.
 func (d *document) byID(id string) element {
 	if e, ok := d.elements[id]; ok {
 		return e
@@ -73,7 +73,7 @@ func (e element) attribute(name, to string) {
 // show makes the element visible or not.
 func (e element) show(visible bool) { e.set("hidden", !visible) }
 
-// append adds children behind the last one.
+// append adds children after the last one.
 func (e element) append(children ...element) {
 	for _, child := range children {
 		_, err := e.value.Call("appendChild", child.value)
@@ -81,7 +81,7 @@ func (e element) append(children ...element) {
 	}
 }
 
-// replace puts children in the place of all that are there.
+// replace replaces all present children by children.
 func (e element) replace(children ...element) {
 	values := make([]any, len(children))
 	for i, child := range children {
@@ -135,8 +135,8 @@ func (e element) call(method string) {
 	report(err)
 }
 
-// on has f called for each event of a kind, in place of what the browser does
-// by itself. f must not wait. It stays for as long as the page.
+// on calls f for each event of a kind, and prevents the browser's default
+// action. f must not wait. It is never removed.
 func (e element) on(event string, f func()) {
 	listener, err := safejs.FuncOf(func(_ safejs.Value, args []safejs.Value) any {
 		if len(args) > 0 {

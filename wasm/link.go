@@ -11,21 +11,21 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// dialTimeout bounds how long a person looks at "connecting".
+// dialTimeout bounds how long a person sees "connecting".
 const dialTimeout = 10 * time.Second
 
-// link is the client's way to the server: the one place that connects, again
-// when a connection was lost, and receives. All that happens goes to events.
+// link is the client's way to the server: the only code that connects,
+// reconnects and receives. It sends every event to events.
 // Its methods belong to one goroutine.
 type link struct {
 	url string
-	// stubborn tells whether to try again before there was a first connection.
+	// stubborn says whether to try again before the first connection.
 	stubborn  bool
 	heartbeat ws.Heartbeat
 	events    *mailbox[linkEvent]
 
-	opens  int                // how many calls of open there were
-	cancel context.CancelFunc // ends what the last one started
+	opens  int                // number of calls of open
+	cancel context.CancelFunc // ends the attempts of the last one
 }
 
 // linkEvent is something that happened on the link.
@@ -45,7 +45,7 @@ type linkEventKind uint8
 const (
 	linkDialing linkEventKind = iota + 1 // an attempt begins
 	linkUp                               // there is a connection
-	linkMessage                          // the server told something
+	linkMessage                          // a message arrived
 	linkDown                             // the connection is gone; another attempt will follow
 	linkOver                             // the connection is gone; no attempt follows
 )
@@ -113,7 +113,7 @@ func (a *attempts) retry(err error) bool {
 	return a.closed == nil && a.worthwhile && isosocket.DefaultRetry(err)
 }
 
-// receive hands on what comes until nothing comes any more. If this side
+// receive passes messages on until the connection ends. If this side
 // closed, it returns how that went.
 func (a *attempts) receive(ctx context.Context, conn *connection) error {
 	stop := context.AfterFunc(ctx, func() { conn.close(errors.GoingAway, "") })
@@ -128,7 +128,7 @@ func (a *attempts) receive(ctx context.Context, conn *connection) error {
 		message, err := chat.DecodeEvent(m.Data)
 		if violation, ok := errors.AsType[*chat.Violation](err); ok {
 			conn.close(violation.Reason, violation.Message)
-			continue // the next Receive tells the end
+			continue // the next Receive returns the end
 		}
 		a.events.push(linkEvent{open: a.open, kind: linkMessage, at: at, message: message})
 	}
@@ -147,7 +147,7 @@ type connection struct {
 }
 
 // close ends the connection for a reason of this side. It does not wait: the
-// link tells when the server has answered, or has not in time.
+// link sends an event when the server has answered, or its time is over.
 func (c *connection) close(reason errors.CloseReason, message string) {
 	if c.Err() != nil || !c.closing.CompareAndSwap(false, true) {
 		return

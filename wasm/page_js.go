@@ -69,7 +69,7 @@ func stringOf(value safejs.Value, err error) string {
 const nameKey = "isosocket.name"
 
 // remembered returns the name that this tab had before it was reloaded. A
-// browser may be told to keep nothing, so that errors are none.
+// browser may be configured to store nothing, so errors are ignored.
 func remembered() string {
 	storage, err := safejs.Global().Get("sessionStorage")
 	if err != nil {
@@ -95,7 +95,7 @@ type page struct {
 
 }
 
-// prepare fills in what index.html leaves to the client, and listens.
+// prepare fills in the parts of index.html that the client provides, and listens.
 func (p *page) prepare(address string) {
 	p.byID("log-empty").set("textContent", "Nothing has been said yet.")
 	p.byID("terminal-hint").set("textContent", "go run ./wasm "+address)
@@ -117,12 +117,12 @@ func (p *page) prepare(address string) {
 	p.byID("drop").on("click", func() { p.client.ask(chat.Command{Verb: chat.VerbDrop}) })
 	p.byID("reconnect").on("click", func() {
 		p.client.ask(chat.Command{Verb: chat.VerbReconnect})
-		// The button goes; whoever pressed it wants to write.
+		// The button disappears; the person now wants to write.
 		p.byID("say").call("focus")
 	})
 }
 
-// say takes what was typed into the message box. What cannot be sent stays there.
+// say sends the text in the message box. A text that cannot be sent stays there.
 func (p *page) say() {
 	input := p.byID("say")
 	line := input.text("value")
@@ -138,7 +138,7 @@ func (p *page) say() {
 		return
 	}
 	if command.Verb == chat.VerbQuit {
-		// There is no leaving a page but by closing it.
+		// Only closing the page leaves it.
 		command = chat.Command{Verb: chat.VerbClose, Reason: errors.NormalClosure}
 	}
 	p.client.ask(command)
@@ -168,7 +168,7 @@ func (p *page) close() {
 	})
 }
 
-// show draws what has changed.
+// show draws the changes.
 func (p *page) show(s *state) {
 	changed := s.take()
 	if changed.status {
@@ -195,7 +195,7 @@ func (p *page) showStatus(s status) {
 	if s.phase == waiting {
 		p.byID("banner-countdown").set("textContent", capital(s.countdown(time.Now())))
 		if again {
-			return // only the countdown goes on
+			return // only the countdown changed
 		}
 	}
 	headline := p.byID("status-headline")
@@ -256,7 +256,7 @@ func (p *page) showPeople(s *state) {
 }
 
 // avatar returns a circle with the first letter of a name, in a colour that
-// the name always has.
+// depends only on the name.
 func (p *page) avatar(tag string, person chat.Person) element {
 	hue := uint32(0)
 	for _, b := range []byte(person.Name) {

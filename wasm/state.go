@@ -15,7 +15,7 @@ const (
 	maxSamples = 60
 )
 
-// state is all that the client knows and a view shows. It belongs to the
+// state is everything that the client knows and a view shows. It belongs to the
 // client's goroutine.
 type state struct {
 	status  status
@@ -30,7 +30,7 @@ type state struct {
 	lastSaid int64          // the Time of the newest text
 }
 
-// changes tells what is new since the last take.
+// changes says what is new since the last take.
 type changes struct {
 	status, self, people, samples bool
 	entries                       int // how many
@@ -41,7 +41,7 @@ type entry struct {
 	kind entryKind
 	time time.Time
 	from chat.Person // of a text
-	own  bool        // a text of this client's
+	own  bool        // a text of this client
 	text string
 }
 
@@ -64,7 +64,7 @@ func (e entry) line() string {
 	return "* " + e.text
 }
 
-// phase is where a connection's life has got to.
+// phase is the state of a connection's life.
 type phase string
 
 const (
@@ -117,7 +117,7 @@ func (s status) sentence() string {
 	return line
 }
 
-// ended describes why a connection ended, or never came to be.
+// ended describes why a connection ended, or could not be opened.
 func ended(err error) status {
 	if c, ok := errors.AsType[*errors.ConnectionClosed](err); ok {
 		s := status{phase: closed, headline: "Closed by this side", reason: c.Reason, detail: chat.Printable(c.Message)}
@@ -149,7 +149,7 @@ func ended(err error) status {
 	return s
 }
 
-// meaning says in a few words what a reason without a message tells.
+// meaning describes a reason without a message in a few words.
 func meaning(r errors.CloseReason) string {
 	switch r {
 	case errors.NormalClosure:
@@ -202,7 +202,7 @@ func (s *state) setStatus(to status, now time.Time) {
 	if to.phase == failed || to.phase == lost || to.phase == waiting {
 		kind = problem
 	}
-	if to.phase != opened { // the welcome tells that
+	if to.phase != opened { // the welcome reports that
 		s.add(entry{kind: kind, time: now, text: to.sentence()})
 	}
 	if to.phase != opened && to.phase != closing {
@@ -219,7 +219,7 @@ func (s *state) add(e entry) {
 	s.changed.entries = min(s.changed.entries+1, maxEntries)
 }
 
-// apply takes in what the server told at the time now.
+// apply applies a message that the server sent at the time now.
 func (s *state) apply(m chat.Message, now time.Time) {
 	tell := func(text string) { s.add(entry{kind: notice, time: now, text: text}) }
 	who := chat.Person{ID: m.ID, Name: m.Name, Platform: m.Platform}
@@ -230,7 +230,7 @@ func (s *state) apply(m chat.Message, now time.Time) {
 		s.own[m.ID] = m.Name
 		s.people, s.changed.people = slices.Clone(m.People), true
 		for _, old := range m.History {
-			// What a connection before this one brought is shown already.
+			// Texts from an earlier connection are already shown.
 			if old.Type == chat.Said && old.Time > s.lastSaid {
 				s.heard(old, s.own[old.ID] == old.Name)
 			}
@@ -267,7 +267,7 @@ func (s *state) heard(m chat.Message, own bool) {
 	s.add(entry{kind: said, time: m.When(), from: chat.Person{ID: m.ID, Name: m.Name}, own: own, text: m.Text})
 }
 
-// sample takes in how long one message took to the server and back.
+// sample records how long one message took to the server and back.
 func (s *state) sample(d time.Duration) {
 	s.samples = append(s.samples[max(0, len(s.samples)+1-maxSamples):], d)
 	s.changed.samples = true
@@ -294,7 +294,7 @@ func (r roundTrip) String() string {
 		", " + milliseconds(r.least) + " to " + milliseconds(r.most)
 }
 
-// milliseconds writes d with as many digits as tell something.
+// milliseconds writes d with a useful number of digits.
 func milliseconds(d time.Duration) string {
 	ms := float64(d) / float64(time.Millisecond)
 	digits := 0

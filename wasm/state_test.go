@@ -111,7 +111,7 @@ func TestApply(t *testing.T) {
 		t.Errorf("self = %+v", s.self)
 	}
 	if own := s.entries[3].own; !own || s.entries[0].own {
-		t.Error("own texts are not told from others'")
+		t.Error("own texts are not distinguished from others'")
 	}
 	c := s.take()
 	if c.entries != len(want) || !c.status || !c.self || !c.people || c.samples {

@@ -30,7 +30,7 @@ Exit status: 0 the connection ended with 1000, 1001 or 1005; 1 bad usage or no c
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal asks for an end; a second one has its usual effect.
+	// The first signal stops the client; a second one has its usual effect.
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
@@ -57,13 +57,13 @@ func run(ctx context.Context, args []string, in io.Reader, out, problems io.Writ
 	}
 
 	c := newClient(newLink(f.Arg(0), false), &terminal{out: out, problems: problems}, *name)
-	// It cannot be told to stop while it waits for a line; it ends with the
-	// input, or the process.
+	// Nothing can stop it while it waits for a line; it ends with the input, or
+	// the process.
 	go readLines(in, c)
 	return exitStatus(c.run(ctx))
 }
 
-// exitStatus is what doc.go says.
+// exitStatus returns the status that doc.go describes.
 func exitStatus(err error) int {
 	reason, ok := errors.AsType[*errors.ConnectionClosed](err)
 	switch {
@@ -77,7 +77,7 @@ func exitStatus(err error) int {
 	return 3
 }
 
-// readLines asks the client for what is typed, and to quit at the end.
+// readLines passes the typed lines to the client, and asks it to quit at the end.
 func readLines(in io.Reader, c *client) {
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, chat.MaxMessageSize)
@@ -98,8 +98,8 @@ func readLines(in io.Reader, c *client) {
 	c.ask(chat.Command{Verb: chat.VerbQuit})
 }
 
-// terminal is the view of a client as lines of text: what is said and happens
-// to out, what goes wrong to problems.
+// terminal is the view of a client as lines of text: messages and events go to
+// out, problems to problems.
 type terminal struct{ out, problems io.Writer }
 
 func (t *terminal) show(s *state) {
@@ -108,7 +108,7 @@ func (t *terminal) show(s *state) {
 		if e.kind == problem {
 			w = t.problems
 		}
-		// What strangers said must not steer the terminal.
+		// Texts from strangers must not control the terminal.
 		fmt.Fprintln(w, e.time.Format("15:04:05"), chat.Printable(e.line()))
 	}
 }

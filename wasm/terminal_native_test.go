@@ -344,7 +344,7 @@ func TestTerminalShowsControlCharactersAsSuch(t *testing.T) {
 	}
 }
 
-// A link on which nothing travels any more, but which nobody closed, is found and replaced.
+// A connection on which nothing arrives any more, but which neither side closed, is replaced.
 func TestClientFindsAHalfOpenLink(t *testing.T) {
 	t.Parallel()
 	srv := newChatServer(t, nil)

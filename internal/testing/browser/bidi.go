@@ -13,8 +13,8 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// bidi is a session of WebDriver BiDi: JSON over a WebSocket (https://www.w3.org/TR/webdriver-bidi/). Its methods may
-// be called from many goroutines.
+// bidi is a session of WebDriver BiDi: JSON over a WebSocket
+// (https://www.w3.org/TR/webdriver-bidi/). Its methods may be called from many goroutines.
 type bidi struct {
 	conn    *ws.Conn
 	onEvent func(method string, params json.RawMessage)

@@ -36,7 +36,7 @@ type Options struct {
 // driver runs a browser of one engine; each engine's file has one. Its methods may be
 // called from many goroutines.
 type driver interface {
-	// open opens an empty page. What happens in it is told to page until close has returned.
+	// open opens an empty page. Its events go to page until close has returned.
 	open(ctx context.Context, page *Page) (tab, error)
 	// close ends the browser and all that was started for it.
 	close(ctx context.Context) error

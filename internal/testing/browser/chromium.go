@@ -47,7 +47,7 @@ func Start(tb testing.TB, more ...chromedp.ExecAllocatorOption) *Browser {
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-domain-reliability", true),
 		chromedp.Flag("no-pings", true),
-		// Without it timers of tabs that nobody looks at fire once a minute.
+		// Without it timers of tabs that are not visible fire once a minute.
 		chromedp.Flag("disable-features", "Translate,MediaRouter,OptimizationHints,IntensiveWakeUpThrottling"),
 		chromedp.WindowSize(1280, 800),
 		chromedp.CombinedOutput(output),
@@ -136,7 +136,7 @@ func (c *chromium) open(ctx context.Context, page *Page) (tab, error) {
 	return t, nil
 }
 
-// recordChromium tells page what happened in it.
+// recordChromium passes the events of the page to page.
 func recordChromium(page *Page, event any) {
 	switch event := event.(type) {
 	case *runtime.EventConsoleAPICalled:

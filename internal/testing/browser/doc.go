@@ -3,10 +3,11 @@
 // Package browser drives headless browsers and other JavaScript engines for tests, and runs
 // Go tests inside them.
 //
-// [StartEngine] starts Chromium, Firefox or WebKit for as long as a test lives, and [Browser.NewPage] opens a tab in
-// it. One file an engine implements the contract: how the engine starts and stops, opens a page, acts on it, and hands on
-// its console. Chromium is driven by chromedp, Firefox by WebDriver BiDi over this module's own Dial, WebKit by WebDriver.
-// Node, Deno and Bun have no pages; a test binary runs in a process of its own there.
+// [StartEngine] starts Chromium, Firefox or WebKit for as long as a test lives, and
+// [Browser.NewPage] opens a tab in it. One file an engine implements the contract: how the engine
+// starts and stops, opens a page, acts on it, and hands on its console. Chromium is driven by
+// chromedp, Firefox by WebDriver BiDi over this module's own Dial, WebKit by WebDriver. Node, Deno
+// and Bun have no pages; a test binary runs in a process of its own there.
 //
 // [Start] starts Chromium, and chromedp's actions run on the tab's [Page.Context]:
 //
@@ -19,9 +20,10 @@
 //
 // # Go tests in a browser
 //
-// [CompileWasmTest] compiles a package's tests for GOOS=js, and [RunWasmTest] runs the binary in a page,
-// in a worker of any kind, or in Node, Deno or Bun, where every test, subtest, example and fuzz seed of the binary
-// becomes a subtest of the native test, with its own result and its own output:
+// [CompileWasmTest] compiles a package's tests for GOOS=js, and [RunWasmTest] runs the binary in a
+// page, in a worker of any kind, or in Node, Deno or Bun, where every test, subtest, example and
+// fuzz seed of the binary becomes a subtest of the native test, with its own result and its own
+// output:
 //
 //	test := browser.CompileWasmTest(t, "github.com/isosocket/isosocket/ws")
 //	browser.RunWasmTest(t.Context(), t, b, test)

@@ -56,7 +56,7 @@ type testLog struct {
 	tests   map[string]*TestResult // by full name
 	roots   []*TestResult          // in the order in which they began
 	done    int                    // roots[:done] have been returned by write
-	current *TestResult            // whose output comes now; nil: nobody's
+	current *TestResult            // the test whose output comes now; nil: none
 	outside strings.Builder        // output that is no test's, the end of a crash above all
 	verdict string                 // "PASS" or "FAIL", the binary's last word
 }

@@ -25,7 +25,7 @@ var assets embed.FS
 // assets/page.js calls it.
 const binding = "reportToGo"
 
-// pageConfig is config.json, which tells the page what to run.
+// pageConfig is config.json, which says what the page runs.
 type pageConfig struct {
 	Argv  []string          `json:"argv"`
 	Env   map[string]string `json:"env"`

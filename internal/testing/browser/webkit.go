@@ -86,7 +86,7 @@ func startXvfb(ctx context.Context, path string) (string, *program, error) {
 
 // session starts a browser with a driver of its own.
 func (w *webkit) session(ctx context.Context, tests bool) (*webkitTab, string, error) {
-	// A port that nobody listens at; another program may take it before the driver does.
+	// A port at which no program listens; another program may take it before the driver does.
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, "", err
@@ -170,7 +170,7 @@ type webkitTab struct {
 	watched chan struct{}
 }
 
-// watch tells page when its browser ends.
+// watch informs page when its browser ends.
 func (t *webkitTab) watch(page *Page) {
 	t.page, t.closing, t.watched = page, make(chan struct{}), make(chan struct{})
 	go func() {
@@ -184,7 +184,7 @@ func (t *webkitTab) watch(page *Page) {
 	}()
 }
 
-// webkitConsole keeps what a page says to its console, because WebDriver does not tell.
+// webkitConsole keeps what a page says to its console, because WebDriver does not report it.
 const webkitConsole = `
 	if (globalThis.webkitSaid === undefined) {
 		globalThis.webkitSaid = [];

@@ -451,7 +451,7 @@ func TestDialBadAnswer(t *testing.T) {
 	}
 }
 
-// The server may send right behind its answer, and net/http reads ahead.
+// The server may send right after its answer, and net/http reads ahead.
 func TestDialMessageInThePacketOfTheHandshake(t *testing.T) {
 	t.Parallel()
 	frames := "\x81\x02hi\x82\x7e\x07\xd0" + strings.Repeat("x", 2000) + "\x88\x02\x0f\xa1"
@@ -473,7 +473,7 @@ func TestDialMessageInThePacketOfTheHandshake(t *testing.T) {
 	}{
 		{"its own transport", plain, nil},
 		{"an HTTP client", plain, &isosocket.NativeOptions{HTTPClient: &http.Client{Transport: &http.Transport{}}}},
-		{"a RoundTripper that does not tell the connection", plain, &isosocket.NativeOptions{HTTPClient: &http.Client{Transport: quietTransport{&http.Transport{}}}}},
+		{"a RoundTripper that does not reveal the connection", plain, &isosocket.NativeOptions{HTTPClient: &http.Client{Transport: quietTransport{&http.Transport{}}}}},
 		{"TLS", secure.URL, &isosocket.NativeOptions{TLSConfig: config}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -629,7 +629,7 @@ func TestDialServerSpeaksFirst(t *testing.T) {
 	}
 }
 
-// A server that closes at once is told as such.
+// The error says that a server closed at once.
 func TestDialServerClosesAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -668,7 +668,7 @@ func TestDialUnixSocket(t *testing.T) {
 	assertEcho(t, conn)
 }
 
-// proxy is an HTTP proxy that tells what it was asked for.
+// proxy is an HTTP proxy that records its requests.
 func proxy(t *testing.T, asked chan<- string) func(*http.Request) (*url.URL, error) {
 	t.Helper()
 	s := start(t, func(w http.ResponseWriter, r *http.Request) {
@@ -784,7 +784,7 @@ func TestDialCookies(t *testing.T) {
 	}
 }
 
-// A trace of the user's in ctx still sees what happens.
+// A trace of the user in ctx still sees the events.
 func TestDialTrace(t *testing.T) {
 	t.Parallel()
 	s := start(t, echoServer)

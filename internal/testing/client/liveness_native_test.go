@@ -94,7 +94,7 @@ func TestDialPingsByDefault(t *testing.T) {
 						t.Errorf("pings came after %v, want %v", pings, tt.pings)
 					}
 				}
-				time.Sleep(time.Minute) // what the handshake left behind ends
+				time.Sleep(time.Minute) // the goroutines of the handshake end
 			})
 		})
 	}
@@ -126,7 +126,7 @@ func heartbeatServer(t *testing.T, receives bool, o *server.Options) (url string
 	return strings.Replace(s.URL, "http", "ws", 1), texts
 }
 
-// A server answers heartbeats unless it is told not to, also while its function only sends
+// A server answers heartbeats unless its options turn that off, also while its function only sends
 // or waits.
 func TestServerAnswersHeartbeats(t *testing.T) {
 	t.Parallel()

@@ -126,7 +126,7 @@ func TestPresence(t *testing.T) {
 			}
 			<-attempts
 			<-down
-			for count() != 3 { // those of the wait, and none of the connection's
+			for count() != 3 { // those of the wait, and none of the connection
 				time.Sleep(time.Millisecond)
 			}
 			tt.event()

@@ -10,7 +10,7 @@ import (
 	"github.com/isosocket/isosocket"
 )
 
-// sendsPings tells that DialOptions.PingInterval can be honoured.
+// sendsPings says whether the target supports DialOptions.PingInterval.
 const sendsPings = false
 
 // parallel does nothing: the tests in a page share a server and its network.

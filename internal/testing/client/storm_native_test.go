@@ -18,7 +18,7 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// sendsPings tells that DialOptions.PingInterval can be honoured.
+// sendsPings says whether the target supports DialOptions.PingInterval.
 const sendsPings = true
 
 // parallel runs t beside other tests: each has a server and a network of its own.
@@ -96,7 +96,7 @@ func TestOneSocketAtATime(t *testing.T) {
 	}
 }
 
-// countedSocket tells when it is closed.
+// countedSocket reports when it is closed.
 type countedSocket struct {
 	*net.TCPConn
 	open *atomic.Int64

@@ -205,7 +205,7 @@ func TestStorm(t *testing.T) {
 			}
 			n, _ := strconv.Atoi(m.String())
 			if n <= last {
-				t.Errorf("%d was received behind %d", n, last)
+				t.Errorf("%d was received after %d", n, last)
 			}
 			last = n
 			select {
@@ -258,7 +258,7 @@ func TestStorm(t *testing.T) {
 	for _, connection := range s.arrived(id) {
 		for _, n := range connection {
 			if n <= last {
-				t.Errorf("%d arrived behind %d", n, last)
+				t.Errorf("%d arrived after %d", n, last)
 			}
 			last = n
 			arrived[n] = true
@@ -269,7 +269,7 @@ func TestStorm(t *testing.T) {
 	both := 0
 	for n := range int(sent.Load()) + 1 {
 		if !arrived[n] && reported[n] == nil {
-			t.Errorf("%d did not arrive, and nobody said so", n)
+			t.Errorf("%d did not arrive, and no error said so", n)
 		}
 		if arrived[n] && reported[n] != nil {
 			both++

@@ -13,8 +13,8 @@ import (
 )
 
 // TestLayoutIsTheTree compares the tree in CONTRIBUTING.md with the folders: each folder that it
-// names exists, each package outside of bench and testdata is in it or below a folder of cmd or wasm.
-// Each file that the page names exists, too.
+// names exists, each package outside of bench and testdata is in it or below a folder of cmd or
+// wasm. Each file that the page names exists, too.
 func TestLayoutIsTheTree(t *testing.T) {
 	t.Parallel()
 	_, text, ok := strings.Cut(readPage(t, "CONTRIBUTING.md"), "## Layout\n")

@@ -1,7 +1,7 @@
 //go:build !js
 
-// Package faultproxy forwards TCP connections and does to them, on demand, what
-// networks do: it delays, swallows, resets, half-closes, refuses, and accepts
+// Package faultproxy forwards TCP connections and, on demand, causes the faults
+// of networks: it delays, swallows, resets, half-closes, refuses, and accepts
 // without ever answering.
 //
 //	proxy, err := faultproxy.Start(serverAddress)

@@ -4,22 +4,21 @@ package faultproxy
 
 import "fmt"
 
-// Fault is what a proxy does to connections.
+// Fault is a proxy's treatment of connections.
 type Fault uint8
 
-// The faults. Those that hit open connections leave them hit for good: a
-// connection that was swallowed once does not come back, as behind a router
-// that has forgotten it.
+// The faults. Their effect on open connections is permanent: a connection that
+// was swallowed once does not recover, as with a router that has lost its state.
 const (
 	// Pass forwards everything, after the latency.
 	Pass Fault = iota
-	// Blackhole swallows what comes on open connections, their ends included,
+	// Blackhole swallows all data on open connections, their ends included,
 	// and on new ones, which are accepted.
 	Blackhole
 	// Reset resets open connections (TCP RST) on both sides, and passes new ones.
 	Reset
-	// HalfClose sends the client the end of the stream (TCP FIN), swallows what
-	// the client still sends, and passes new connections.
+	// HalfClose sends the client the end of the stream (TCP FIN), swallows all
+	// that the client still sends, and passes new connections.
 	HalfClose
 	// Refuse resets open connections and refuses new ones.
 	Refuse
@@ -47,5 +46,5 @@ func ParseFault(name string) (Fault, error) {
 			return Fault(i), nil
 		}
 	}
-	return 0, fmt.Errorf("faultproxy: %q is no fault; there are %q", name, names)
+	return 0, fmt.Errorf("faultproxy: %q is not a fault; the faults are %q", name, names)
 }

@@ -25,7 +25,7 @@ type Proxy struct {
 }
 
 // Start returns a proxy on a loopback port that passes everything to target
-// until it is told otherwise. It is the caller's to close.
+// until Set changes that. The caller closes it.
 func Start(target string) (*Proxy, error) {
 	p := &Proxy{address: "127.0.0.1:0", target: target, pairs: make(map[*pair]bool)}
 	p.mu.Lock()
@@ -37,10 +37,10 @@ func Start(target string) (*Proxy, error) {
 	return p, nil
 }
 
-// Address returns where the proxy listens, as host:port.
+// Address returns the proxy's address, as host:port.
 func (p *Proxy) Address() string { return p.address }
 
-// Set begins a fault, with the latency that passing has from now on.
+// Set starts a fault, and sets the latency of forwarding from now on.
 func (p *Proxy) Set(fault Fault, latency time.Duration) error {
 	if int(fault) >= len(names) {
 		return fmt.Errorf("faultproxy: %v", fault)
@@ -71,7 +71,7 @@ func (p *Proxy) Set(fault Fault, latency time.Duration) error {
 	return nil
 }
 
-// Close resets all connections and returns when nothing of the proxy runs.
+// Close resets all connections and returns when the proxy's goroutines have ended.
 func (p *Proxy) Close() {
 	p.mu.Lock()
 	p.closed = true
@@ -86,10 +86,10 @@ func (p *Proxy) Close() {
 	p.tasks.Wait()
 }
 
-// listen begins to accept. p.mu is held.
+// listen begins to accept. The caller holds p.mu.
 func (p *Proxy) listen() error {
 	listener, err := net.Listen("tcp", p.address)
-	// The port is this proxy's, and free again soon.
+	// The port belongs to this proxy, and is free again soon.
 	for try := 0; err != nil && try < 100; try++ {
 		time.Sleep(10 * time.Millisecond)
 		listener, err = net.Listen("tcp", p.address)
@@ -110,7 +110,7 @@ func (p *Proxy) listen() error {
 	return nil
 }
 
-// serve forwards one connection as the fault says.
+// serve forwards one connection, subject to the fault.
 func (p *Proxy) serve(client *net.TCPConn) {
 	c := &pair{client: client, wasReset: make(chan struct{})}
 	p.mu.Lock()
@@ -146,7 +146,7 @@ func (p *Proxy) serve(client *net.TCPConn) {
 	back.Wait()
 }
 
-// delay is the latency now.
+// delay returns the current latency.
 func (p *Proxy) delay() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -202,14 +202,14 @@ func reset(conn *net.TCPConn) {
 	conn.Close()
 }
 
-// chunk is what one read brought, and when it may go on.
+// chunk holds the data of one read, and the time from which it may be forwarded.
 type chunk struct {
 	data []byte
 	due  time.Time
 }
 
-// forward passes what comes from one side on to the other, in order and
-// delayed, until either ends. A nil to has everything swallowed.
+// forward passes the data of one side on to the other, in order and delayed,
+// until either ends. A nil to means that all data is swallowed.
 func (c *pair) forward(p *Proxy, from, to *net.TCPConn) {
 	chunks := make(chan chunk, 1024)
 	var writing sync.WaitGroup
@@ -241,7 +241,7 @@ func (c *pair) forward(p *Proxy, from, to *net.TCPConn) {
 	close(chunks)
 	writing.Wait()
 	if c.swallows.Load() {
-		// Not even that a side has given up gets through, until there is a reset.
+		// Not even the end of a side is forwarded, until there is a reset.
 		<-c.wasReset
 	}
 }

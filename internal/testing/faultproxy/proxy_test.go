@@ -216,7 +216,7 @@ func TestFaultNames(t *testing.T) {
 		}
 	}
 	if _, err := ParseFault("flood"); err == nil || !strings.Contains(err.Error(), "flood") {
-		t.Errorf("ParseFault of a stranger = %v, want an error that names it", err)
+		t.Errorf("ParseFault of an unknown name = %v, want an error that names it", err)
 	}
 	p, _ := start(t)
 	if err := p.Set(Fault(77), 0); err == nil {

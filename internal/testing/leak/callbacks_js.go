@@ -8,7 +8,7 @@ import (
 	_ "unsafe" // for linkname
 )
 
-// CountsCallbacks tells whether this binary was built so that callbacks are counted.
+// CountsCallbacks reports whether this binary was built so that callbacks are counted.
 const CountsCallbacks = true
 
 // What js.FuncOf puts into this table, Release takes out of it.

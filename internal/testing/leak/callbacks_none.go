@@ -2,7 +2,7 @@
 
 package leak
 
-// CountsCallbacks tells whether this binary was built so that callbacks are counted.
+// CountsCallbacks reports whether this binary was built so that callbacks are counted.
 const CountsCallbacks = false
 
 func callbacks() map[uint32]bool { return nil }

@@ -47,7 +47,7 @@ func isExpected(g goroutine) bool {
 
 // Main runs the tests of m and ends the process with their exit code, or with 1 when they
 // passed but left goroutines or callbacks behind; goroutines are printed with their stacks.
-// A goroutine whose stack contains one of known (a function's name, say) is no leak. Main
+// A goroutine whose stack contains one of known (such as a function's name) is not a leak. Main
 // does not return.
 func Main(m interface{ Run() int }, known ...string) {
 	os.Exit(exitCode(m, known, os.Stderr))
@@ -85,7 +85,7 @@ func Check(tb testing.TB, known ...string) {
 	})
 }
 
-// present is what there is at some moment.
+// present holds the goroutines and callbacks of one moment.
 type present struct {
 	goroutines map[string]bool // by the number that the runtime gave each
 	callbacks  map[uint32]bool // by the number that syscall/js gave each
@@ -97,7 +97,7 @@ type goroutine struct {
 	stack string // its whole entry, header included
 }
 
-// leftovers are what should be gone.
+// leftovers are goroutines and callbacks that should be gone.
 type leftovers struct {
 	goroutines []goroutine
 	callbacks  int

@@ -10,7 +10,7 @@ import (
 
 func TestMain(m *testing.M) { Main(m) }
 
-// recorder is a testing.TB that keeps what it is told.
+// recorder is a testing.TB that records its failures and logs.
 type recorder struct {
 	testing.TB
 	cleanups []func()

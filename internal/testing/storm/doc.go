@@ -14,7 +14,7 @@
 //	                   "fault NAME LATENCY" begins a fault; the answer is "ok"
 //	                   "arrived ID" is answered with the messages that arrived, a JSON
 //	                   array of arrays: one a connection, in the order of the connections
-//	                   anything else with what is wrong with it
-//	/leave             closes each connection with 1001 behind its first message
+//	                   anything else with an error
+//	/leave             closes each connection with 1001 after its first message
 //	/expire?client=ID  as /leave, but refuses the second connection with 401
 package storm

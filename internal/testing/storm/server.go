@@ -30,13 +30,13 @@ type Server struct {
 	clients map[string]*client
 }
 
-// client is what is known of one.
+// client holds the connections of one client.
 type client struct {
 	connections [][]string // what arrived on each
 	expired     bool
 }
 
-// Start returns a server on loopback ports, which is the caller's to close.
+// Start returns a server on loopback ports, which the caller closes.
 func Start() (*Server, error) {
 	s := &Server{clients: make(map[string]*client)}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -58,13 +58,13 @@ func Start() (*Server, error) {
 	return s, nil
 }
 
-// URL returns the ws URL of what is behind the proxy, without a path.
+// URL returns the ws URL of the endpoints behind the proxy, without a path.
 func (s *Server) URL() string { return "ws://" + s.proxy.Address() }
 
-// Direct returns the ws URL of what is beside it, without a path.
+// Direct returns the ws URL of the endpoints beside it, without a path.
 func (s *Server) Direct() string { return "ws://" + s.address }
 
-// Close ends everything and returns when nothing of it runs.
+// Close ends everything and returns when the server's goroutines have ended.
 func (s *Server) Close() {
 	s.proxy.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -87,7 +87,7 @@ func (s *Server) endpoint(serve func(context.Context, *server.Conn) error, autho
 	return e
 }
 
-// client returns what is known of id, with s.mu held.
+// client returns the client id. The caller holds s.mu.
 func (s *Server) client(id string) *client {
 	c := s.clients[id]
 	if c == nil {
@@ -117,7 +117,7 @@ func (s *Server) echo(ctx context.Context, conn *server.Conn) error {
 	return nil
 }
 
-// leave leaves a connection behind its first message.
+// leave closes a connection after its first message.
 func leave(ctx context.Context, conn *server.Conn) error {
 	if _, err := conn.Receive(ctx); err != nil {
 		return err
@@ -171,5 +171,5 @@ func (s *Server) command(words []string) (string, error) {
 		all, err := json.Marshal(s.client(words[1]).connections)
 		return string(all), err
 	}
-	return "", fmt.Errorf("storm: %q is no command; there are \"fault NAME LATENCY\" and \"arrived ID\"", words)
+	return "", fmt.Errorf("storm: %q is not a command; the commands are \"fault NAME LATENCY\" and \"arrived ID\"", words)
 }
