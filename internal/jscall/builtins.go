@@ -2,8 +2,8 @@
 
 package jscall
 
-// Builtins makes calls that set something up, of what is reached from the
-// global object. It keeps the first error in Err, behind which it does nothing.
+// Builtins makes calls that set something up, to functions reachable from the global
+// object. It keeps the first error in Err, after which it does nothing.
 // Its methods are not inlined, for a smaller client. The zero Builtins is ready.
 type Builtins struct {
 	Err   error
@@ -69,7 +69,7 @@ func (b *Builtins) Invoke(f Value, args ...any) (result Value) {
 	return result
 }
 
-// New returns a new object of a class of the global object's.
+// New returns a new object of a class that is a property of the global object.
 //
 //go:noinline
 func (b *Builtins) New(class string, args ...any) Value { return b.Construct(b.Get(class), args...) }
@@ -84,7 +84,7 @@ func (b *Builtins) Construct(class Value, args ...any) (v Value) {
 	return v
 }
 
-// Method returns v's method with v bound as its this.
+// Method returns the method of v with v bound as this.
 //
 //go:noinline
 func (b *Builtins) Method(v Value, name string) Value {

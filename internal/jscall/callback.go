@@ -5,8 +5,8 @@ package jscall
 import "runtime"
 
 // InCallback reports whether the calling goroutine is in a Go function that
-// JavaScript has called. JavaScript stands still until that function returns, and
-// nothing that the browser does can be waited for there: no event arrives.
+// JavaScript has called. JavaScript is blocked until that function returns. The function
+// cannot wait for anything that the browser does, because no event arrives.
 //
 // It looks for syscall/js.handleEvent, which calls every such function, on the
 // goroutine's stack, in about two microseconds.
@@ -15,7 +15,7 @@ func InCallback() bool {
 	for skip := 2; ; skip += len(calls) {
 		n := runtime.Callers(skip, calls[:])
 		for _, pc := range calls[:n] {
-			// The address is that after the call.
+			// pc is the address after the call.
 			if f := runtime.FuncForPC(pc - 1); f != nil && f.Name() == "syscall/js.handleEvent" {
 				return true
 			}

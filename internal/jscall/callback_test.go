@@ -15,12 +15,12 @@ func deep(n int, f func()) {
 
 func TestInCallback(t *testing.T) {
 	if InCallback() {
-		t.Error("a test is no callback")
+		t.Error("a test is not a callback")
 	}
 	for _, depth := range []int{0, 10, 16, 200} {
 		deep(depth, func() {
 			if InCallback() {
-				t.Errorf("a test is no callback, %d calls deep", depth)
+				t.Errorf("a test is not a callback, %d calls deep", depth)
 			}
 		})
 		other := make(chan bool, 1)
@@ -29,7 +29,7 @@ func TestInCallback(t *testing.T) {
 		f = must[Func](t)(FuncOf(func(_ Value, args []Value) any {
 			deep(depth, func() { inside = InCallback() })
 			go func() { other <- InCallback() }()
-			if len(args) == 0 { // on top of a call that Go makes from a callback
+			if len(args) == 0 { // in a call that Go makes from a callback
 				if _, err := f.Value().Invoke(1); err != nil {
 					t.Error(err)
 				}
@@ -39,13 +39,13 @@ func TestInCallback(t *testing.T) {
 		}))
 		must[Value](t)(f.Value().Invoke())
 		if !inside || !nested {
-			t.Errorf("a callback %d calls deep: %v, after another on top of it: %v", depth, inside, nested)
+			t.Errorf("a callback %d calls deep: %v, after another inside it: %v", depth, inside, nested)
 		}
 		if <-other {
-			t.Error("a goroutine that a callback starts is no callback")
+			t.Error("a goroutine that a callback starts is not in a callback")
 		}
 		if InCallback() {
-			t.Error("the caller of a callback is no callback")
+			t.Error("the caller of a callback is not in a callback")
 		}
 		f.Release()
 
@@ -57,7 +57,7 @@ func TestInCallback(t *testing.T) {
 		}))
 		must[Value](t)(global(t, "setTimeout").Invoke(f, 0))
 		if !<-later {
-			t.Errorf("a callback of the event loop's, %d calls deep, is not found", depth)
+			t.Errorf("a callback of the event loop, %d calls deep, is not found", depth)
 		}
 		f.Release()
 	}

@@ -7,7 +7,7 @@ import (
 	"syscall/js"
 )
 
-// catch, deferred, makes an error of what a call of syscall/js panicked with.
+// catch, when deferred, turns a panic of a syscall/js call into an error.
 func catch(err *error) {
 	switch cause := recover().(type) {
 	case nil:
@@ -17,16 +17,16 @@ func catch(err *error) {
 		*err = cause
 	case string:
 		*err = errors.New(cause)
-	default: // syscall/js has no such one
+	default: // syscall/js panics with no other type
 		panic(cause)
 	}
 }
 
-// exception is what JavaScript threw.
+// exception is a value that JavaScript threw.
 type exception struct{ cause js.Error }
 
-// Error is [js.Error]'s where that does not panic: JavaScript may throw
-// anything, an object or not.
+// Error returns the text of [js.Error] where that does not panic: JavaScript may throw
+// any value, not only objects.
 func (e *exception) Error() string {
 	switch e.cause.Type() {
 	case js.TypeObject, js.TypeFunction:
@@ -38,7 +38,7 @@ func (e *exception) Error() string {
 func (e *exception) Unwrap() error { return e.cause }
 
 // ErrorName returns the name of the Error or DOMException that JavaScript threw,
-// such as "SecurityError", and "" of any other error.
+// such as "SecurityError", and "" for any other error.
 func ErrorName(err error) string {
 	e, ok := errors.AsType[*exception](err)
 	if !ok {

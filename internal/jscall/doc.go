@@ -1,6 +1,6 @@
 // Package jscall calls JavaScript from a browser build and returns errors where
-// syscall/js panics: what JavaScript throws is an error here, and so is a call
-// on a value of the wrong type.
+// syscall/js panics: for an exception of JavaScript, and for a call on a value of the
+// wrong type.
 //
 // It imports nothing that syscall/js does not: fmt alone, with reflect and os,
 // would add 100 KB (gzip -9) to every browser client, nearly as much as all of

@@ -4,13 +4,12 @@ package jscall
 
 import "syscall/js"
 
-// Func is a Go function that JavaScript can call. The zero Func is none, and its
-// Value is undefined.
+// Func is a Go function that JavaScript can call. The zero Func is no
+// function, and its Value is undefined.
 type Func struct{ f js.Func }
 
-// FuncOf returns a Func for f, which is called with JavaScript's this and the
-// arguments. Until it has returned, nothing else runs in JavaScript. The Func
-// stays alive until its Release.
+// FuncOf returns a Func that calls f with JavaScript's this and the arguments.
+// JavaScript runs nothing else until f returns. The Func stays alive until its Release.
 func FuncOf(f func(this Value, args []Value) any) (result Func, err error) {
 	defer catch(&err)
 	return Func{js.FuncOf(func(this js.Value, args []js.Value) any {
@@ -22,8 +21,8 @@ func FuncOf(f func(this Value, args []Value) any) (result Func, err error) {
 	})}, nil
 }
 
-// Value returns the function as JavaScript has it.
+// Value returns the JavaScript function.
 func (f Func) Value() Value { return Value{f.f.Value} }
 
-// Release lets go of f, which JavaScript may not call any more.
+// Release frees f. JavaScript must not call it any more.
 func (f Func) Release() { f.f.Release() }

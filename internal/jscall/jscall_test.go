@@ -27,14 +27,14 @@ func global(t *testing.T, name string) Value {
 	return must[Value](t)(Global().Get(name))
 }
 
-// throws returns what throws reason when its method throwIfAborted is called.
+// throws returns an object whose method throwIfAborted throws reason.
 func throws(t *testing.T, reason any) Value {
 	t.Helper()
 	return must[Value](t)(global(t, "AbortSignal").Call("abort", reason))
 }
 
-// Whatever syscall/js panics with is an error, and so is its text, which some
-// of what JavaScript can throw has none of.
+// Every panic of syscall/js becomes an error with a text, even if JavaScript threw a
+// value without one.
 func TestPanicsAreErrors(t *testing.T) {
 	object := must[Value](t)(global(t, "Object").New())
 	for _, c := range []struct {
@@ -59,13 +59,13 @@ func TestPanicsAreErrors(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if err := c.call(); err == nil || !strings.Contains(err.Error(), c.text) {
-				t.Errorf("the error is %v; it should tell %q", err, c.text)
+				t.Errorf("the error is %v; it should contain %q", err, c.text)
 			}
 		})
 	}
 }
 
-// A program that knows syscall/js finds what JavaScript threw.
+// A program that uses syscall/js can unwrap the thrown value.
 func TestExceptionUnwraps(t *testing.T) {
 	_, err := global(t, "Array").New(-1)
 	var thrown js.Error
@@ -119,8 +119,7 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// Values and functions cross as arguments, as elements of a map, and as what a
-// function returns.
+// Values and functions cross as arguments, as elements of a map, and as results.
 func TestFunc(t *testing.T) {
 	math := global(t, "Math")
 	var this Value
@@ -167,7 +166,7 @@ func TestCopyBytes(t *testing.T) {
 	}
 }
 
-// The first error stays, and nothing is done behind it.
+// The first error stays, and nothing is done after it.
 func TestBuiltinsKeepTheFirstError(t *testing.T) {
 	var b Builtins
 	list := b.List(1, 2)

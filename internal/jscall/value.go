@@ -18,13 +18,13 @@ const (
 	TypeString   = js.TypeString
 )
 
-// Global returns the JavaScript global object: of a page its window.
+// Global returns the JavaScript global object, which in a page is the window.
 func Global() Value { return Value{js.Global()} }
 
 // Undefined returns the JavaScript value undefined.
 func Undefined() Value { return Value{} }
 
-// Type returns v's type, which of null is not that of an object.
+// Type returns the type of v. The type of null is not that of an object.
 func (v Value) Type() Type { return v.js.Type() }
 
 // IsUndefined reports whether v is undefined.
@@ -39,8 +39,8 @@ func (v Value) Get(property string) (result Value, err error) {
 	return Value{v.js.Get(property)}, nil
 }
 
-// Set sets the property of v, which has to be an object. x is what
-// [js.ValueOf] takes, a Value or a Func, as are the arguments below.
+// Set sets the property of v, which has to be an object. x is a Value, a Func, or
+// anything that [js.ValueOf] takes, as are the arguments of the methods below.
 func (v Value) Set(property string, x any) (err error) {
 	defer catch(&err)
 	v.js.Set(property, plain(x))
@@ -91,27 +91,27 @@ func (v Value) String() (s string, err error) {
 	return v.js.String(), nil
 }
 
-// Truthy reports whether JavaScript would take v for true.
+// Truthy reports whether v is truthy in JavaScript.
 func (v Value) Truthy() (b bool, err error) {
 	defer catch(&err)
 	return v.js.Truthy(), nil
 }
 
 // CopyBytesToGo copies src, which has to be a Uint8Array, to dst and returns
-// how many bytes that were.
+// the number of bytes copied.
 func CopyBytesToGo(dst []byte, src Value) (n int, err error) {
 	defer catch(&err)
 	return js.CopyBytesToGo(dst, src.js), nil
 }
 
 // CopyBytesToJS copies src to dst, which has to be a Uint8Array, and returns
-// how many bytes that were.
+// the number of bytes copied.
 func CopyBytesToJS(dst Value, src []byte) (n int, err error) {
 	defer catch(&err)
 	return js.CopyBytesToJS(dst.js, src), nil
 }
 
-// plainAll replaces the elements of args by what syscall/js knows.
+// plainAll replaces the elements of args by values that syscall/js accepts.
 func plainAll(args []any) []any {
 	for i, x := range args {
 		args[i] = plain(x)
@@ -119,7 +119,7 @@ func plainAll(args []any) []any {
 	return args
 }
 
-// plain returns x as syscall/js knows it.
+// plain returns x in the form that syscall/js accepts.
 func plain(x any) any {
 	switch x := x.(type) {
 	case Value:

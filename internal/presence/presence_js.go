@@ -8,8 +8,8 @@ import (
 	"github.com/isosocket/isosocket/internal/jscall"
 )
 
-// Watcher listens to a page's events. Where there is no page or there are no
-// events (a worker, Node), it listens to what there is.
+// Watcher listens to a page's events. In an environment without a page or without some
+// of the events (a worker, Node), it listens to the events that exist.
 type Watcher struct {
 	document  jscall.Value
 	returned  chan time.Time // holds the last one
@@ -33,7 +33,7 @@ func Watch() *Watcher {
 	return w
 }
 
-// listen makes event on target a return if counts says so.
+// listen makes each event on target for which counts returns true a return.
 func (w *Watcher) listen(target jscall.Value, event string, counts func(event jscall.Value) bool) {
 	if !truthy(target, "addEventListener") {
 		return
@@ -54,7 +54,7 @@ func (w *Watcher) listen(target jscall.Value, event string, counts func(event js
 	w.listeners = append(w.listeners, listener{target, event, f})
 }
 
-// note replaces what nobody has received yet.
+// note records a return, and replaces one that has not been received yet.
 func (w *Watcher) note() {
 	select {
 	case <-w.returned:
@@ -64,11 +64,11 @@ func (w *Watcher) note() {
 }
 
 // Returned delivers the time when the machine came online or the user came back
-// to the page. It holds the last such time until somebody receives it.
+// to the page. It holds the last of these times until it is received.
 func (w *Watcher) Returned() <-chan time.Time { return w.returned }
 
 // Away reports whether the machine is offline and the page hidden, and false
-// where that is not known.
+// if that is unknown.
 func (w *Watcher) Away() bool {
 	if !w.hidden() {
 		return false
@@ -90,7 +90,7 @@ func (w *Watcher) hidden() bool { return truthy(w.document, "hidden") }
 // Stop ends listening.
 func (w *Watcher) Stop() {
 	for _, l := range w.listeners {
-		// Released even if the page keeps it: a call then only writes to the console.
+		// Release even if the page keeps l.f: a call then only writes to the console.
 		l.target.Call("removeEventListener", l.event, l.f.Value())
 		l.f.Release()
 	}

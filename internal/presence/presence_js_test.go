@@ -9,7 +9,7 @@ import (
 	"github.com/isosocket/isosocket/internal/jscall"
 )
 
-// A return is kept until somebody receives it, and the last one replaces those before.
+// A return is kept until it is received, and the last one replaces the earlier ones.
 func TestReturnIsKept(t *testing.T) {
 	w := Watch()
 	defer w.Stop()

@@ -4,18 +4,18 @@ package presence
 
 import "time"
 
-// Watcher is a user who is always there: no portable system reports when a machine
+// Watcher never reports a return: there is no portable way to find out when a machine
 // comes online.
 type Watcher struct{}
 
 // Watch returns a Watcher.
 func Watch() *Watcher { return &Watcher{} }
 
-// Returned returns nil: nothing will ever be delivered.
+// Returned returns nil, a channel that never delivers.
 func (*Watcher) Returned() <-chan time.Time { return nil }
 
 // Away returns false.
 func (*Watcher) Away() bool { return false }
 
-// Stop has nothing to release.
+// Stop does nothing.
 func (*Watcher) Stop() {}

@@ -4,7 +4,7 @@ package presence
 
 import "testing"
 
-// Natively nobody is ever away, and nobody returns.
+// On native targets, Away is always false and Returned never delivers.
 func TestNative(t *testing.T) {
 	w := Watch()
 	defer w.Stop()

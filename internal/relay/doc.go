@@ -1,22 +1,19 @@
-// Package relay is what stands in JavaScript's place between a browser's
-// WebSocket and Go: a small WebAssembly module, of its own instance for each
-// connection.
+// Package relay passes messages between a browser's WebSocket and Go, in place of
+// JavaScript: it is a small WebAssembly module, with one instance per connection.
 //
 // # Why
 //
 // A call from Go into JavaScript and a callback into Go cost as much as dozens of
-// messages that JavaScript handles alone. So it should do what it can alone: take
-// a message's bytes, put many messages where one copy brings them to Go, decide
-// when to wake Go, hand many to WebSocket.send. A browser that runs Go cannot be
-// given JavaScript for that, as a Content-Security-Policy may forbid eval. It
-// can be given WebAssembly, by the very permission that lets it run Go. The
-// module calls built-in functions of JavaScript and nothing else, with values that
-// it holds without knowing what they are (externref, in every browser that runs
-// Go's WebAssembly of today).
+// messages that JavaScript handles alone. So as much as possible should happen without
+// Go: reading a message's bytes, placing many messages where one copy brings them to Go,
+// deciding when to wake Go, passing many messages to WebSocket.send. Go cannot load
+// JavaScript for that, because a Content-Security-Policy may forbid eval. It can load
+// WebAssembly, by the same permission that lets the browser run Go. The module calls only
+// built-in functions of JavaScript, with values that are opaque to it (externref, which
+// every browser has that runs Go's WebAssembly today).
 //
-// It takes about a microsecond per message, where functions that Function.bind
-// and getters put together, which need no eval either, took several, and could
-// not decide anything.
+// It takes about a microsecond per message. Functions composed of Function.bind and
+// getters, which need no eval either, took several, and could not make decisions.
 //
 // # How it is written
 //

@@ -6,22 +6,22 @@ package relay
 // others.
 const HeaderSize = 4
 
-// Header stands before a message that came.
+// Header precedes a message that arrived.
 type Header uint32
 
-// HeaderOf returns the one that b begins with.
+// HeaderOf returns the header at the beginning of b.
 func HeaderOf(b []byte) Header {
 	return Header(b[0])<<24 | Header(b[1])<<16 | Header(b[2])<<8 | Header(b[3])
 }
 
-// IsText reports whether the message is a text.
+// IsText reports whether the message is text.
 func (h Header) IsText() bool { return h&1 != 0 }
 
-// IsApart reports whether the message does not lie here: see [Relay.Apart].
+// IsApart reports whether the message is kept apart: see [Relay.Apart].
 func (h Header) IsApart() bool { return h&2 != 0 }
 
-// Counted returns how many bytes count as the message's, which are not always
-// what a message has that was kept apart.
+// Counted returns the size that counts for the message. It can differ from the real size
+// of a message that is kept apart.
 func (h Header) Counted() int { return int(h >> 2) }
 
 // Len returns how many bytes header and message take.
@@ -32,12 +32,12 @@ func (h Header) Len() int {
 	return HeaderSize + h.Counted()
 }
 
-// AppendHeader appends what HeaderOf finds.
+// AppendHeader appends h in the form that HeaderOf reads.
 func AppendHeader(b []byte, h Header) []byte {
 	return append(b, byte(h>>24), byte(h>>16), byte(h>>8), byte(h))
 }
 
-// AppendMessage appends a message that is to be sent, behind its header.
+// AppendMessage appends a message to send, after its header.
 func AppendMessage(b, message []byte, isText bool) []byte {
 	return append(AppendHeader(b, Header(sentHeader(len(message), isText))), message...)
 }

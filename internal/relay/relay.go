@@ -14,16 +14,16 @@ const (
 	InboundRoom  = 32 << 10
 	OutboundRoom = 32 << 10
 
-	// largest is the most bytes that a message may need, with its header, which is
-	// not kept apart.
+	// largest is the maximum size, header included, of a message that is not kept
+	// apart.
 	largest = InboundRoom / 2
-	// mostCounted is the most bytes that are counted of one message.
+	// mostCounted is the maximum number of bytes that count for one message.
 	mostCounted = 1<<30 - 1
 )
 
 //go:generate wat2wasm relay.wat -o relay.wasm
 
-// module is what relay.wat gives.
+// module is relay.wat, assembled.
 //
 //go:embed relay.wasm
 var module []byte
@@ -35,7 +35,7 @@ type Mode int
 const (
 	Never    Mode = iota
 	Promptly      // for each message
-	Late          // behind the tasks that wait when a message comes
+	Late          // after the tasks that already wait when a message arrives
 )
 
 // Relay is the module's instance for one WebSocket.
@@ -54,15 +54,15 @@ type Relay struct {
 	sendView jscall.Value
 	state    jscall.Value
 
-	scratch jscall.Value // InboundRoom, and behind it OutboundRoom
-	out     jscall.Value // the latter
+	scratch jscall.Value // InboundRoom bytes, then OutboundRoom bytes
+	out     jscall.Value // the OutboundRoom bytes of scratch
 	full    jscall.Value // takes the oldest copy of a scratch that was full
 	port    jscall.Value // undefined until AllowLate
 }
 
-// What relay.wat imports, beside the values that New knows.
+// The imports of relay.wat, except the values that New adds.
 var (
-	// functions are JavaScript's own, by where they are from the global object on.
+	// functions are built-in functions, with their paths from the global object.
 	functions = [...]struct {
 		name string
 		path []string
@@ -75,7 +75,7 @@ var (
 		{"warn", []string{"Reflect", "apply"}},
 		{"post", []string{"Reflect", "apply"}},
 	}
-	// methods are those of objects, each bound to its own.
+	// methods are methods of the objects below, each bound to its object.
 	methods = [...]struct {
 		name   string
 		object int
@@ -95,7 +95,7 @@ var (
 		{"transmit", ofSocket, "send"},
 		{"wake", ofWake, "call"},
 	}
-	// properties are the names of what is read of an object.
+	// properties are the names of the properties that relay.wat reads.
 	properties = [...]string{"data", "byteLength", "length", "written", "readyState", "bufferedAmount"}
 )
 
@@ -113,12 +113,12 @@ const (
 
 // New makes a Relay that listens to socket until its Release.
 //
-// wake is called with a number as this. Without arguments, it says what there is
-// for Read, which has to be called before wake returns: the [Header] of one
-// message, or minus a number of bytes of messages behind each other; -1 means that
-// some wait for Take. It returns a Mode, which holds unless Take was called
-// meanwhile. With an argument, the number is how many bytes had come in all when
-// another message came, which is more than allowed; it returns how many are allowed.
+// The Relay calls wake with a number as this. In a call without arguments, the number
+// describes the data for Read, which wake has to call before it returns: the [Header] of
+// one message, or minus the size of several messages, one after another. -1 means that
+// messages wait for Take. wake returns a Mode, which holds unless Take was called
+// meanwhile. In a call with an argument, the number is how many bytes had arrived in all
+// when another message arrived, which is more than allowed; wake returns the new limit.
 func New(socket jscall.Value, wake jscall.Func, allowed int) (*Relay, error) {
 	var js jscall.Builtins
 	r := &Relay{socket: socket}
@@ -177,7 +177,8 @@ func New(socket jscall.Value, wake jscall.Func, allowed int) (*Relay, error) {
 }
 
 // Take returns how many bytes of messages there are for Read, or a list of bytes
-// in its place. If there are none, mode holds from now on; else Go is not woken.
+// in its place. If there are none, mode holds from now on; otherwise the Relay does not
+// wake Go.
 func (r *Relay) Take(mode Mode) (n int, full jscall.Value, err error) {
 	v, err := r.take.Invoke(int(mode))
 	if err == nil {
@@ -192,7 +193,7 @@ func (r *Relay) Take(mode Mode) (n int, full jscall.Value, err error) {
 	return n, full, err
 }
 
-// Read reads what Take or a wake-up told of.
+// Read reads the data that Take or a wake-up reported.
 func (r *Relay) Read(b []byte) error {
 	_, err := jscall.CopyBytesToGo(b, r.scratch)
 	return err
@@ -201,7 +202,7 @@ func (r *Relay) Read(b []byte) error {
 // Apart returns the oldest message that was kept apart, as a Uint8Array.
 func (r *Relay) Apart(isText bool) (jscall.Value, error) { return r.apart.Invoke(flag(isText)) }
 
-// Total returns how many bytes of messages ever came, headers included.
+// Total returns how many bytes of messages ever arrived, headers included.
 func (r *Relay) Total() (int, error) {
 	v, err := r.total.Invoke()
 	if err != nil {
@@ -210,8 +211,8 @@ func (r *Relay) Total() (int, error) {
 	return v.Int()
 }
 
-// Send sends one message of at most OutboundRoom bytes, and returns what State
-// does. A socket that is not open is given nothing.
+// Send sends one message of at most OutboundRoom bytes, and returns the results of
+// State. If the socket is not open, Send does not send.
 func (r *Relay) Send(data []byte, isText bool) (buffered int, open bool, err error) {
 	if _, err := jscall.CopyBytesToJS(r.out, data); err != nil {
 		return 0, false, err
@@ -219,7 +220,7 @@ func (r *Relay) Send(data []byte, isText bool) (buffered int, open bool, err err
 	return stateOf(r.send.Invoke(sentHeader(len(data), isText)))
 }
 
-// SendMany is Send of messages that lie behind each other, each behind its header.
+// SendMany is Send for several messages one after another, each after its header.
 func (r *Relay) SendMany(messages []byte) (buffered int, open bool, err error) {
 	if _, err := jscall.CopyBytesToJS(r.out, messages); err != nil {
 		return 0, false, err
@@ -227,7 +228,7 @@ func (r *Relay) SendMany(messages []byte) (buffered int, open bool, err error) {
 	return stateOf(r.sendMany.Invoke(len(messages)))
 }
 
-// SendView is Send of the bytes of a Uint8Array.
+// SendView is Send for the bytes of a Uint8Array.
 func (r *Relay) SendView(view jscall.Value, isText bool) (buffered int, open bool, err error) {
 	return stateOf(r.sendView.Invoke(view, flag(isText)))
 }
@@ -246,13 +247,13 @@ func stateOf(v jscall.Value, err error) (buffered int, open bool, _ error) {
 	return n, true, err
 }
 
-// AllowLate has to be called before Late is chosen.
+// AllowLate prepares the mode Late. Call it before choosing that mode.
 func (r *Relay) AllowLate() error {
 	if !r.port.IsUndefined() {
 		return nil
 	}
-	// A channel's tasks run in turn with those that deliver messages; a timer's
-	// would be held up in a page in the background.
+	// Tasks of a channel run in turn with the tasks that deliver messages. A browser
+	// delays timers in a background page.
 	var js jscall.Builtins
 	channel := js.New("MessageChannel")
 	port := js.Property(channel, "port1")
@@ -273,7 +274,7 @@ func (r *Relay) Stop() {
 	}
 }
 
-// Release ends listening, and Go is not woken any more.
+// Release ends listening. The Relay does not wake Go any more.
 func (r *Relay) Release() {
 	r.Stop()
 	if !r.port.IsUndefined() {

@@ -1,10 +1,10 @@
-;; The relay: what one connection's messages need done between a browser's
-;; WebSocket and Go. Package relay says why it is WebAssembly and how Go uses it.
+;; The relay passes one connection's messages between a browser's WebSocket and Go.
+;; The comment of package relay says why it is WebAssembly and how Go uses it.
 ;;
-;; It has no memory of its own. Messages lie in a Uint8Array of JavaScript's, the
-;; scratch: the first $room bytes hold messages that came, the bytes after them
-;; messages that Go sends. References (externref) are values of JavaScript that the
-;; relay holds and hands on.
+;; It has no memory of its own. Messages are in a JavaScript Uint8Array, the scratch:
+;; the first $room bytes hold messages that arrived, the bytes after them messages
+;; that Go sends. References (externref) are JavaScript values that the relay holds
+;; and passes on.
 ;;
 ;; go generate assembles this file; see relay.go.
 (module
@@ -28,7 +28,7 @@
   (import "js" "pushApart"  (func $pushApart  (param $message externref)))
   (import "js" "shiftApart" (func $shiftApart (result externref)))
   (import "js" "pushFull"   (func $pushFull   (param $bytes externref)))
-  ;; Calls into Go, and a task of the event loop's that calls $late.
+  ;; Calls into Go, and a task of the event loop that calls $late.
   (import "js" "wake"       (func $wake       (param $what i32) (result i32)))
   (import "js" "warn"       (func $warn       (param $go externref) (param $came f64) (param $arguments externref) (result f64)))
   (import "js" "post"       (func $post       (param $function externref) (param $this i32) (param $arguments externref)))
@@ -47,18 +47,18 @@
   (import "js" "warning"    (global $warning externref)) ;; a list with one element: $warn's arguments
   (import "js" "nothing"    (global $nothing externref)) ;; an empty list: $post's arguments
   ;; Limits.
-  (import "js" "room"       (global $room i32))          ;; bytes of scratch for messages that came
+  (import "js" "room"       (global $room i32))          ;; bytes of scratch for messages that arrived
   (import "js" "largest"    (global $largest i32))       ;; bytes that a message may need there
   (import "js" "countable"  (global $countable f64))     ;; bytes that are counted of one message at most
-  (import "js" "allowed"    (global $allowed f64))       ;; bytes that may come before Go is warned
+  (import "js" "allowed"    (global $allowed f64))       ;; bytes that may arrive before Go is warned
 
   (global $used (mut i32) (i32.const 0)) ;; bytes of scratch that hold messages
   (global $full (mut i32) (i32.const 0)) ;; copies in the queue of full ones
-  ;; When Go is woken: 0 never, 1 for each message, 2 by a task that lines up
-  ;; after those that wait when a message comes, 3 by such a task, which is posted.
+  ;; When Go is woken: 0 never, 1 for each message, 2 by a task that is queued after
+  ;; those that wait when a message arrives, 3 like 2 when that task is already posted.
   (global $mode (mut i32) (i32.const 0))
   (global $turn (mut i32) (i32.const 0)) ;; changes whenever Go is woken or takes something
-  (global $total (mut f64) (f64.const 0)) ;; bytes that ever came, headers included
+  (global $total (mut f64) (f64.const 0)) ;; bytes that ever arrived, headers included
   (global $ceiling (mut f64) (global.get $allowed)) ;; Go is warned when $total exceeds it
   (global $postMessage (mut externref) (ref.null extern)) ;; $post's function, set before mode 2 is chosen
   (export "postMessage" (global $postMessage))
@@ -67,11 +67,11 @@
   (global $lastSize (mut i32) (i32.const -1))
 
   ;; arrived listens to the WebSocket's message event. A small message goes into
-  ;; scratch after its header. Of a large one only the header does.
+  ;; scratch after its header. A large one is kept apart; only its header goes there.
   (func (export "arrived") (param $event externref)
     (local $message externref) ;; a string or an ArrayBuffer
     (local $isText i32)
-    (local $exact f64)         ;; its size, in bytes or the string's own units
+    (local $exact f64)         ;; its size, in bytes or UTF-16 code units
     (local $size i32)          ;; the same, then that of the text as UTF-8
     (local $need i32)          ;; the most bytes of scratch that it takes
     (local $isApart i32)
@@ -86,7 +86,7 @@
       (local.set $exact (call $number (call $object (local.get $message)) (global.get $length)))))
     (local.set $size (i32.trunc_sat_f64_u (f64.min (local.get $exact) (global.get $countable))))
 
-    ;; A unit of a string becomes up to three bytes.
+    ;; A code unit of a string becomes up to three bytes.
     (local.set $need (i32.add
       (i32.mul (local.get $size) (select (i32.const 3) (i32.const 1) (local.get $isText)))
       (i32.const 4)))
@@ -140,8 +140,8 @@
   (func $bytesOf (param $buffer externref) (result externref)
     (call $construct (global.get $Uint8Array) (call $list (local.get $buffer))))
 
-  ;; Where the data of a message that comes now goes: one that is alone needs no
-  ;; header in scratch.
+  ;; Returns the offset for the data of a message that arrives now. A message that is
+  ;; alone needs no header in scratch.
   (func $dataOffset (param $isAlone i32) (result i32)
     (i32.add (global.get $used) (select (i32.const 0) (i32.const 4) (local.get $isAlone))))
 
@@ -168,7 +168,7 @@
           (call $wakeWith (i32.sub (i32.const 0) (local.get $n))))))))
 
   ;; Wakes Go, which returns the next mode. The mode does not count if Go has
-  ;; taken something meanwhile: what it said then is newer.
+  ;; taken something meanwhile: the mode it chose then is newer.
   (func $wakeWith (param $what i32) (local $turn i32) (local $next i32)
     (local.set $turn (i32.add (global.get $turn) (i32.const 1)))
     (global.set $turn (local.get $turn))
@@ -176,7 +176,7 @@
     (if (i32.eq (local.get $turn) (global.get $turn)) (then
       (global.set $mode (local.get $next)))))
 
-  ;; late listens to the message event that $post brings about.
+  ;; late listens to the message event that $post causes.
   (func (export "late") (param $event externref)
     (if (i32.eq (global.get $mode) (i32.const 3)) (then
       (global.set $mode (i32.const 2))
@@ -207,9 +207,9 @@
   ;; as the functions below do.
   (func (export "state") (result f64) (call $amount (call $isOpen)))
 
-  ;; send sends the message at $room, of which $header is its size times two, plus
-  ;; one for a text. A WebSocket that is not open would drop it in silence, and
-  ;; is given nothing. The view is kept for messages of one size.
+  ;; send sends the message at $room. $header is its size times two, plus one for
+  ;; text. A WebSocket that is not open would drop the message without an error, so
+  ;; send does not pass it on. The view is kept for further messages of the same size.
   (func (export "send") (param $header i32) (result f64) (local $open i32) (local $size i32)
     (local.set $open (call $isOpen))
     (if (local.get $open) (then
@@ -222,7 +222,7 @@
       (call $sendOne (global.get $lastView) (i32.and (local.get $header) (i32.const 1)))))
     (call $amount (local.get $open)))
 
-  ;; sendMany sends the $n bytes of messages at $room, each after such a header.
+  ;; sendMany sends the $n bytes of messages at $room, each after its header.
   (func (export "sendMany") (param $n i32) (result f64)
     (local $open i32) (local $at i32) (local $end i32) (local $header i32) (local $data i32)
     (local.set $open (call $isOpen))

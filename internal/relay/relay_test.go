@@ -12,15 +12,15 @@ import (
 	"github.com/isosocket/isosocket/internal/jscall"
 )
 
-// fixture is a relay for a socket that a test plays.
+// fixture is a relay for a socket that the test controls.
 type fixture struct {
 	*Relay
 	t      *testing.T
 	js     jscall.Builtins
 	socket jscall.Value
-	sent   jscall.Value                      // the list of what was sent
+	sent   jscall.Value                      // the list of sent messages
 	wake   func(this int, warning bool) Mode // called by the relay
-	calls  []int                             // what it said
+	calls  []int                             // the numbers it was called with
 }
 
 func newFixture(t *testing.T, allowed int) *fixture {
@@ -51,7 +51,7 @@ func newFixture(t *testing.T, allowed int) *fixture {
 	return f
 }
 
-// deliver has a message come: a string, or bytes.
+// deliver dispatches a message event: a string, or bytes.
 func (f *fixture) deliver(message any) {
 	f.t.Helper()
 	if b, ok := message.([]byte); ok {
@@ -67,7 +67,7 @@ func (f *fixture) deliver(message any) {
 	}
 }
 
-// read returns the n bytes that lie ready.
+// read returns the n bytes that are ready.
 func (f *fixture) read(n int) []byte {
 	f.t.Helper()
 	b := make([]byte, n)
@@ -77,7 +77,7 @@ func (f *fixture) read(n int) []byte {
 	return b
 }
 
-// bytes returns what a Uint8Array has.
+// bytes returns the content of a Uint8Array.
 func (f *fixture) bytes(array jscall.Value) []byte {
 	f.t.Helper()
 	n, err := array.Length()
@@ -91,7 +91,7 @@ func (f *fixture) bytes(array jscall.Value) []byte {
 	return b
 }
 
-// messages takes b apart, with each message as it was given to deliver.
+// messages splits b into its messages, each as it was passed to deliver.
 func (f *fixture) messages(b []byte) (all []any) {
 	f.t.Helper()
 	for len(b) > 0 {
@@ -144,8 +144,8 @@ func expectMessages(t *testing.T, got, want []any) {
 	}
 }
 
-// What Go does not take is kept in order: in scratch, in copies of it when it is
-// full, and apart.
+// Messages that Go does not take are kept in order: in scratch, in copies of a full
+// scratch, and apart.
 func TestTake(t *testing.T) {
 	f := newFixture(t, 1<<30)
 	var want []any
@@ -210,7 +210,7 @@ func TestWake(t *testing.T) {
 	}
 }
 
-// What the function returns is older than a Take on top of it.
+// The mode that the function returns is older than that of a Take inside it.
 func TestWakeAndTake(t *testing.T) {
 	f := newFixture(t, 1<<30)
 	f.wake = func(int, bool) Mode {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// relay.wasm is what relay.wat gives: go generate ./internal/relay makes it anew.
+// relay.wasm is relay.wat, assembled: go generate ./internal/relay writes it.
 func TestModuleIsAssembled(t *testing.T) {
 	assembler, err := exec.LookPath("wat2wasm")
 	if err != nil {
@@ -29,6 +29,6 @@ func TestModuleIsAssembled(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Errorf("relay.wasm (%d bytes) is not what relay.wat gives (%d bytes): run go generate ./internal/relay", len(got), len(want))
+		t.Errorf("relay.wasm (%d bytes) differs from the assembled relay.wat (%d bytes): run go generate ./internal/relay", len(got), len(want))
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/isosocket/isosocket/errors"
 )
 
-// Check returns an error unless the names in offered are tokens, and none comes twice: the
-// rules of RFC 6455, section 4.1, and of the WHATWG WebSocket constructor. The error is
-// [errors.ErrInvalidSubprotocol], and says which name is wrong.
+// Check returns an error unless the names in offered are tokens and each occurs once: the
+// rules of RFC 6455, section 4.1, and of the WHATWG WebSocket constructor. The error
+// matches [errors.ErrInvalidSubprotocol] and says which name is wrong.
 func Check(offered []string) error {
 	for i, p := range offered {
 		if !IsToken(p) {
@@ -36,7 +36,7 @@ func IsToken(s string) bool {
 	return s != ""
 }
 
-// nameError is about one name.
+// nameError reports one invalid name.
 type nameError struct{ name, why string }
 
 func (e *nameError) Error() string {
