@@ -9,9 +9,8 @@ import (
 )
 
 // connOf returns the connection below the body of a 101, if that body is
-// net/http's own, else nil. A RoundTripper may wrap the body, to end a trace when
-// it is closed or to transform what goes through it, and then expects that it is
-// used.
+// net/http's own, and nil otherwise. A RoundTripper may wrap the body, to end a trace
+// on close or to transform the bytes, and then expects that the wrapped body is used.
 func connOf(body io.ReadWriteCloser) net.Conn {
 	t := reflect.TypeOf(body)
 	if t.Kind() != reflect.Pointer || t.Elem().PkgPath() != "net/http" || t.Elem().Kind() != reflect.Struct {
@@ -24,7 +23,7 @@ func connOf(body io.ReadWriteCloser) net.Conn {
 	}
 	conn, _ := below.Interface().(net.Conn)
 	if first, ok := conn.(*ClientFirst); ok {
-		return first.Conn // its time is over
+		return first.Conn // the handshake is over
 	}
 	return conn
 }

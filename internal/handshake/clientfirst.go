@@ -8,11 +8,11 @@ import (
 	"sync/atomic"
 )
 
-// ClientFirst is a connection on which nothing is read before something was
-// written. net/http reads as soon as it has a connection, and takes what a
-// server says unasked, as those of SSH and mail do, for a fault of an idle
-// connection: it writes that to the standard logger, and its error says
-// nothing. Once it has asked, the same is a bad answer.
+// ClientFirst is a connection that delays reads until the first write. net/http reads
+// as soon as it has a connection. If the server speaks first, as SSH and mail servers
+// do, net/http treats that as a fault of an idle connection: it writes the bytes to the
+// standard logger, and its error has no details. After the request, the same bytes are
+// a malformed answer.
 type ClientFirst struct {
 	net.Conn
 	begun atomic.Bool

@@ -18,22 +18,22 @@ import (
 	"github.com/isosocket/isosocket/internal/rfc6455"
 )
 
-// Request is what a client asks for.
+// Request is the handshake request of a client.
 type Request struct {
 	// Secure asks for TLS.
 	Secure bool
-	// Authority is the server's host, with the port unless it is the scheme's own.
+	// Authority is the server's host, with the port unless it is the default of the scheme.
 	Authority string
-	// Target is the path and query of the request line, which is sent as it is.
+	// Target is the path and query of the request line, which is sent unchanged.
 	Target string
-	// Header holds further fields, as [RequestHeader] returns them. Dial takes
-	// it over.
+	// Header holds further fields, as [RequestHeader] returns them. Dial
+	// may modify it.
 	Header http.Header
 	// Host replaces the URL's host in the request, if it is not empty.
 	Host string
 	// Subprotocols are offered in this order of preference.
 	Subprotocols []string
-	// Deflate is what to offer for permessage-deflate, nil for no offer.
+	// Deflate holds the parameters to offer for permessage-deflate, nil for no offer.
 	Deflate *rfc6455.DeflateParams
 	// StrictWindow refuses a server whose window is larger than offered.
 	StrictWindow bool
@@ -41,17 +41,17 @@ type Request struct {
 	Client *http.Client
 }
 
-// Response is what the server agreed to, and the stream that is now a
-// WebSocket connection.
+// Response holds the negotiated parameters, and the stream that is now a WebSocket
+// connection.
 type Response struct {
-	// Stream is the [net.Conn] below if the response's body is net/http's own, else
-	// that body. It belongs to the caller.
+	// Stream is the [net.Conn] below the response's body if that body is net/http's own,
+	// and the body otherwise. It belongs to the caller.
 	Stream io.ReadWriteCloser
-	// Prefix holds the bytes that were read from Stream already.
+	// Prefix holds the bytes that were already read from Stream.
 	Prefix []byte
-	// Subprotocol is what the server chose, "" if nothing was offered.
+	// Subprotocol is the name that the server chose, "" if the client offered none.
 	Subprotocol string
-	// Deflate is what holds for permessage-deflate, nil for no compression.
+	// Deflate holds the agreed parameters of permessage-deflate, nil for no compression.
 	Deflate *rfc6455.DeflateParams
 }
 
@@ -79,7 +79,7 @@ func Dial(ctx context.Context, r Request) (*Response, error) {
 		x.close()
 		return nil, x.explain(ctx, response, err)
 	}
-	conn.CloseNow() // it only ever had an Inert stream
+	conn.CloseNow() // its stream is Inert
 	agreed, err := x.agree(r)
 	if err != nil {
 		x.close()
@@ -108,12 +108,11 @@ func (r *Request) url() string {
 	return scheme + r.Authority + b.String() + query
 }
 
-// exchange is the RoundTripper that keeps the byte stream of the one exchange
-// it is used for.
+// exchange is a RoundTripper for a single exchange, of which it keeps the byte stream.
 type exchange struct {
 	base       http.RoundTripper
 	target     string             // of the request line
-	err        error              // what base failed with
+	err        error              // the error of base
 	stream     io.ReadWriteCloser // the body of a 101, as base returned it
 	extensions []string           // the response's Sec-WebSocket-Extensions
 	protocols  []string           // the response's Sec-WebSocket-Protocol
@@ -129,8 +128,8 @@ func (x *exchange) RoundTrip(request *http.Request) (*http.Response, error) {
 		return response, nil
 	}
 	if response.Body == http.NoBody {
-		// That is what net/http makes of a 101 without "Connection: Upgrade";
-		// coder/websocket says so.
+		// net/http does this for a 101 without "Connection: Upgrade";
+		// coder/websocket reports it.
 		return response, nil
 	}
 	stream, ok := response.Body.(io.ReadWriteCloser)
@@ -165,7 +164,7 @@ func (x *exchange) exact(request *http.Request) *http.Request {
 	return &r
 }
 
-// agree holds what the server chose against what was offered.
+// agree checks the choices of the server against the offers.
 func (x *exchange) agree(r Request) (*Response, error) {
 	subprotocol, err := chosenSubprotocol(x.protocols, r.Subprotocols)
 	if err != nil {
@@ -184,8 +183,8 @@ func (x *exchange) agree(r Request) (*Response, error) {
 	return agreed, nil
 }
 
-// chosenSubprotocol is as strict as a browser: names are compared in case, and
-// who offers some wants one of them (WHATWG WebSockets, section 2.2).
+// chosenSubprotocol is as strict as a browser: names are case-sensitive, and if the
+// client offers some, the server must choose one (WHATWG WebSockets, section 2.2).
 func chosenSubprotocol(chosen, offered []string) (string, error) {
 	switch {
 	case len(chosen) == 0 && len(offered) == 0:
@@ -200,17 +199,17 @@ func chosenSubprotocol(chosen, offered []string) (string, error) {
 	return chosen[0], nil
 }
 
-// close gives up the stream of a handshake that failed after all.
+// close closes the stream of a handshake that failed.
 func (x *exchange) close() {
 	if x.stream != nil {
 		x.stream.Close()
 	}
 }
 
-// explain says why there is no connection.
+// explain returns the error of a failed handshake.
 func (x *exchange) explain(ctx context.Context, response *http.Response, err error) error {
 	if x.err != nil {
-		err = x.err // without what http.Client and coder/websocket wrap around it
+		err = x.err // without the wrapping of http.Client and coder/websocket
 	} else if failed, ok := errors.AsType[*url.Error](err); ok {
 		err = failed.Err // without the URL
 	} else if inner := errors.Unwrap(err); inner != nil {
@@ -243,7 +242,7 @@ func (x *exchange) explain(ctx context.Context, response *http.Response, err err
 	return err
 }
 
-// permanent is an error that is also a sentinel, which is not in its text.
+// permanent is an error that also wraps a sentinel, which is not in its text.
 type permanent struct{ sentinel, err error }
 
 func (e *permanent) Error() string { return e.err.Error() }

@@ -10,11 +10,10 @@ import (
 	"github.com/isosocket/isosocket/internal/subprotocol"
 )
 
-// RequestHeader checks the fields that a user wants in the handshake request,
-// before any I/O. It returns them with canonical names, and apart from them
-// the Host, "" if there is none.
+// RequestHeader checks the fields that a user adds to the handshake request, before any
+// I/O. It returns them with canonical names, and separately the Host, "" if there is none.
 func RequestHeader(fields map[string][]string) (header http.Header, host string, err error) {
-	header = make(http.Header, len(fields)+8) // room for the handshake's own
+	header = make(http.Header, len(fields)+8) // with space for the fields of the handshake
 	for name, values := range fields {
 		if !subprotocol.IsToken(name) {
 			return nil, "", fmt.Errorf("websocket: the header field name %q is not a token (RFC 9110, section 5.1)", name)
@@ -45,7 +44,7 @@ func RequestHeader(fields map[string][]string) (header http.Header, host string,
 	return header, host, nil
 }
 
-// reserved says why a user may not set a field, "" if it is allowed.
+// reserved returns why a user may not set a field, "" if it is allowed.
 func reserved(canonical string) string {
 	switch canonical {
 	case "Connection", "Upgrade":

@@ -9,8 +9,7 @@ import (
 )
 
 // Inert is the connection that coder/websocket gets instead of the real one.
-// Nothing can be read from it, what is written to it is dropped, and closing
-// it closes nothing.
+// Reads return io.EOF, writes are discarded, and Close does nothing.
 type Inert struct{}
 
 var _ net.Conn = Inert{}
@@ -18,7 +17,7 @@ var _ net.Conn = Inert{}
 // Read returns [io.EOF].
 func (Inert) Read([]byte) (int, error) { return 0, io.EOF }
 
-// Write drops p.
+// Write discards p.
 func (Inert) Write(p []byte) (int, error) { return len(p), nil }
 
 // Close does nothing.

@@ -2,7 +2,7 @@
 
 package handshake
 
-// interrupted is a handshake that its context ended.
+// interrupted reports that the context ended the handshake.
 type interrupted struct{ err, cause, below error }
 
 func (e *interrupted) Error() string {

@@ -10,19 +10,19 @@ import (
 	"github.com/isosocket/isosocket/errors"
 )
 
-// refusal says in words why a server answered with something other than 101.
+// refusal describes an answer with a status other than 101.
 type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// redirected is the refusal that names another address.
+// redirected describes an answer that names another address.
 type redirected string
 
 func (r redirected) Error() string { return string(r) }
 
 func (r redirected) Is(target error) bool { return target == errors.ErrRedirected }
 
-// maxRefusalText is how much of a server's sentence goes into an error.
+// maxRefusalText is the maximum length of a server's text in an error.
 const maxRefusalText = 200
 
 func newRefusal(response *http.Response, body []byte) error {
@@ -33,7 +33,7 @@ func newRefusal(response *http.Response, body []byte) error {
 	if location := response.Header.Get("Location"); location != "" && response.StatusCode/100 == 3 {
 		return redirected(s + ": redirects are not followed, as in a browser")
 	}
-	// A page of HTML says nothing in an error; a sentence does.
+	// Plain text is useful in an error; an HTML page is not.
 	if kind, _, _ := strings.Cut(response.Header.Get("Content-Type"), ";"); strings.TrimSpace(kind) != "text/plain" {
 		return refusal(s)
 	}

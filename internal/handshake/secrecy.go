@@ -33,7 +33,7 @@ func withoutURL(err error) error {
 	return &retold{strings.ReplaceAll(text, failed.Error(), why), err}
 }
 
-// retold is an error whose text had more in it than a log may show.
+// retold is an error without the parts of its text that must not get into a log.
 type retold struct {
 	text string
 	err  error
@@ -43,9 +43,9 @@ func (e *retold) Error() string { return e.text }
 
 func (e *retold) Unwrap() error { return e.err }
 
-// ProxyError is why there is no proxy's URL, without that URL.
-// [http.ProxyFromEnvironment] puts one that it cannot parse into its error,
-// password included.
+// ProxyError returns the error of a proxy function without the proxy's URL.
+// [http.ProxyFromEnvironment] puts a URL that it cannot parse into its error, password
+// included.
 func ProxyError(err error) error {
 	if strings.HasPrefix(err.Error(), "invalid proxy address") {
 		return errors.New("websocket: the proxy in the environment (HTTP_PROXY, HTTPS_PROXY) is not a valid URL")

@@ -9,8 +9,8 @@ import (
 )
 
 // Spelled returns a copy of header in which the fields of the handshake are
-// spelled as RFC 6455, section 11.3, does. net/http's canonical form is another
-// one, "Sec-Websocket-Key", and some peers and proxies take names by their case.
+// spelled as in RFC 6455, section 11.3. net/http's canonical form differs
+// ("Sec-Websocket-Key"), and some peers and proxies compare names case-sensitively.
 // The values are shared with header.
 func Spelled(header http.Header) http.Header {
 	const canonical = "Sec-Websocket-"

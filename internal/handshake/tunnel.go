@@ -30,7 +30,7 @@ func ProxyAddr(proxy *url.URL) string {
 // Tunnel asks a proxy, to which conn is a new connection, for a tunnel to addr
 // (RFC 6455, section 4.1; RFC 9110, section 9.3.6), and returns the
 // connection through it: conn itself, or TLS over it if proxy's scheme is
-// https. It does not close conn, and ends when somebody else does.
+// https. It does not close conn, and returns when the caller closes it.
 func Tunnel(ctx context.Context, conn net.Conn, proxy *url.URL, addr string) (net.Conn, error) {
 	if proxy.Scheme == "https" {
 		secure := tls.Client(conn, &tls.Config{ServerName: proxy.Hostname()})
@@ -61,7 +61,7 @@ func Tunnel(ctx context.Context, conn net.Conn, proxy *url.URL, addr string) (ne
 		return nil, fmt.Errorf("the answer to CONNECT is %s", response.Status)
 	}
 	if reader.Buffered() > 0 {
-		return nil, errors.New("the answer to CONNECT has something behind it")
+		return nil, errors.New("the proxy sent data right after its answer to CONNECT")
 	}
 	return conn, nil
 }
@@ -69,7 +69,8 @@ func Tunnel(ctx context.Context, conn net.Conn, proxy *url.URL, addr string) (ne
 // maxProxyAnswer bounds the header of the answer to CONNECT.
 const maxProxyAnswer = 64 << 10
 
-// limitedReader fails, where io.LimitedReader ends, so that the error tells.
+// limitedReader returns an error that names the limit, where io.LimitedReader returns
+// io.EOF.
 type limitedReader struct {
 	conn net.Conn
 	left int

@@ -45,8 +45,8 @@ func (u *URL) setHost(s string) error {
 	return nil
 }
 
-// parsePort returns 0 for a port that is not there. It does by hand what
-// strconv.ParseUint would: that makes a browser build larger.
+// parsePort returns 0 for an empty port. It does not use strconv.ParseUint, which makes
+// a browser build larger.
 func parsePort(s string) (n int, ok bool) {
 	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' {
@@ -75,9 +75,9 @@ func hostName(s string) (string, error) {
 	return "", &urlError{"the host is not a valid internationalised domain name"}
 }
 
-// checkHostName finds an ASCII character that no host name has. Browsers accept a
-// few more of them, which no DNS name has either: braces and dollar signs, for
-// example, of a placeholder that nobody filled in.
+// checkHostName returns an error for an ASCII character that no host name has. Browsers
+// accept a few characters that no DNS name has either: braces and dollar signs, for
+// example, which usually come from a placeholder that was not filled in.
 func checkHostName(s string) error {
 	for i := range len(s) {
 		c := s[i]
@@ -105,7 +105,7 @@ func isASCII(s string) bool {
 	return true
 }
 
-// percentDecode leaves a % alone that no two hexadecimal digits follow.
+// percentDecode does not change a % without two hexadecimal digits after it.
 func percentDecode(s string) string {
 	if strings.IndexByte(s, '%') < 0 {
 		return s
@@ -122,7 +122,7 @@ func percentDecode(s string) string {
 	return string(b)
 }
 
-// digit returns the value of a hexadecimal digit, 16 if c is none.
+// digit returns the value of the hexadecimal digit c, 16 if c is not one.
 func digit(c byte) uint64 {
 	switch {
 	case '0' <= c && c <= '9':

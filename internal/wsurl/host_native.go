@@ -21,7 +21,7 @@ func canonicalHost(host string) (canonical string, ok bool) {
 	}
 	if !isASCII(host) {
 		if !utf8.ValidString(host) {
-			return "", false // which idna would replace
+			return "", false // idna would replace invalid bytes
 		}
 		if host, ok = asciiHost(host); !ok {
 			return "", false
@@ -35,7 +35,7 @@ func canonicalHost(host string) (canonical string, ok bool) {
 }
 
 // asciiHost returns the ASCII form of an internationalised domain name (Unicode
-// Technical Standard 46), by the options that the URL Standard prescribes.
+// Technical Standard 46), with the options that the URL Standard prescribes.
 func asciiHost(host string) (ascii string, ok bool) {
 	profile := idna.New(
 		idna.MapForLookup(),
@@ -69,8 +69,8 @@ func endsInNumber(s string) bool {
 	return last != ""
 }
 
-// ipv4 reads an address of one to four numbers, the last of which fills what the
-// others leave (URL Standard, IPv4 parser).
+// ipv4 reads an address of one to four numbers. The last one fills the remaining bytes
+// (URL Standard, IPv4 parser).
 func ipv4(s string) (address uint64, ok bool) {
 	if len(s) > 1 && s[len(s)-1] == '.' {
 		s = s[:len(s)-1]

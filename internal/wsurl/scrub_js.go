@@ -2,9 +2,9 @@ package wsurl
 
 import "strings"
 
-// scrubText takes the query out of what the browser says of the URL. There is no
-// userinfo in it, and nobody else has seen it. strings.ReplaceAll would make the
-// client larger.
+// scrubText removes the query from the text of the browser's error. The URL there has no
+// userinfo, and only the browser has seen it. strings.ReplaceAll would make the client
+// larger.
 func (u *URL) scrubText(text string) string {
 	if len(u.Query) < 2 {
 		return text

@@ -4,9 +4,8 @@ package wsurl
 
 import "strings"
 
-// scrubText takes the secrets out of what a server, a proxy or a transport says:
-// user, password and query as they stand in the URL, and each part of them, as
-// it is and decoded.
+// scrubText removes the secrets from the text of a server, a proxy or a transport: user,
+// password and query as in the URL, and each part of them, encoded and decoded.
 func (u *URL) scrubText(text string) string {
 	hide := func(secret, by string) {
 		if secret != "" {
@@ -15,7 +14,7 @@ func (u *URL) scrubText(text string) string {
 	}
 	hidePart := func(part string) {
 		for _, secret := range []string{part, percentDecode(part), strings.ReplaceAll(percentDecode(part), "+", " ")} {
-			if len(secret) >= 6 { // what is shorter is in every other word
+			if len(secret) >= 6 { // shorter parts occur in ordinary words
 				hide(secret, hidden)
 			}
 		}

@@ -9,11 +9,11 @@ import (
 
 // URL is a WebSocket URL in the form in which the WHATWG URL Standard
 // serializes it: ASCII only, without dot segments, percent-encoded. No URL
-// parser changes it any more, so that every target asks for the same.
+// parser changes it any more, so that every target sends the same request.
 type URL struct {
 	Scheme   string // "ws" or "wss"
 	Userinfo string // percent-encoded, without the @; "" if there is none
-	Host     string // with the port, unless it is the scheme's own
+	Host     string // with the port, unless it is the default of the scheme
 	Path     string // begins with a slash
 	Query    string // begins with a question mark, unless it is empty
 }
@@ -27,8 +27,8 @@ func (u *URL) Unredacted() string {
 	return u.Scheme + "://" + user + u.Host + u.Path + u.Query
 }
 
-// String returns the URL for an error or a log. It leaves out what may be a
-// secret: the user and the password, the query, and a path with an @ in it,
+// String returns the URL for an error or a log. It hides the parts that
+// may be secret: the user and the password, the query, and a path with an @ in it,
 // which is most likely the rest of a password that has a slash.
 func (u *URL) String() string {
 	user, path, query := u.Userinfo, u.Path, u.Query
@@ -44,8 +44,8 @@ func (u *URL) String() string {
 	return u.Scheme + "://" + user + u.Host + path + query
 }
 
-// Redact returns url as it may stand in an error, "" if it is not valid: nobody
-// knows what a text holds that cannot be read.
+// Redact returns url in a form that is safe in an error. It returns "" if url is not
+// valid, because it cannot tell where the secrets of an invalid URL are.
 func Redact(url string) string {
 	u, err := Parse(url)
 	if err != nil {
@@ -54,13 +54,13 @@ func Redact(url string) string {
 	return u.String()
 }
 
-// hidden stands where a secret may have been.
+// hidden replaces a part that may be secret.
 const hidden = "xxxxx"
 
 // Parse reads a WebSocket URL before any I/O, by the rules of the WHATWG URL
 // Standard and its WebSocket constructor, on every target. It is stricter where
-// those rules guess (slashes that are missing or too many), or accept what
-// nobody can dial (port 0, hosts that no DNS name has).
+// those rules guess (missing or extra slashes), or accept URLs that cannot be
+// dialed (port 0, hosts that are no DNS names).
 //
 // No error repeats any part of url that could be a secret. net/url would make a
 // browser build too large, and follows other rules.
@@ -201,9 +201,9 @@ func encodeUserinfo(s string) string {
 // encodePath resolves dot segments and percent-encodes the rest (URL Standard,
 // path state).
 func encodePath(s string) string {
-	var b []byte // each segment with its slash in front
+	var b []byte // each segment after its slash
 	for s != "" {
-		end := 1 // behind a slash
+		end := 1 // after a slash
 		for end < len(s) && !isSlash(s[end]) {
 			end++
 		}
@@ -234,7 +234,7 @@ func encodePath(s string) string {
 	return string(b)
 }
 
-// encodeStray percent-encodes each % that begins no percent-encoding. net/http
+// encodeStray percent-encodes each % that does not begin a percent-encoding. net/http
 // cannot send one in a path that begins with //.
 func encodeStray(path []byte) (b []byte) {
 	for i, c := range path {
@@ -247,7 +247,7 @@ func encodeStray(path []byte) (b []byte) {
 }
 
 // dotsOf returns how many dots a segment consists of, plain or percent-encoded,
-// if those are one or two, else 0.
+// if there are one or two, and 0 otherwise.
 func dotsOf(segment string) int {
 	n := 0
 	for ; segment != ""; n++ {
@@ -278,8 +278,8 @@ func lowerASCII(s string) string {
 	return string(lower)
 }
 
-// Scrub keeps secrets of u out of err's text, should a server, a transport or a
-// browser have repeated them there. What err is stays visible.
+// Scrub removes secrets of u from the text of err, in case a server, a transport or a
+// browser has repeated them there. The result wraps err.
 func (u *URL) Scrub(err error) error {
 	if err == nil {
 		return nil
@@ -292,7 +292,7 @@ func (u *URL) Scrub(err error) error {
 	return &scrubbed{clean, err}
 }
 
-// scrubbed is an error whose text had a secret in it.
+// scrubbed is an error without the secrets in its text.
 type scrubbed struct {
 	text string
 	err  error

@@ -15,11 +15,10 @@ func hrefOf(url string) string {
 	return parsed.Get("href").String()
 }
 
-// Parse agrees with the browser's parser, and the browser leaves its result as
-// it is.
+// Parse agrees with the browser's parser, and the browser does not change its result.
 func TestParseURLAsTheBrowser(t *testing.T) {
 	if js.Global().Get("URL").Get("parse").IsUndefined() {
-		t.Skip("URL.parse is not there")
+		t.Skip("URL.parse does not exist")
 	}
 	for _, test := range validURLs {
 		if got := hrefOf(test.want); got != test.want {

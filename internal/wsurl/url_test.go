@@ -73,7 +73,7 @@ var validURLs = []struct{ name, url, want string }{
 	{"hyphens", "ws://-a--b-.example/", "ws://-a--b-.example/"},
 }
 
-// strictURLs are valid by the URL Standard, and are refused all the same.
+// strictURLs are valid by the URL Standard, but Parse refuses them.
 var strictURLs = []struct{ name, url, want string }{
 	{"no slashes", "ws:example.com", "not absolute"},
 	{"one slash", "ws:/example.com", "not absolute"},
@@ -96,13 +96,13 @@ var invalidURLs = []struct{ name, url, want string }{
 	{"a user and no host", "ws://ann@/", "no host"},
 	{"IPv6 without an address", "ws://[]/", "no host"},
 	{"IPv6 that does not end", "ws://[::1/", "no closing ]"},
-	{"something behind IPv6", "ws://[::1]x/", "follows the host's ]"},
+	{"something after IPv6", "ws://[::1]x/", "follows the host's ]"},
 	{"letters in IPv6", "ws://[zz]/", "not an IPv6 address"},
 	{"IPv6 with a zone", "ws://[fe80::1%25eth0]/", "not an IPv6 address"},
 	{"IPv6, two ::", "ws://[1::2::3]/", "not an IPv6 address"},
 	{"IPv6, :::", "ws://[:::]/", "not an IPv6 address"},
 	{"IPv6, one : in front", "ws://[:1]/", "not an IPv6 address"},
-	{"IPv6, one : behind", "ws://[1:2:3:4:5:6:7:]/", "not an IPv6 address"},
+	{"IPv6, one : at the end", "ws://[1:2:3:4:5:6:7:]/", "not an IPv6 address"},
 	{"IPv6, too short", "ws://[1:2:3]/", "not an IPv6 address"},
 	{"IPv6, too long", "ws://[1:2:3:4:5:6:7:8:9]/", "not an IPv6 address"},
 	{"IPv6, :: for nothing", "ws://[1:2:3:4:5:6:7::8]/", "not an IPv6 address"},
@@ -115,7 +115,7 @@ var invalidURLs = []struct{ name, url, want string }{
 	{"IPv4, empty number", "ws://1..2/", "not an IPv4 address"},
 	{"IPv4, one number too high", "ws://4294967296/", "not an IPv4 address"},
 	{"IPv4, no octal", "ws://1.2.3.08/", "not an IPv4 address"},
-	{"a number behind a name", "ws://example.1/", "not an IPv4 address"},
+	{"a number after a name", "ws://example.1/", "not an IPv4 address"},
 	{"a port that is no number", "ws://example.com:http/", "number from 1 to 65535"},
 	{"a port too high", "ws://example.com:65536/", "number from 1 to 65535"},
 	{"a port far too high", "ws://example.com:18446744073709551696/", "number from 1 to 65535"},
@@ -172,7 +172,7 @@ func TestRedact(t *testing.T) {
 	}
 }
 
-// FuzzParseURL holds what is accepted against the promise of its form.
+// FuzzParseURL checks the form of the URLs that Parse accepts.
 func FuzzParseURL(f *testing.F) {
 	for _, test := range append(append(validURLs, strictURLs...), invalidURLs...) {
 		f.Add(test.url)
@@ -198,8 +198,7 @@ func FuzzParseURL(f *testing.F) {
 	})
 }
 
-// FuzzRedact puts a secret where a URL has one, and looks for it in what may be
-// logged.
+// FuzzRedact puts a secret into a URL, and looks for it in the texts that may be logged.
 func FuzzRedact(f *testing.F) {
 	for _, odd := range []string{"", "|", "^", "{", "<", `"`, `\`, "@", "/", "#", "é", "\xff", ":", "?", "%", "%zz", "12/", " ", "\n", "[", "]", "&", "=", "1?", "%40"} {
 		f.Add("ws://", odd, "", "example.com/")

@@ -740,7 +740,7 @@ func TestDialProxyAnswers(t *testing.T) {
 	for _, test := range []struct{ name, answer, want string }{
 		{"with a refusal", "HTTP/1.1 403 Forbidden\r\n\r\n", "the answer to CONNECT is 403 Forbidden"},
 		{"with no HTTP", "hello\r\n\r\n", "no answer to CONNECT: malformed HTTP"},
-		{"with too much", "HTTP/1.1 200 OK\r\n\r\nand more", "has something behind it"},
+		{"with too much", "HTTP/1.1 200 OK\r\n\r\nand more", "sent data right after its answer to CONNECT"},
 		{"without end", "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 100_000), "its header exceeds 65536 bytes"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
