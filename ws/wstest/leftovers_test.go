@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// closeGrace is how long sockets may take to be closed behind their case.
+// closeGrace is how long sockets may take to be closed after their case.
 const closeGrace = 10 * time.Second
 
-// expectClosed fails t for a socket that nobody closes before deadline.
+// expectClosed fails t for a socket that is not closed before deadline.
 func expectClosed(t testing.TB, deadline time.Time, name string, closed func() bool) {
 	t.Helper()
 	for ; !closed(); time.Sleep(10 * time.Millisecond) {

@@ -137,7 +137,7 @@ func (r *row) url(path string, query ...any) string {
 	return address(r.target.Server.URL, path, query...)
 }
 
-// dialURL opens a connection that is closed behind the case at the latest.
+// dialURL opens a connection that is closed at the latest after the case.
 func (r *row) dialURL(url string, o *Options) (*ws.Conn, error) {
 	if o == nil {
 		o = &Options{}

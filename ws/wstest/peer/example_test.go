@@ -38,7 +38,7 @@ func ExampleStart() {
 	// websocket: connection closed by the peer: 4001 (private application reason, 4000-4999): bye
 }
 
-// Accept brings the server that shall be held against the list.
+// Accept returns the server to run the cases against.
 func ExampleConfig() {
 	s, err := peer.Start(&peer.Config{
 		Accept: func(w http.ResponseWriter, r *http.Request, a peer.Acceptance) (peer.Conn, error) {
