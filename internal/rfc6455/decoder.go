@@ -88,7 +88,7 @@ func (d *Decoder) SetMaxFragments(n int) {
 
 // Decode consumes bytes from the front of p and stops after the first event. It returns how many it
 // consumed; where the event is EventNone and the error nil that is all of them. It may unmask in
-// place, so p's consumed bytes are spoilt, but nothing of p is referred to after Decode returns.
+// place, so p's consumed bytes change, but nothing of p is referred to after Decode returns.
 //
 // An error is an *[Error]. The decoder then has failed, and every later call returns the same
 // error.

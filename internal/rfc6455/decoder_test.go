@@ -359,7 +359,7 @@ func TestDecodeEveryWay(t *testing.T) {
 }
 
 // decodeRandomly gives wire to d in random pieces, with SetBuffer, Detach and Direct at random.
-// Buffers that the decoder must not use any more are spoilt.
+// Buffers that the decoder must not use any more are overwritten.
 func decodeRandomly(t testing.TB, d *Decoder, wire []byte, random *rand.Rand) (happened []string) {
 	t.Helper()
 	wire = bytes.Clone(wire)

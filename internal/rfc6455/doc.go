@@ -25,7 +25,7 @@
 //
 // It may be interrupted at every byte, and the events do not depend on how the bytes were cut.
 // Large payloads need not pass through the read buffer: [Decoder.Direct] lends the room where the
-// next bytes of the payload belong, and [Decoder.Advance] tells how many were read there.
+// next bytes of the payload belong, and [Decoder.Advance] takes how many were read there.
 //
 // # Writing
 //

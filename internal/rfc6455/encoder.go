@@ -11,7 +11,7 @@ import (
 // Encoder appends frames for one direction of a connection. The zero value is a client's that has
 // no source of masking keys: call Init. An Encoder is for one goroutine at a time.
 type Encoder struct {
-	keys    *rand.ChaCha8 // of a client's masking keys, else nil
+	keys    *rand.ChaCha8 // of a client's masking keys, nil for a server
 	deflate *deflateState // nil unless permessage-deflate was negotiated
 }
 

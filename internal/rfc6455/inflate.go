@@ -21,7 +21,7 @@ func newInflateState(role Role, params *DeflateParams) *inflateState {
 	return &inflateState{takeover: takeover, window: window{size: 1 << bits}}
 }
 
-// message inflates payload to buf[:0] where it fits, else to a slice of its own.
+// message inflates payload to buf[:0] where it fits, otherwise to a new slice.
 // More than limit bytes are an error.
 func (s *inflateState) message(buf, payload []byte, limit int) ([]byte, *Error) {
 	if len(payload) == 0 {
@@ -62,7 +62,7 @@ var inflaters = sync.Pool{New: func() any {
 }}
 
 // tail is what the sender cut from the payload (RFC 7692, section 7.2.2), and a
-// final block, so that the reader tells the end from a payload that was cut off.
+// final block, so that the reader distinguishes the end from a payload that was cut off.
 const tail = "\x00\x00\xff\xff\x01\x00\x00\xff\xff"
 
 // Read implements io.Reader for the reader.
@@ -130,7 +130,7 @@ func (f *inflater) inflate(buf []byte, wire int, window []byte, limit int) ([]by
 	}
 }
 
-// before returns what a block behind window and out can refer to, at most the
+// before returns what a block after window and out can refer to, at most the
 // largest window. A message can consist of final blocks, two bytes each, so
 // that this must not cost what the message so far is long.
 func (f *inflater) before(window, out []byte) []byte {

@@ -158,7 +158,7 @@ func TestInflateCorrupt(t *testing.T) {
 	}
 }
 
-// TestInflateManyFinalBlocks: a message of many final blocks behind a long text takes neither time
+// TestInflateManyFinalBlocks: a message of many final blocks after a long text takes neither time
 // nor memory that multiplies the two.
 func TestInflateManyFinalBlocks(t *testing.T) {
 	const long, blocks = 1 << 20, 5000
@@ -283,7 +283,7 @@ func FuzzInflate(f *testing.F) {
 		if whole && (failed != nil || !bytes.Equal(got, want)) {
 			t.Fatalf("inflated to %q, %v; the reference to %q", got, failed, want)
 		}
-		// The reference stops at a final block, behind which more may come.
+		// The reference stops at a final block, after which more may come.
 		if final && failed == nil && !bytes.HasPrefix(got, want) {
 			t.Fatalf("inflated to %q, the reference to %q", got, want)
 		}

@@ -25,7 +25,7 @@ type inputBuffer struct {
 // outputBuffer grows with what is appended to it.
 type outputBuffer struct {
 	b       []byte
-	control int // b[:control] are the control frames that overtake the messages behind
+	control int // b[:control] are the control frames that overtake the messages after them
 }
 
 // The pools are caches: which connection gets which buffer never shows.

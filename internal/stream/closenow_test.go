@@ -16,7 +16,7 @@ import (
 func TestCloseNowOfAPeerThatDoesNotAnswer(t *testing.T) {
 	for _, role := range []rfc6455.Role{rfc6455.Client, rfc6455.Server} {
 		synctest.Test(t, func(t *testing.T) {
-			c, s := net.Pipe() // of which nobody reads the other end
+			c, s := net.Pipe() // the test does not read the other end
 			config := ws.Config{CloseTimeout: 3 * time.Second}
 			transport := New(c, Options{Role: role, Config: config})
 			conn := ws.NewConn(transport, &config)

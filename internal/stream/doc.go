@@ -12,7 +12,7 @@
 // read deadline in the past; the bytes that have come stay where they are, and
 // the next reader goes on from there.
 //
-// A connection that nobody receives from must still answer pings and notice
+// A connection on which no Receive waits must still answer pings and notice
 // its end. A coarse timer, armed at most once per period and never per
 // message, finds it and lends it a background reader, which queues messages in
 // an inbox, at most ReceiveBuffer bytes, and gives way to the next Receive.

@@ -108,7 +108,7 @@ func TestFlushersLeaveAProcessor(t *testing.T) {
 }
 
 // A broadcast that does not wait reaches everybody else while one peer reads nothing,
-// and tells which one that is.
+// and reports which one that is.
 func TestBroadcastPassesADeafPeer(t *testing.T) {
 	const connections, broadcasts, deaf = 4, 200, 1
 	o := Options{Flushers: new(Flushers), PingInterval: -1, Config: ws.Config{CloseTimeout: time.Millisecond}}

@@ -13,14 +13,14 @@ const maxSend = 128 << 10
 // recv and send ask the kernel without telling the scheduler, as
 // calls that never block may: that takes a tenth or more of the processor time
 // off a message, because no other thread is woken to take this one's place.
-// MSG_DONTWAIT keeps the promise even for a descriptor that somebody else has
+// MSG_DONTWAIT does not block even for a descriptor that somebody else has
 // made blocking. The race detector sees the syscall package's calls alone.
 
 func recv(fd int, p []byte) (int, error) {
 	return transfer(syscall.SYS_RECVFROM, fd, p, syscall.MSG_DONTWAIT)
 }
 
-// send sends second behind first, which may be empty, in one call: a call of
+// send sends second after first, which may be empty, in one call: a call of
 // its own for a header costs 15 % or more of the processor time of a message
 // that follows it, up to 64 KiB.
 func send(fd int, first, second []byte) (int, error) {

@@ -6,7 +6,7 @@ import "syscall"
 
 func recv(fd int, p []byte) (int, error) { return syscall.Read(fd, p) }
 
-// send sends second behind first, which may be empty, or part of both.
+// send sends second after first, which may be empty, or part of both.
 func send(fd int, first, second []byte) (int, error) {
 	if len(first) == 0 {
 		first = second

@@ -44,6 +44,6 @@ type Options struct {
 	// Flushers write broadcasts; the connections of an endpoint share them. With
 	// nil there is a goroutine for each connection that a broadcast goes to.
 	Flushers *Flushers
-	// Prefix holds bytes of the peer's that were read already. New takes it over.
+	// Prefix holds bytes from the peer that were already read. New takes it over.
 	Prefix []byte
 }

@@ -21,7 +21,7 @@ import (
 // while waiting, so it is small; TLS has buffers of its own below.
 const tlsInputSize = 4 << 10
 
-// afterLarge is how much is read to find the header of a message behind a large
+// afterLarge is how much is read to find the header of a message after a large
 // one.
 const afterLarge = 2 << 10
 
@@ -276,7 +276,7 @@ func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (driver.Mes
 	}
 	t.decoder.SetBuffer(buf)
 	ev, err := t.nextMessage(ctx, wait)
-	// A context that does not come back is usually cancelled right behind this:
+	// A context that does not come back is usually cancelled right after this:
 	// that should not start an interruption.
 	if wait && ctx != t.endsWith {
 		if done := ctx.Done(); done != t.lastDone {
@@ -366,7 +366,7 @@ func (t *Transport) fill(ctx context.Context, wait bool) (rfc6455.Event, error) 
 		return rfc6455.EventNone, errNothingYet
 	}
 	t.watch(ctx)
-	// A context that was watched already may have interrupted somebody else.
+	// A context that was watched already may have interrupted another reader.
 	if wait && ctx.Err() != nil {
 		return rfc6455.EventNone, ctx.Err()
 	}
@@ -406,7 +406,7 @@ func (t *Transport) whyInterrupted(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// read reads into the decoder's room if direct, or else into the input buffer.
+// read reads into the decoder's buffer if direct, and into the input buffer otherwise.
 func (t *Transport) read(wait bool) (int, error) {
 	if t.socket.usable() {
 		t.wait = wait

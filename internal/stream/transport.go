@@ -18,7 +18,7 @@ import (
 // Transport is a driver.Transport over a byte stream.
 type Transport struct {
 	rwc    io.ReadWriteCloser
-	socket socket // rwc, if it can do non-blocking I/O, else not usable
+	socket socket // rwc if it can do non-blocking I/O, otherwise not usable
 	ending driver.Ending
 
 	reader
@@ -132,7 +132,7 @@ func (t *Transport) brokenOff(err error) error {
 	return err
 }
 
-// closedByPeer is the cause that a close frame tells.
+// closedByPeer is the cause that a close frame reports.
 func (t *Transport) closedByPeer(code uint16, message string) *errors.ConnectionClosed {
 	reason := errors.CloseReason(code)
 	if t.role == rfc6455.Server {
@@ -153,7 +153,7 @@ func (t *Transport) answerClose(code uint16) {
 	}
 }
 
-// finish releases t behind last, which has the close timeout to return.
+// finish releases t after last, which has the close timeout to return.
 func (t *Transport) finish(last func()) {
 	timer := time.AfterFunc(t.closeTimeout, t.release)
 	go func() {
@@ -163,7 +163,7 @@ func (t *Transport) finish(last func()) {
 	}()
 }
 
-// release closes the stream and lets go of everything.
+// release closes the stream and releases everything.
 func (t *Transport) release() {
 	if !t.released.CompareAndSwap(false, true) {
 		return

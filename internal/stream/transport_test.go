@@ -883,7 +883,7 @@ func TestPingsKeepAQuietConnectionOpen(t *testing.T) {
 			_, err := server.Receive(context.Background())
 			received <- err
 		}()
-		time.Sleep(time.Hour) // nobody receives at the client
+		time.Sleep(time.Hour) // no Receive waits at the client
 		if server.Err() != nil || client.Err() != nil {
 			t.Errorf("server: %v, client: %v", server.Err(), client.Err())
 		}

@@ -11,7 +11,7 @@ import (
 )
 
 // TestTrySendNeverWaits: a peer that reads nothing costs TrySend no time, and a
-// refused message leaves nothing behind.
+// refused message has no effect.
 func TestTrySendNeverWaits(t *testing.T) {
 	for name, send := range map[string]func(*ws.Conn, ws.Message) error{
 		"TrySend":         func(c *ws.Conn, m ws.Message) error { return c.TrySend(m) },

@@ -84,7 +84,7 @@ func (t *Transport) hearsNothing() bool { return t.caughtUp() && !t.heardOf.Load
 // goroutine can find out; then it is right to ask again soon.
 func (t *Transport) caughtUp() bool {
 	if !t.socket.usable() {
-		// If a read is under way nothing has come. Else one is begun.
+		// If a read is under way nothing has come. Otherwise one is begun.
 		waits := t.waits.Load()
 		if !waits && t.interruptible() {
 			go t.readInBackground()

@@ -60,7 +60,7 @@ type writer struct {
 	outlet     outlet
 	mu         sync.Mutex
 	encoder    rfc6455.Encoder
-	out        *outputBuffer // frames that nobody has begun to write; nil: none
+	out        *outputBuffer // frames not yet begun to be written; nil: none
 	inFlight   int           // bytes of the write that is under way
 	highWater  uint32        // bytes
 	messages   uint32        // how many were sent
@@ -72,7 +72,7 @@ type writer struct {
 	progress   chan struct{} // made by whoever waits, closed when bytes have left
 	deferred   atomic.Bool   // out waits for a later write to take it along
 	followed   atomic.Bool   // something was sent since the reader last had to wait
-	writing    bool          // somebody writes, and goes on until out is nil
+	writing    bool          // a goroutine writes, and goes on until out is nil
 	flushing   bool          // a goroutine was started that will write what is deferred
 	closeSent  bool          // nothing may follow a close frame
 	lost       bool          // something that was sent did not go out
@@ -249,7 +249,7 @@ func (w *writer) sendControl(op rfc6455.Opcode, payload []byte) {
 	w.carryOut(todo)
 }
 
-// sendClose queues a close frame behind everything, once.
+// sendClose queues a close frame after everything else, once.
 func (w *writer) sendClose(reason errors.CloseReason, message string) {
 	w.mu.Lock()
 	if w.closeSent || w.broken != nil {
@@ -293,7 +293,7 @@ type todo struct {
 type step uint8
 
 const (
-	stepNone     step = iota // somebody else does what there is to do
+	stepNone     step = iota // another goroutine does the rest
 	stepWrite                // write without blocking
 	stepFlush                // start a flusher
 	stepDeferred             // start a goroutine that writes what is deferred
@@ -363,7 +363,7 @@ func (w *writer) writeOut() {
 // input left to answer, or this Send is one of many. Called with mu held.
 func (w *writer) mayDefer() bool { return w.outlet.moreToAnswer() || w.inBurst() }
 
-// inBurst reports whether this Send came right behind another. The clock is
+// inBurst reports whether this Send came right after another. The clock is
 // only asked where the reader did not have to wait in between, so that answers
 // to single messages do not pay for it. Called with mu held.
 func (w *writer) inBurst() bool {
@@ -490,7 +490,7 @@ func (w *writer) wrote(n int) {
 }
 
 // nextOut takes note that the last n bytes of a write have left, and returns what is to
-// be written next. With nil, nobody is writing any more.
+// be written next. With nil, no goroutine writes any more.
 func (w *writer) nextOut(n int) *outputBuffer {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -112,7 +112,7 @@ func prepared(m driver.Message) *driver.Prepared {
 }
 
 // newWriter returns a server's writer over o with the high-water mark given. What it
-// leaves for later stays until somebody writes it: no goroutine does.
+// leaves for later stays until a call writes it: no goroutine does.
 func newWriter(o *fakeOutlet, highWater int) *writer {
 	w := &writer{outlet: o, highWater: uint32(highWater), role: rfc6455.Server, onDeferred: func() {}}
 	w.flushers = &Flushers{working: 1, processors: 1}
