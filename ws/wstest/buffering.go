@@ -6,7 +6,7 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// What floods a receive buffer: more than any system keeps for us.
+// The flood of a receive buffer: more data than any system buffers.
 const (
 	floodMessages = 1500
 	floodSize     = 32 << 10
@@ -47,7 +47,7 @@ func runFlood(r *row) {
 	received, err := r.receiveFlood(conn)
 	got := fmt.Sprintf("all %d in order, open", floodMessages)
 	if err == nil {
-		// The whole flood may have come before the browser's queue was looked at.
+		// The whole flood may have arrived before this looked at the browser's queue.
 		if err = conn.Send(r.ctx, ws.Text("more")); err == nil {
 			_, err = conn.Receive(r.ctx)
 		}

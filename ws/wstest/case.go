@@ -1,18 +1,18 @@
 package wstest
 
-// Case is one row of the specification: an event, and what must come of it.
+// Case is one row of the specification: an event and its outcome.
 type Case struct {
-	// ID is the row's name: P01 onwards, and D01 onwards for what stays different
-	// beside them.
+	// ID is the row's name: P01 onwards, and D01 onwards for rows of their own
+	// about differences.
 	ID string
 	// Event says what happens.
 	Event string
-	// Outcome says in words what must come of it.
+	// Outcome describes the required outcome in words.
 	Outcome string
-	// Why names the rule behind the outcome: a section of RFC 6455, a step of
-	// the WHATWG specification, or a promise of this library.
+	// Why names the reason for the outcome: a section of RFC 6455, a step of
+	// the WHATWG specification, or a guarantee of this library.
 	Why string
-	// Want lists what must be observed, in order.
+	// Want lists the required observations, in order.
 	Want []Expectation
 
 	run func(*row)
@@ -20,7 +20,7 @@ type Case struct {
 
 // Expectation is one observation that a case must make.
 type Expectation struct {
-	// Key says what is observed.
+	// Key names the observation.
 	Key string
 	// Native and Browser are the values that targets of these classes must show.
 	Native, Browser string
@@ -29,7 +29,7 @@ type Expectation struct {
 	Difference string
 }
 
-// Value returns what a target of class must show.
+// Value returns the value that a target of class must show.
 func (e Expectation) Value(class Class) string {
 	if class == Browser {
 		return e.Browser
@@ -42,7 +42,7 @@ func same(key, value string) Expectation {
 	return Expectation{Key: key, Native: value, Browser: value}
 }
 
-// differs expects different values, as the entry of Differences says.
+// differs expects different values, as the entry of Differences allows.
 func differs(difference, key, native, browser string) Expectation {
 	return Expectation{Key: key, Native: native, Browser: browser, Difference: difference}
 }

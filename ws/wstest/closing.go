@@ -185,8 +185,8 @@ func runLate(r *row) {
 	r.see("then Receive", Describe(err))
 }
 
-// receiveNumbered receives until an error and says how many messages of the
-// peer's sequence came.
+// receiveNumbered receives until an error and reports how many messages of the
+// peer's sequence arrived.
 func (r *row) receiveNumbered(conn *ws.Conn) (string, error) {
 	for n := 0; ; n++ {
 		m, err := conn.Receive(r.ctx)
@@ -270,7 +270,7 @@ func runDrops(r *row) {
 	}
 }
 
-// receiveThenSend receives n messages of the peer's sequence, lets it know, and
+// receiveThenSend receives n messages of the peer's sequence, informs it, and
 // returns the next error.
 func (r *row) receiveThenSend(conn *ws.Conn, n int) (string, error) {
 	for i := range n {
@@ -434,11 +434,11 @@ func runCloseAgain(r *row) {
 	r.see("then the cause, after the loss", describeReason(r.receiveError(conn)))
 }
 
-// slack is what a busy machine may add to a time limit before a case calls it
-// exceeded.
+// slack is how far a busy machine may exceed a time limit before a case reports
+// it.
 const slack = 4 * time.Second
 
-// within reports whether a wait that should last for d did.
+// within reports whether a wait lasted for d, as it should.
 func within(start time.Time, d time.Duration) string {
 	took := time.Since(start)
 	// Timers of browsers may fire a moment early.

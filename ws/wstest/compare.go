@@ -7,15 +7,15 @@ import (
 
 // Row is one case of several runs, side by side.
 type Row struct {
-	// Case is what ran.
+	// Case is the case that ran.
 	Case Case
-	// Results are what each run came to, in the order of the runs. That of a
-	// run without a result for the case has no Target.
+	// Results holds the result of each run, in the order of the runs. A run
+	// without a result for the case has one without a Target.
 	Results []Result
 }
 
-// Compare puts the results of runs side by side, a row for each case of the
-// list, in its order.
+// Compare puts the results of runs side by side: one row per case, in the order
+// of the list.
 func Compare(runs ...[]Result) []Row {
 	var rows []Row
 	for _, c := range Cases() {
@@ -63,7 +63,7 @@ func (r Row) Different() []string {
 	return ids
 }
 
-// Right reports whether r is what c expects of r's target.
+// Right reports whether r is the result that c expects of r's target.
 func (r Result) Right(c Case) bool {
 	return r.Target != "" && r.Skipped == "" && !r.Failed && len(r.Mistakes(c)) == 0
 }

@@ -23,7 +23,7 @@ func serverAddresses(t *testing.T) (a wstest.Addresses) {
 	t.Helper()
 	s := os.Getenv("WSTEST_SERVER")
 	if s == "" {
-		t.Skip("WSTEST_SERVER does not tell where the native test server is")
+		t.Skip("WSTEST_SERVER does not hold the addresses of the native test server")
 	}
 	if err := json.Unmarshal([]byte(s), &a); err != nil {
 		t.Fatalf("WSTEST_SERVER: %v", err)
@@ -31,7 +31,7 @@ func serverAddresses(t *testing.T) (a wstest.Addresses) {
 	return a
 }
 
-// trust has nothing to say in a browser, which is told from outside.
+// trust does nothing in a browser, which is configured from outside.
 func trust(string) *isosocket.NativeOptions { return nil }
 
 // made holds the sockets that were made since the current case began. It is JavaScript's,

@@ -79,13 +79,13 @@ func (s *sockets) take() []net.Conn {
 	return all
 }
 
-// isOpen reports whether nobody has closed conn, and changes nothing.
+// isOpen reports whether conn has not been closed, and changes nothing.
 func isOpen(conn net.Conn) bool {
 	raw, err := conn.(syscall.Conn).SyscallConn()
 	return err == nil && raw.Control(func(uintptr) {}) == nil
 }
 
-// checkLeft fails t if a case leaves a goroutine behind, or a socket that nobody has closed.
+// checkLeft fails t if a case leaves a goroutine or an open socket.
 func checkLeft(t testing.TB) {
 	t.Helper()
 	leak.Check(t)

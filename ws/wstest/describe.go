@@ -11,9 +11,9 @@ import (
 
 // Describe puts an error of the library in the words of the specification:
 // "nil", `CC(1000, "done", local)` for a ConnectionClosed, "ConnectionError{403}",
-// the names of the sentinels and of the context's errors. An error that breaks
-// a promise of every error, to answer to errors.ErrWebSocket, or for a
-// ConnectionClosed to its reason, says so.
+// the names of the sentinels and of the context's errors. Every error must match
+// errors.ErrWebSocket, and a ConnectionClosed its reason; the description of one
+// that does not says so.
 func Describe(err error) string {
 	if err == nil {
 		return "nil"
@@ -77,8 +77,8 @@ func side(closed *errors.ConnectionClosed) string {
 	return "local"
 }
 
-// describeReason is Describe without a ConnectionClosed's message, where the
-// specification leaves that open.
+// describeReason is Describe without the message of a ConnectionClosed, for
+// messages that the specification does not fix.
 func describeReason(err error) string {
 	closed, ok := errors.AsType[*errors.ConnectionClosed](err)
 	if !ok {
@@ -87,7 +87,7 @@ func describeReason(err error) string {
 	return fmt.Sprintf("CC(%d, …, %s)", uint16(closed.Reason), side(closed))
 }
 
-// DescribeMessage shows a short text as it is, and of anything else the kind,
+// DescribeMessage returns a short text as it is; for any other message the kind,
 // the size and a checksum.
 func DescribeMessage(m ws.Message) string {
 	if m.Kind == ws.KindText && len(m.Data) <= 64 {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Difference is something that stays different in a browser, by its nature.
+// Difference is something that cannot be the same in a browser.
 type Difference struct {
 	// ID is the name by which expectations refer to it.
 	ID string
@@ -15,7 +15,7 @@ type Difference struct {
 	Subject, Native, Browser string
 }
 
-// Differences returns everything that stays different, in order. Each is shown
+// Differences returns all differences, in order. Each is shown
 // by at least one expectation of Cases, and no other expectation differs. The
 // caller owns the slice.
 func Differences() []Difference {

@@ -1,21 +1,21 @@
 // Package wstest is the conformance suite of this library: one list of cases,
 // run over an in-memory pipe, over TCP, and in a real browser, so that the same
-// event has the same outcome everywhere. It is public, so that a transport, a
-// dialer or a server of your own can be held against the same list.
+// event has the same outcome everywhere. It is public, so that you can test your
+// own transport, dialer or server against the same list.
 //
 // # Cases
 //
-// [Cases] returns the list. A [Case] names an event, says why its outcome is
-// what it is, and lists what must be observed, as data: a key, and the value
+// [Cases] returns the list. A [Case] names an event and the reason for
+// its outcome, and lists the required observations as data: a key, and the value
 // that a native target and a browser must each show. Almost always both are
 // the same. Where they are not, the [Expectation] names the entry of
-// [Differences] that allows it; that list is what this library documents as
-// different by the browser's nature. Where one engine differs from the others,
-// the entry of [Quirks] says which, why, and what a case then observes.
+// [Differences] that allows it; that list documents the differences that a
+// browser makes unavoidable. Where one engine differs from the others,
+// the entry of [Quirks] names it, the reason, and the value that a case observes.
 //
 // # Running it
 //
-// A [Target] tells how to dial, and what to dial: the test server of the
+// A [Target] defines how to dial, and which server: the test server of the
 // package ws/wstest/peer, which speaks raw bytes and shares no code with this
 // library's protocol engine.
 //
@@ -37,9 +37,9 @@
 // selects rows, and fails it for every observation that is not the expected
 // one. Cases that need a server of the library's own kind (how it reads close
 // reasons, pings, subprotocols) go to the one that peer.Config.Accept brings:
-// give it your server's, and it is held against the list as well.
+// pass your server's, and the suite tests it as well.
 //
-// Target.Check may look at what a case leaves behind. This module's own runs
+// Target.Check may look for leaks after a case. This module's own runs
 // fail each case that leaves a goroutine or an open socket and, in a page, in a
 // worker and in Node, a callback that JavaScript could still call.
 //

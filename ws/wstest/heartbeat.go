@@ -70,7 +70,7 @@ func runDeadPeer(r *row) {
 			r.waitDone(conn)
 			return conn.Err()
 		}},
-		{"a short Send every 3 ms", func(conn *ws.Conn) error { // what leaves is no sign of life
+		{"a short Send every 3 ms", func(conn *ws.Conn) error { // sent data is not a sign of life
 			for {
 				if err := conn.Send(r.ctx, ws.Text("anybody?")); err != nil {
 					return err

@@ -22,7 +22,7 @@ func expectClosed(t testing.TB, deadline time.Time, name string, closed func() b
 	}
 }
 
-// recorder is a testing.TB that keeps what it is told.
+// recorder is a testing.TB that records its failures and logs.
 type recorder struct {
 	testing.TB
 	cleanups []func()
@@ -36,14 +36,14 @@ func (r *recorder) Errorf(format string, args ...any) {
 	r.failures = append(r.failures, fmt.Sprintf(format, args...))
 }
 
-// leftover is something that a case leaves behind.
+// leftover is something that a case does not clean up.
 type leftover struct {
 	name  string
 	leave func(t *testing.T) // until t ends
 	want  string             // in what the case's check says; empty: nothing
 }
 
-// TestCheckLeftFails shows that a case fails for whatever it may not leave behind.
+// TestCheckLeftFails shows that a case fails for everything that it must clean up.
 func TestCheckLeftFails(t *testing.T) {
 	for _, test := range append(leftovers,
 		leftover{"a goroutine", func(t *testing.T) {

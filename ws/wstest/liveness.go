@@ -139,7 +139,7 @@ func runOnlySends(r *row) {
 	var err error
 	for err == nil && r.ctx.Err() == nil {
 		err = conn.Send(r.ctx, ws.Text("anybody?"))
-		time.Sleep(time.Millisecond) // a program that has other things to do
+		time.Sleep(time.Millisecond) // stands for other work of a program
 	}
 	r.see("Send in a loop", Describe(err))
 
@@ -167,7 +167,7 @@ func settle(before int) string {
 }
 
 func runDropped(r *row) {
-	// Once first, for what a target makes once and keeps.
+	// Once first, for objects that a target makes once and keeps.
 	r.cancelHalfway()
 	before := runtime.NumGoroutine()
 	got, gone := r.cancelHalfway()
@@ -232,12 +232,12 @@ func runDropped(r *row) {
 	r.see("goroutines", settle(before))
 }
 
-// fewObjects is what leaves says when all is well.
+// fewObjects is the result of leaves if there is no leak.
 const fewObjects = "fewer than one a connection"
 
 // leaves calls batch, which opens and ends n connections, and says whether that
-// left as many objects on the heap. What is made once and kept, or grows now
-// and then, is no leak: a leak shows in every batch.
+// left as many objects on the heap. An object that is made once and kept, or
+// a buffer that grows now and then, is not a leak: a leak shows in every batch.
 func (r *row) leaves(n int, batch func()) string {
 	batch()
 	var left int
@@ -245,7 +245,7 @@ func (r *row) leaves(n int, batch func()) string {
 		before := heapObjects()
 		batch()
 		left = heapObjects() - before
-		// What a timer still holds goes with the timer.
+		// Objects that a timer still holds are freed with the timer.
 		for i := 0; i < 10 && left >= n; i++ {
 			time.Sleep(50 * time.Millisecond)
 			left = heapObjects() - before
@@ -257,14 +257,14 @@ func (r *row) leaves(n int, batch func()) string {
 	return fmt.Sprintf("%d objects of %d connections", left, n)
 }
 
-// letGo opens a connection, forgets it, and returns what its peer saw.
+// letGo opens a connection, drops the reference to it, and returns the events that its peer saw.
 func (r *row) letGo() string {
 	if !r.target.Server.Library {
 		return notRun + "the server has no library endpoints"
 	}
 	id := r.newID()
 	dialed := make(chan error)
-	go func() { // on a stack of its own, which goes
+	go func() { // on its own stack, which is freed
 		conn, err := r.target.Dial(r.ctx, r.url("/library/end", "id", id), &Options{})
 		if err == nil {
 			err = conn.Send(r.ctx, ws.Text("hello"))
@@ -291,7 +291,7 @@ func (r *row) letGo() string {
 }
 
 // cancelHalfway cancels a Dial once the server has its request, and reports
-// what Dial returned and whether the server saw the end of the socket.
+// Dial's result and whether the server saw the end of the socket.
 func (r *row) cancelHalfway() (dialed, gone string) {
 	id := r.newID()
 	ctx, cancel := context.WithCancel(r.ctx)
@@ -339,8 +339,8 @@ func (r *row) openAndClose() error {
 	return conn.Close(errors.NormalClosure, "")
 }
 
-// heapObjects counts what is alive, the least of a few counts: finalizers and
-// pools let go of some of it later.
+// heapObjects counts live objects, and returns the least of a few counts:
+// finalizers and pools release some objects later.
 func heapObjects() int {
 	least := 0
 	for i := range 5 {

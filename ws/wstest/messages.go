@@ -113,7 +113,7 @@ func (r *row) echoAll(conn *ws.Conn, all []ws.Message) string {
 	return got
 }
 
-// receiveAll receives what must equal all, and describes whether it does.
+// receiveAll receives messages and describes whether they equal all.
 func (r *row) receiveAll(conn *ws.Conn, all []ws.Message) string {
 	for i, m := range all {
 		back, err := conn.Receive(r.ctx)

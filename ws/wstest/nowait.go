@@ -110,7 +110,7 @@ func noWaitCases() []Case {
 	}
 }
 
-// doneNow says whether conn has ended by now, and why.
+// doneNow describes whether conn has ended by now, and why.
 func doneNow(conn *ws.Conn) string {
 	select {
 	case <-conn.Done():
@@ -224,7 +224,7 @@ func (r *row) fill(put func(m ws.Message) error) (accepted int, err error) {
 // accepted messages arrive.
 func (r *row) drain(conn *ws.Conn, id string, accepted int) {
 	r.tell(id)
-	// The peer echoes, and must not be held up by us in turn.
+	// The peer echoes, so this side must receive, or the peer stops reading.
 	received := make(chan string, 1)
 	go func() { received <- r.receiveStalled(conn, accepted) }()
 	sent := Describe(conn.Send(r.ctx, ws.Text("all")))

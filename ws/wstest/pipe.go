@@ -40,7 +40,7 @@ type pipeServer struct {
 	records map[string]*pipeRecord
 }
 
-// pipeRecord is what the peer of one connection saw.
+// pipeRecord holds the events that the peer of one connection saw.
 type pipeRecord struct {
 	events []string
 	over   chan struct{}
@@ -90,7 +90,7 @@ func (p *pipeServer) dial(ctx context.Context, address string, o *Options) (*ws.
 	return near, nil
 }
 
-// observed answers what the peer of another connection saw.
+// observed answers with the events that the peer of another connection saw.
 func (p *pipeServer) observed(far *ws.Conn, record *pipeRecord, id string) {
 	<-record.over
 	text, err := json.Marshal(record.events)

@@ -19,21 +19,21 @@ type Quirk struct {
 	Cause, Link string
 	// Library says what this library does about it.
 	Library string
-	// Values are what cases observe in these engines in place of the browser's
-	// value.
+	// Values are the values that cases observe in these engines instead of the
+	// browser's.
 	Values []QuirkValue
 }
 
-// QuirkValue is what a case observes because of a [Quirk].
+// QuirkValue is the value that a case observes because of a [Quirk].
 type QuirkValue struct {
 	// Case is the id of the case, and Key that of its expectation.
 	Case, Key string
-	// Value is what is observed. An empty one means that nothing can be said of
-	// it: any value is right.
+	// Value is the observed value. "" means that the value is unpredictable: any
+	// value is right.
 	Value string
 }
 
-// Quirks returns what differs from engine to engine, in order. Each is shown by
+// Quirks returns the differences between engines, in order. Each is shown by
 // at least one case. The caller owns the slice.
 func Quirks() []Quirk {
 	return []Quirk{
@@ -243,7 +243,7 @@ func quirkOf(engine, id, key string) (Quirk, bool) {
 	return Quirk{}, false
 }
 
-// value returns what q makes of an expectation.
+// value returns the value that q expects in place of an expectation's.
 func (q Quirk) value(id, key string) string {
 	i := slices.IndexFunc(q.Values, func(v QuirkValue) bool { return v.Case == id && v.Key == key })
 	return q.Values[i].Value

@@ -108,7 +108,7 @@ func runReceiveContext(r *row) {
 	for i := range 3 {
 		ctx, cancel := context.WithTimeout(r.ctx, 50*time.Millisecond)
 		var err error
-		if i == 1 { // a buffer of the caller's that it takes back half-way
+		if i == 1 { // a buffer that the caller takes back half-way
 			_, err = conn.ReceiveInto(ctx, make([]byte, 0, 1<<16))
 		} else {
 			_, err = conn.Receive(ctx)
@@ -150,7 +150,7 @@ func runEndedContext(r *row) {
 		break
 	}
 
-	// What came before an end is here when the end is.
+	// Messages that arrived before an end are there when the end is.
 	conn = r.dial(nil, "/burst", "n", 3, "close", 4001, "message", "bye")
 	r.waitDone(conn)
 	var got []string

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// Observation is what a case saw under a key.
+// Observation is a key and the value that a case saw for it.
 type Observation struct {
-	// Key is that of the Expectation that it answers.
+	// Key is the key of its Expectation.
 	Key string
-	// Value says what was seen, in the words of [Describe] and [DescribeMessage].
+	// Value is the observed value, in the words of [Describe] and [DescribeMessage].
 	Value string
 }
 
@@ -20,7 +20,7 @@ type Observation struct {
 // follows.
 const notRun = "not run: "
 
-// Result is what one case came to on one target.
+// Result is the result of one case on one target.
 type Result struct {
 	// ID is the case's.
 	ID string
@@ -32,8 +32,8 @@ type Result struct {
 	Observations []Observation
 	// Skipped is the reason why the case did not run, "" if it did.
 	Skipped string `json:",omitempty"`
-	// Failed tells that the test of the case failed, for an observation or
-	// otherwise.
+	// Failed reports that the test of the case failed, because of an observation
+	// or for another reason.
 	Failed bool `json:",omitempty"`
 }
 

@@ -102,7 +102,7 @@ func (r *row) see(key, value string) {
 	r.observations = append(r.observations, Observation{key, value})
 }
 
-// seeIf records what it says if ok, else what was found instead.
+// seeIf records says if ok, otherwise the text that otherwise and args give.
 func (r *row) seeIf(key string, ok bool, says string, otherwise string, args ...any) {
 	if !ok {
 		says = fmt.Sprintf(otherwise, args...)
@@ -175,7 +175,7 @@ func (r *row) closeAll() {
 // ask opens a connection to a control endpoint and returns the text that the
 // server answers with.
 func (r *row) ask(path string, query ...any) (string, error) {
-	// What is asked is the subject, not how soon a busy machine closes.
+	// This tests the answer, not how soon a busy machine closes.
 	conn, err := r.target.Dial(r.ctx, address(r.target.Server.Control, path, query...), &Options{CloseTimeout: 30 * time.Second})
 	if err != nil {
 		return "", fmt.Errorf("asking the test server: %w", err)
@@ -190,7 +190,7 @@ func (r *row) ask(path string, query ...any) (string, error) {
 	return m.String(), nil
 }
 
-// events returns what the server saw of the connection id, once it is over.
+// events returns the server's record of the connection id, once that has ended.
 func (r *row) events(id string) []string {
 	r.t.Helper()
 	return r.eventsUntil(id, "")
@@ -210,7 +210,7 @@ func (r *row) eventsUntil(id, event string) []string {
 	return events
 }
 
-// tell makes the behaviour of the connection id go on.
+// tell makes the behaviour of the connection id continue.
 func (r *row) tell(id string) {
 	r.t.Helper()
 	if _, err := r.ask("/tell", "id", id); err != nil {
@@ -218,7 +218,7 @@ func (r *row) tell(id string) {
 	}
 }
 
-// receive describes what Receive returns.
+// receive describes the result of Receive.
 func (r *row) receive(conn *ws.Conn) string {
 	m, err := conn.Receive(r.ctx)
 	if err != nil {
@@ -227,7 +227,7 @@ func (r *row) receive(conn *ws.Conn) string {
 	return DescribeMessage(m)
 }
 
-// receiveError is what Receive returns, whose message is none.
+// receiveError returns the error of Receive, which must return no message.
 func (r *row) receiveError(conn *ws.Conn) error {
 	m, err := conn.Receive(r.ctx)
 	if err == nil {

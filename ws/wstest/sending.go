@@ -97,7 +97,7 @@ func runStall(r *row) {
 
 	id := r.newID()
 	conn := r.dial(&Options{SendBuffer: 32 << 20}, "/stall", "id", id)
-	for range 24 { // more than what the system takes in
+	for range 24 { // more than the system buffers
 		if err := conn.Send(r.ctx, ws.Binary(Pattern(1<<20))); err != nil {
 			r.t.Fatalf("Send: %v", err)
 		}
@@ -131,7 +131,7 @@ func (r *row) stall(with string, sendBuffer int) {
 	}
 	accepted := 0
 	var err error
-	for accepted < 4096 { // 128 MiB: more than any system takes in for us
+	for accepted < 4096 { // 128 MiB: more than any system buffers
 		// Long enough for a busy machine to take in what it will: what comes next must find
 		// no room.
 		ctx, cancel := context.WithTimeout(r.ctx, time.Second)
@@ -156,7 +156,7 @@ func (r *row) stall(with string, sendBuffer int) {
 	r.see(with+": Err", Describe(conn.Err()))
 
 	r.tell(id)
-	// The peer echoes, and must not be held up by us in turn.
+	// The peer echoes, so this side must receive, or the peer stops reading.
 	received := make(chan string, 1)
 	go func() { received <- r.receiveStalled(conn, accepted) }()
 	sent := Describe(conn.Send(r.ctx, ws.Text("all")))
@@ -283,7 +283,7 @@ func runTooBig(r *row) {
 	}
 	r.see("no limit, 5 MiB", r.receive(conn))
 
-	// Only the header comes until more is asked for.
+	// Only the header arrives until this side asks for more.
 	conn = r.dial(nil, "/announce", "size", tooBig)
 	wait := 10 * time.Second
 	if r.target.Class == Browser {
@@ -303,7 +303,7 @@ func runTooBig(r *row) {
 	r.see("then", Describe(err))
 }
 
-// defaultLimit is what MaxMessageSize must be unless set.
+// defaultLimit is the required default of MaxMessageSize.
 const defaultLimit = 1 << 20
 
 func runSendTooBig(r *row) {

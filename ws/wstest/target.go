@@ -8,7 +8,7 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// Class tells which of the two expected values of an [Expectation] applies.
+// Class selects one of the two expected values of an [Expectation].
 type Class string
 
 // The classes of targets.
@@ -20,13 +20,12 @@ const (
 	Browser Class = "browser"
 )
 
-// Target is what the suite runs against.
+// Target is the implementation that the suite runs against.
 type Target struct {
-	// Name is what the target is called in results, such as "native" or
-	// "chromium".
+	// Name is the target's name in results, such as "native" or "chromium".
 	Name string
 
-	// Class is which expectations apply.
+	// Class says which expectations apply.
 	Class Class
 
 	// Engine is the engine of a browser or a runtime whose quirks the target may
@@ -44,22 +43,22 @@ type Target struct {
 	// the reason.
 	Skip map[string]string
 
-	// Check, if not nil, is called before each case, and registers with Cleanup
-	// what must be so when the case has ended and its connections are closed: that
-	// no goroutine is left, say.
+	// Check, if not nil, is called before each case. It registers, with Cleanup,
+	// checks that run when the case has ended and its connections are closed: that
+	// no goroutine is left, for example.
 	Check func(t testing.TB)
 
-	// Report, if not nil, gets each case's result instead of the test's log.
+	// Report, if not nil, receives each case's result instead of the test's log.
 	Report func(Result)
 }
 
-// Addresses are where the test server listens. They travel as JSON, so that a
-// browser can be told.
+// Addresses are the addresses of the test server. They encode as JSON, so that
+// they can be passed to a browser.
 type Addresses struct {
 	// URL is the test server's, such as "ws://127.0.0.1:4000".
 	URL string
-	// Control is the same server on another port. What a behaviour saw is asked
-	// there, because a browser opens one connection to a port at a time.
+	// Control is the same server on another port. The cases ask there for
+	// the records of behaviours, because a browser opens one connection to a port at a time.
 	Control string
 	// IPv6 is the same server on [::1], "" where the machine has no IPv6.
 	IPv6 string
@@ -72,13 +71,13 @@ type Addresses struct {
 	Untrusted string
 	// Refused is an address where nothing listens.
 	Refused string
-	// Library tells whether the server has endpoints of a WebSocket library
+	// Library reports whether the server has endpoints of a WebSocket library
 	// under test (peer.Config.Accept). Without it, parts that need them are not run.
 	Library bool
 }
 
-// Options are what the cases ask of a dialer, with the meaning and the
-// defaults of the fields of the same name of isosocket.DialOptions.
+// Options are the options that the cases pass to a dialer. Meanings and defaults
+// are those of the fields of the same name of isosocket.DialOptions.
 type Options struct {
 	Subprotocols     []string
 	Header           map[string][]string

@@ -17,7 +17,7 @@ import (
 	"github.com/isosocket/isosocket/ws/wstest"
 )
 
-// behaviours are what a peer does after a right handshake, by path.
+// behaviours are a peer's behaviours after a right handshake, by path.
 var behaviours = map[string]func(*link) error{
 	"/echo":      (*link).echo,
 	"/fragments": (*link).fragments,
@@ -78,7 +78,7 @@ func (l *link) fragments() error {
 }
 
 // numbered is the i-th message of a sequence: its number in decimal, with
-// dashes behind it up to size bytes.
+// dashes after it up to size bytes.
 func numbered(i, size int) []byte {
 	b := strconv.AppendInt(nil, int64(i), 10)
 	for len(b) < size {
@@ -87,7 +87,7 @@ func numbered(i, size int) []byte {
 	return b
 }
 
-// burst sends its messages, and the close behind them, in one write if they
+// burst sends its messages, and the close after them, in one write if they
 // are small.
 func (l *link) burst() error {
 	var out bytes.Buffer
@@ -125,8 +125,8 @@ func (l *link) drop() error {
 	}
 	how := l.query.Get("how")
 	if how != "fin" {
-		// What a reset connection had not delivered yet is lost, so it has to
-		// wait until the messages have arrived.
+		// A reset discards data that is still on its way, so this has to wait
+		// until the messages have arrived.
 		if m, err := l.read(); err != nil || m.op != opText {
 			return l.sawEnd(fmt.Errorf("waiting for a text: %v %v", m, err))
 		}
@@ -154,8 +154,8 @@ func (l *link) drop() error {
 	return fmt.Errorf("how=%q is not fin, rst or killed", how)
 }
 
-// kill hands the socket to a process, gives up its own hold on it, and kills
-// the process: what is left is what the kernel does for a dead server.
+// kill passes the socket to a process, closes its own copy, and kills the
+// process: the client then sees how the kernel ends a dead server's connection.
 func (l *link) kill(tcp *net.TCPConn) error {
 	file, err := tcp.File()
 	if err != nil {
@@ -195,7 +195,7 @@ func (l *link) silent() error {
 	}
 }
 
-// stall reads nothing until told.
+// stall reads nothing until /tell.
 func (l *link) stall() error {
 	if err := l.waitTold(); err != nil {
 		return err
@@ -217,7 +217,7 @@ func (l *link) cross() error {
 	}
 }
 
-// closeWhen closes when told and reads on all the while.
+// closeWhen closes after /tell, and keeps reading until then.
 func (l *link) closeWhen() error {
 	closed := make(chan error, 1)
 	go func() {
@@ -298,7 +298,7 @@ func (l *link) announce() error {
 	}
 }
 
-// pinger pings, and takes it ill when an answer is late.
+// pinger pings, and fails when an answer is late.
 func (l *link) pinger() error {
 	for i := range l.number("messages") {
 		if err := l.write(frame(fin|opText, numbered(i, 0))); err != nil {
@@ -425,7 +425,7 @@ func (l *link) flood() error {
 	for i := range l.number("n") {
 		f := frame(fin|opText, numbered(i, size))
 		for len(f) > 0 {
-			// Not yet slowed down, it must be able to tell; afterwards it waits.
+			// Until it has been slowed down, it has to notice that; afterwards it waits.
 			patience := behaviourTimeout
 			if !slowed {
 				patience = time.Second
@@ -517,7 +517,7 @@ func (l *link) after() error {
 	return l.awaitClose()
 }
 
-// Request is what /request sends.
+// Request is the answer of /request.
 type Request struct {
 	URI    string              // of the request line
 	Host   string              // the Host header

@@ -11,10 +11,10 @@
 // # Endpoints
 //
 // Every endpoint takes the name of its connection as the query parameter id.
-// What the behaviour saw is kept under it: GET as a WebSocket /observed?id=…
-// answers, once the behaviour is over, or with &until=… as soon as it has seen
-// that, with a JSON list of strings; with &now=1 at once. A behaviour that waits
-// to be told goes on after /tell?id=….
+// The server keeps the behaviour's record under it. A WebSocket connection to
+// /observed?id=… receives the record as a JSON list of strings: once the
+// behaviour is over, with &until=… as soon as the record contains that, and with
+// &now=1 at once. A behaviour that waits continues after /tell?id=….
 //
 //	/echo                echoes every message; records each message
 //	/fragments           text= in one-byte fragments with pings between, then echoes
@@ -22,10 +22,10 @@
 //	/close               closes with code= (1005: no status) and message=
 //	/drop                n= messages, then, as how= says, FIN, RST or a killed process
 //	/silent              reads everything, answers nothing, not even a close; ends hold= after one; record=1 records
-//	/stall               reads nothing until told
+//	/stall               reads nothing until /tell
 //	/cross               answers a close with its own code= and message=
-//	/closewhen           reads until told, then closes with code= and message=
-//	/large               half a message of size= bytes, the rest when told, then echoes
+//	/closewhen           reads until /tell, then closes with code= and message=
+//	/large               half a message of size= bytes, the rest after /tell, then echoes
 //	/trickle             n= messages, each in two halves a moment apart
 //	/announce            the header of a message of size= bytes; the payload when asked
 //	/pinger              n= pings, each answered within ten seconds, then "done"
@@ -34,7 +34,7 @@
 //	/ticker              a message every= so often, and the answer to each heartbeat
 //	/flood               n= messages of size= bytes as fast as they go, then echoes
 //	/violate             what= names a violation of the protocol
-//	/request             sends what the handshake request asked for, as JSON
+//	/request             sends the contents of the handshake request, as JSON
 //	/status              refuses the handshake with code=
 //	/redirect            answers code= with a Location to=
 //	/handshake           an answer that accept=, protocol= or extension= makes wrong

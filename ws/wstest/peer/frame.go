@@ -28,7 +28,7 @@ const (
 // noStatus is the reason that stands for a close frame without one.
 const noStatus = 1005
 
-// maxFrame bounds what is read of a peer under test.
+// maxFrame bounds the frames of a peer under test.
 const maxFrame = 256 << 20
 
 // header returns a frame's header: first is the FIN bit, the reserved bits and
@@ -82,12 +82,12 @@ func (m received) closing() (code int, message string) {
 	return int(binary.BigEndian.Uint16(m.payload)), string(m.payload[2:])
 }
 
-// violation is what a client under test did wrong on the wire.
+// violation is a client's violation of the protocol.
 type violation string
 
 func (v violation) Error() string { return "violation: " + string(v) }
 
-// readFrame reads one frame of a client's.
+// readFrame reads one frame from a client.
 func readFrame(r *bufio.Reader) (first byte, payload []byte, err error) {
 	var head [2]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {

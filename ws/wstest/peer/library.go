@@ -15,8 +15,8 @@ import (
 	"github.com/isosocket/isosocket/ws/wstest"
 )
 
-// Acceptance is what an endpoint below /library/ asks of the server under test
-// for one connection. The zero value asks for its defaults.
+// Acceptance holds the settings with which an endpoint below /library/ makes the
+// server under test accept one connection. The zero value asks for its defaults.
 type Acceptance struct {
 	// Subprotocols are the ones to accept; the client's preference decides.
 	Subprotocols []string
@@ -31,7 +31,7 @@ type Acceptance struct {
 	Compression *ws.Compression
 }
 
-// Conn is what the server under test must give: a *ws.Conn, or what embeds one.
+// Conn is a connection of the server under test: a *ws.Conn, or a type that embeds one.
 type Conn interface {
 	Send(ctx context.Context, m ws.Message) error
 	Receive(ctx context.Context) (ws.Message, error)
@@ -150,7 +150,7 @@ func libraryIdle(ctx context.Context, conn Conn, q url.Values, record *record) {
 	record.add("after " + time.Since(start).Round(time.Millisecond).String())
 }
 
-// goQuiet opens a connection to /library/idle that never answers anything, and
+// goQuiet opens a connection to /library/idle that never answers, and
 // waits until the server ends it.
 func (s *Server) goQuiet(l *link) error {
 	if s.config.Accept == nil {

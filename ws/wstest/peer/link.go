@@ -16,8 +16,8 @@ import (
 	"github.com/isosocket/isosocket/ws/wstest"
 )
 
-// behaviourTimeout bounds every behaviour, so that a client that fails leaves
-// nothing behind here.
+// behaviourTimeout bounds every behaviour, so that a client that fails
+// does not keep resources here.
 const behaviourTimeout = 60 * time.Second
 
 // link is one connection, after a handshake, for a behaviour to play with.
@@ -60,7 +60,7 @@ func (l *link) waitTold() error {
 	case <-l.ctx.Done():
 		return l.ctx.Err()
 	case <-timeout.C:
-		return errors.New("nobody told it to go on")
+		return errors.New("no /tell arrived")
 	}
 }
 
@@ -81,8 +81,8 @@ func (l *link) sawEnd(err error) error {
 	return err
 }
 
-// serve reads until the close of the client's, which it records and answers,
-// and hands every message to use. Pings are answered.
+// serve reads until the client's close frame, which it records and answers,
+// and passes every message to use. Pings are answered.
 func (l *link) serve(use func(received) error) error {
 	for {
 		m, err := l.read()
@@ -113,7 +113,7 @@ func (l *link) sawClose(m received) {
 	l.saw("close %d %q", code, message)
 }
 
-// echo is what most behaviours go on with.
+// echo is how most behaviours continue.
 func (l *link) echo() error {
 	return l.serve(func(m received) error {
 		l.saw("%s", describe(m))

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// record is what the behaviours of one id saw.
+// record holds the events that the behaviours of one id saw.
 type record struct {
 	mu      sync.Mutex
 	events  []string
@@ -69,7 +69,7 @@ func (rs *records) of(id string) *record {
 	return r
 }
 
-// forget drops what was asked for and is over.
+// forget drops the record of an id that is complete and was read.
 func (rs *records) forget(id string) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()

@@ -24,14 +24,14 @@ import (
 	"github.com/isosocket/isosocket/ws/wstest"
 )
 
-// Config tells how to start a Server. Nil has every default.
+// Config configures a Server. Nil has every default.
 type Config struct {
 	// Accept performs the handshake of the endpoints below /library/ with the
 	// server library under test. Nil: there are no such endpoints.
 	Accept func(w http.ResponseWriter, r *http.Request, a Acceptance) (Conn, error)
 
-	// Log, if not nil, is told about behaviours that ended with an error, which
-	// many do when all is well.
+	// Log, if not nil, is called for behaviours that ended with an error. Many do
+	// even if the test passes.
 	Log *log.Logger
 }
 
@@ -90,7 +90,7 @@ func (s *Server) listen() error {
 		listener, err := net.Listen("tcp", l.address)
 		if err != nil {
 			if l.to == &a.IPv6 {
-				continue // not every machine has it; the suite says so
+				continue // not every machine has it; the suite reports that
 			}
 			return fmt.Errorf("listening for %s: %w", l.url, err)
 		}
@@ -102,7 +102,7 @@ func (s *Server) listen() error {
 		s.servers = append(s.servers, server)
 		s.links.Go(func() { _ = server.Serve(listener) })
 	}
-	// The port of a client refuses connections, and nobody else can get it.
+	// The port of a client refuses connections, and no other program can take it.
 	s.client, err = net.Dial("tcp", strings.TrimPrefix(a.Control, "ws://"))
 	if err != nil {
 		return err
@@ -136,10 +136,10 @@ func certificate() (*tls.Certificate, string, error) {
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, string(text), nil
 }
 
-// Addresses returns where the server listens.
+// Addresses returns the addresses of the server.
 func (s *Server) Addresses() wstest.Addresses { return s.addresses }
 
-// Close ends the server and everything that it has open.
+// Close ends the server and all its connections.
 func (s *Server) Close() {
 	s.cancel()
 	if s.client != nil {
@@ -173,7 +173,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch r.URL.Path {
 	case "/observed", "/tell", "/quiet":
-		// What happens on a control connection is nothing that its subject saw.
+		// Events of a control connection do not belong to the record of its subject.
 		s.behave(w, r, s.records.of(""), true, func(l *link) error { return s.control(l, record) })
 	case "/hang":
 		s.behave(w, r, record, false, (*link).hang)
