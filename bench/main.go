@@ -5,7 +5,7 @@
 //	go run . -rows a,b -rounds 3
 //	go run . -json results.json -markdown results.md -svg chart.svg
 //
-// The load speaks frames that were built beforehand and is nobody's library;
+// The load speaks frames that were built beforehand and uses none of the libraries;
 // see the packages below internal.
 package main
 

@@ -28,7 +28,7 @@ type row struct {
 	peers []string // that it runs, nil for all
 
 	baselines []string // of the peers, those that are no library
-	once      bool     // one round tells all
+	once      bool     // one round is enough
 	cases     []scenario
 	bars      func(*report.Result) []report.Check
 }

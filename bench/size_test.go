@@ -17,8 +17,8 @@ const clientBudget = 275
 var unlinked = []string{"fmt.(*pp).doPrint", "reflect.Value.", "os.OpenFile", "encoding/json.", "regexp.", "net/url.", "net/http."}
 
 // A browser client stays small. What makes it large is most often one call of
-// a package that brings others with it; go build -ldflags=-dumpdep tells the way
-// by which a function came.
+// a package that brings others with it; go build -ldflags=-dumpdep shows
+// why a function is linked.
 func TestClientSize(t *testing.T) {
 	weight := map[string]int{}
 	for _, name := range []string{emptyGo, own} {

@@ -59,12 +59,12 @@ func TestPageChat(t *testing.T) {
 
 	ada.waits("round trips were measured", `$("rtt-last").textContent.endsWith(" ms") && $("rtt-line").getAttribute("d").split("L").length > 3`)
 	ada.says("/rtt")
-	ada.waits("the round trip is told", `happened("Round trip ")`)
+	ada.waits("the round trip is shown", `happened("Round trip ")`)
 	ada.screenshot("chat")
 
 	terminal.typeLine("/quit")
 	terminal.ends(0)
-	bob.waits("tess's leaving is told", `happened("tess left: 1000 (normal closure)") && people() === "Ada L bob pat"`)
+	bob.waits("tess's leaving is shown", `happened("tess left: 1000 (normal closure)") && people() === "Ada L bob pat"`)
 	_ = plain.stdin.Close()
 	plain.expect("connection closed: 1000 (normal closure)")
 	plain.ends(0)
@@ -117,10 +117,10 @@ func TestPageShowsWhyItClosed(t *testing.T) {
 			tb.waits("joined", `phase() === "open" && people().includes("`+name+`")`)
 			c.end(tb)
 			// A connection that comes back at once may be back before anyone looks: the
-			// page's log of what it showed tells.
+			// page's log of its states is the proof.
 			tb.waits("the end is shown", fmt.Sprintf(`shown.some((s) => s.phase === %q && s.headline === %q && s.reason.startsWith(%q) && s.detail.startsWith(%q))`,
 				c.phase, c.headline, c.reason, c.detail))
-			tb.waits("the log tells, too", fmt.Sprintf(`happened(%q)`, c.headline+": "+c.reason))
+			tb.waits("the log shows it, too", fmt.Sprintf(`happened(%q)`, c.headline+": "+c.reason))
 			witness.expect(name + " " + c.witnessed)
 			if !c.comesBack {
 				tb.screenshot("closed-" + strings.ReplaceAll(c.name, " ", "-"))

@@ -82,7 +82,7 @@ func TestParity(t *testing.T) {
 	}
 }
 
-// parityEnv is what tells a test binary where the test server is, and the name of its column.
+// parityEnv returns the variables that give a test binary the test server's addresses, and its column's name.
 func parityEnv(t *testing.T, target string, addresses wstest.Addresses) map[string]string {
 	t.Helper()
 	text, err := json.Marshal(addresses)

@@ -21,7 +21,7 @@ var wasmPackages = []struct {
 	{"ws/driver", "../ws/driver"},
 	{"ws/netconn", "../ws/netconn"},
 	{"ws/wsjson", "../ws/wsjson"},
-	{"ws/wstest", "../ws/wstest"}, // but for TestConformance, which TestParity runs against its server
+	{"ws/wstest", "../ws/wstest"}, // except TestConformance, which TestParity runs against its server
 	{"internal/jscall", "../internal/jscall"},
 	{"internal/relay", "../internal/relay"},
 	{"internal/presence", "../internal/presence"},

@@ -42,7 +42,7 @@ type client interface {
 	// receive waits for a message, at most for limit.
 	receive(limit time.Duration) (string, error)
 	send(text string) error
-	// reason returns the close reason that the library has told of, 0 if none.
+	// reason returns the close reason that the library has reported, 0 if none.
 	// err is what the last send returned.
 	reason(err error) int
 	drop()
@@ -202,7 +202,7 @@ func runClose(t *testing.T, dial func(url string) (client, error)) string {
 		if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 			return err
 		}
-		for { // as a server does that waits for the answer, but not for ever
+		for { // as a server does that waits for the answer, but not forever
 			opcode, got, err := readFrame(conn)
 			if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, io.EOF) {
 				return nil
@@ -223,7 +223,7 @@ func runClose(t *testing.T, dial func(url string) (client, error)) string {
 		if got := c.reason(err); got == 4001 {
 			return reasonKnown
 		} else if got != 0 {
-			t.Fatalf("the reason is told as %d", got)
+			t.Fatalf("the reported reason is %d", got)
 		}
 		if err != nil {
 			t.Log(err)
@@ -271,7 +271,7 @@ func connect(t *testing.T, dial func(url string) (client, error), serve func(net
 	return c
 }
 
-// readFrame reads one frame of a client's, at most 125 bytes long.
+// readFrame reads one frame from a client, at most 125 bytes long.
 func readFrame(r io.Reader) (opcode byte, payload []byte, err error) {
 	var head [6]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	fraction = 5 // bits kept behind the leading one
+	fraction = 5 // bits kept after the leading one
 	buckets  = (64 - fraction + 1) << fraction
 )
 

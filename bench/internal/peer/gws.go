@@ -49,7 +49,7 @@ var GWS = Peer{
 	},
 	Lacks: func(t *process.Task) string {
 		if t.Role == process.Swallow && !t.Fresh {
-			return "gws has no receive into a buffer of the caller's"
+			return "gws has no receive into the caller's buffer"
 		}
 		return ""
 	},

@@ -221,7 +221,7 @@ func (r *runner) dialEvents() (run func(), err error) {
 }
 
 // timer times the round trips of a client with one message in flight. With
-// more, one cannot tell them apart, and it does nothing.
+// more, they cannot be told apart, and it does nothing.
 type timer struct {
 	h    *latency.Histogram
 	last time.Time

@@ -67,7 +67,7 @@ var TCP = Peer{
 }
 
 // acceptEach runs serve for each connection on a goroutine of its own, and
-// closes the connection behind it.
+// closes the connection after it.
 func acceptEach(l net.Listener, serve func(net.Conn) error) error {
 	for {
 		conn, err := l.Accept()

@@ -1,5 +1,5 @@
-// Package process runs what is measured in a process of its own: this program
-// once more, told by a [Task] what to be. A control connection, its standard
-// input and output, carries requests and [Sample]s, one JSON object a line.
-// When the connection ends the process does.
+// Package process runs the measured code in its own process: this program
+// once more, in the role of a [Task]. A control connection, its standard
+// input and output, carries requests and [Sample]s, one JSON object per
+// line. The process ends when the connection ends.
 package process

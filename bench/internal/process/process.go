@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Flag is the name of the flag that tells this program its [Task], as JSON.
+// Flag is the name of the flag that gives this program its [Task], as JSON.
 const Flag = "task"
 
 // patience is how long a process may take to start or to answer.

@@ -13,7 +13,7 @@ type Role string
 const (
 	Echo      Role = "echo"      // returns every message
 	Push      Role = "push"      // sends as fast as it can
-	Broadcast Role = "broadcast" // keeps connections and sends to all when told
+	Broadcast Role = "broadcast" // keeps connections and sends to all on command
 	Swallow   Role = "swallow"   // answers every message with two bytes
 
 	PingPong Role = "ping-pong" // sends a message for each that comes, Depth to begin with

@@ -64,8 +64,8 @@ func columns(unit string) []column {
 	}
 }
 
-// table returns the cells of one case, header first. Columns in which nobody
-// has a figure are left out.
+// table returns the cells of one case, header first. Columns without any
+// figures are left out.
 func (c *Case) table(unit string) [][]string {
 	var used []column
 	for i, col := range columns(unit) {
@@ -102,7 +102,7 @@ func (c *Case) table(unit string) [][]string {
 	return rows
 }
 
-// group formats v with so many digits behind the point and thin groups of
+// group formats v with so many digits after the point and thin groups of
 // three before it.
 func group(v float64, digits int) string {
 	s := strconv.FormatFloat(v, 'f', digits, 64)

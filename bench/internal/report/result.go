@@ -56,7 +56,7 @@ func (c *Check) Met() bool {
 // Figure is a name of one of the Figures.
 type Figure func(Figures) float64
 
-// The figures that bars are about. A better one is lower, but for Rate.
+// The figures that bars are about. A better one is lower, except for Rate.
 var (
 	Rate      Figure = func(f Figures) float64 { return f.Rate }
 	CPU       Figure = func(f Figures) float64 { return f.CPUMicros }

@@ -136,7 +136,7 @@ func TestHandshake(t *testing.T) {
 	}
 	defer conn.Close()
 	if agreed != "" || len(rest) > 0 {
-		t.Errorf("agreed on %q with %d bytes behind it, want neither", agreed, len(rest))
+		t.Errorf("agreed on %q followed by %d bytes, want neither", agreed, len(rest))
 	}
 	if err := <-accepted; err != nil {
 		t.Error(err)
