@@ -11,7 +11,7 @@ import (
 // There are as many goroutines as processors, but for one while something is
 // still being left: whoever sends broadcasts then gets ahead of the writes, and
 // what several of them leave for a connection becomes one. A goroutine for each
-// connection would let the sender wait after thousands whenever it has had the
+// connection would let the sender wait for thousands whenever it has had the
 // processor for long.
 type Flushers struct {
 	mu         sync.Mutex
