@@ -74,7 +74,7 @@ func ExampleAcceptOffer() {
 	client, err := rfc6455.AcceptResponse([]string{response}, &offered, false)
 	fmt.Println("agreed:  ", *client == *server, err)
 	// Output:
-	// request: permessage-deflate; server_no_context_takeover; client_max_window_bits,
-	// permessage-deflate; client_max_window_bits response: permessage-deflate;
-	// server_no_context_takeover; client_max_window_bits=12 agreed: true <nil>
+	// request:  permessage-deflate; server_no_context_takeover; client_max_window_bits, permessage-deflate; client_max_window_bits
+	// response: permessage-deflate; server_no_context_takeover; client_max_window_bits=12
+	// agreed:   true <nil>
 }
