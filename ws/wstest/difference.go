@@ -22,7 +22,7 @@ func Differences() []Difference {
 	return []Difference{
 		{
 			ID:      "B1",
-			Subject: "A protocol violation of the peer's: bad UTF-8, reserved bits, a bad opcode",
+			Subject: "A protocol violation by the peer: bad UTF-8, reserved bits, a bad opcode",
 			Native:  "`ConnectionClosed` with 1007 or 1002, local",
 			Browser: "`ConnectionClosed` with 1006, local, for all of them",
 		},

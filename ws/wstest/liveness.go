@@ -53,7 +53,7 @@ func livenessCases() []Case {
 		},
 		{
 			ID:      "P35",
-			Event:   "Dial cancelled half-way; connection dropped on the floor",
+			Event:   "Dial cancelled half-way; connection dropped without Close",
 			Outcome: "no goroutine, callback or socket left",
 			Why:     "what was opened must be given back on every path",
 			Want: []Expectation{
@@ -62,7 +62,7 @@ func livenessCases() []Case {
 				same("20 in a row", "the same"),
 				same("lost by RST, and never called again", "CC(1006, …, local)"),
 				same("closed by the peer, and never called again", `CC(4001, "bye", remote)`),
-				same("open, and let go of: the library's server saw", "CC(1001, …, remote)"),
+				same("open, and dropped: the library's server saw", "CC(1001, …, remote)"),
 				same("objects left on the heap by 50 cancelled in a row", fewObjects),
 				same("objects left on the heap by 50 refused with 403", fewObjects),
 				same("objects left on the heap by 50 lost", fewObjects),
@@ -198,7 +198,7 @@ func runDropped(r *row) {
 	conn = drop("/close", "code", 4001, "message", "bye")
 	r.waitDone(conn)
 	r.see("closed by the peer, and never called again", Describe(conn.Err()))
-	r.see("open, and let go of: the library's server saw", r.letGo())
+	r.see("open, and dropped: the library's server saw", r.letGo())
 	r.see("objects left on the heap by 50 cancelled in a row", r.leaves(50, func() {
 		for range 50 {
 			r.cancelHalfway()
