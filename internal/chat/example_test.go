@@ -12,8 +12,8 @@ func ExampleParseLine() {
 	_, err = chat.ParseLine("/close 1006")
 	fmt.Println(err)
 	// Output:
-	// 4001 (private application reason, 4000-4999) see you <nil> the close reason "1006"
-	// may not be sent; allowed are 1000-1003, 1007-1014, 3000-3900 and 3915-4999
+	// 4001 (private application reason, 4000-4999) see you <nil>
+	// the close reason "1006" may not be sent; allowed are 1000-1003, 1007-1014, 3000-3900 and 3915-4999
 }
 
 func ExampleMessage_Line() {
