@@ -25,7 +25,7 @@ const (
 	// maxScratch is the largest scratch array that is kept between sends.
 	maxScratch = 1 << 20
 	minScratch = 2 * relay.OutboundRoom
-	// The bounds of how often bufferedAmount is asked while somebody waits.
+	// The bounds of how often bufferedAmount is asked while a send waits.
 	pollMin = time.Millisecond
 	pollMax = 32 * time.Millisecond
 )

@@ -508,7 +508,7 @@ func (d *Decoder) own() {
 	d.owned = true
 }
 
-// Message hands over the message that EventMessage told of: OpText or OpBinary, and the data, not
+// Message hands over the message that EventMessage announced: OpText or OpBinary, and the data, not
 // nil, in the buffer of SetBuffer or else in a slice of its own. The decoder keeps no reference; a
 // second call returns no data.
 func (d *Decoder) Message() (op Opcode, data []byte) {
@@ -520,11 +520,11 @@ func (d *Decoder) Message() (op Opcode, data []byte) {
 	return op, data
 }
 
-// Control returns the payload of the ping or pong that the last event told of. It is valid until
+// Control returns the payload of the ping or pong that the last event announced. It is valid until
 // the next Decode.
 func (d *Decoder) Control() []byte { return d.ctrl }
 
-// Close returns the code and the message of the close frame that EventClose told of; 1005 when it
+// Close returns the code and the message of the close frame that EventClose announced; 1005 when it
 // had no code (RFC 6455, section 7.1.5).
 func (d *Decoder) Close() (code uint16, message string) {
 	if d.phase != closed || len(d.ctrl) < 2 {

@@ -1,6 +1,6 @@
 // Package stream is a driver.Transport over a byte stream: the native engine, for
-// clients and servers alike. The frames are package rfc6455's; what is here is
-// who reads and who writes, and when.
+// clients and servers alike. Package rfc6455 has the frames; this package
+// decides which goroutine reads and writes, and when.
 //
 // # Reading
 //
@@ -25,7 +25,7 @@
 // its followers. Otherwise it is written at once. Where the stream is a socket
 // the write does not block: what the system does not take is left to a flusher
 // goroutine, so a Send only ever waits above the high-water mark. Concurrent
-// senders share one write. Pings and pongs go ahead of the messages that nobody has
+// senders share one write. Pings and pongs go ahead of the messages that no goroutine has
 // begun to write.
 //
 // The words of the code: output is deferred while it waits for a later write to take
@@ -52,8 +52,8 @@
 //	answered   atomic      the peer's close frame has come          Close returns nil
 //	broken     mu          a write failed, or release was called    what waits is dropped, sends return
 //	lost       mu          something sent did not go out            Flush returns an error
-//	released   atomic      whoever set over is through, or the      the stream is closed, the timers stop,
-//	                       close timeout is                         Close returns
+//	released   atomic      the closing is done, or CloseTimeout is  the stream is closed, the timers stop,
+//	                       over                                     Close returns
 //
 // The peer closes: over and Ending, answered, closeSent, and released once the answer is
 // written. This side closes (Close) or fails (fail): closeSent and over, in either order,

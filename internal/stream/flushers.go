@@ -9,7 +9,7 @@ import (
 // The zero value is ready for use, by many goroutines.
 //
 // There are as many goroutines as processors, but for one while something is
-// still being left: whoever sends broadcasts then gets ahead of the writes, and
+// still being left: a sender of broadcasts then gets ahead of the writes, and
 // what several of them leave for a connection becomes one. A goroutine for each
 // connection would let the sender wait for thousands whenever it has had the
 // processor for long.

@@ -30,7 +30,7 @@ const (
 // The peer is pinged once an interval, whatever else comes, so that the latency is
 // known. Everything that comes from it is a sign of life, and so is that it takes
 // something of what waits to be sent: its pong may be far off, since the ping waits
-// behind all that. It is given up when there was no sign for interval and timeout
+// after all that. It is given up when there was no sign for interval and timeout
 // together. A ping was then on its way for the timeout at least, because one was sent
 // within the interval after the last sign.
 type liveness struct {
@@ -208,7 +208,7 @@ func (l *liveness) pong(now time.Duration, payload []byte) {
 	}
 }
 
-// noticeAbsence begins to watch whether anybody comes to read again. A reader
+// noticeAbsence begins to watch whether a reader comes again. A reader
 // calls it when it has given up the turn.
 func (l *liveness) noticeAbsence() {
 	if l.armed.Load() {

@@ -13,7 +13,7 @@ const maxSend = 128 << 10
 // recv and send ask the kernel without telling the scheduler, as
 // calls that never block may: that takes a tenth or more of the processor time
 // off a message, because no other thread is woken to take this one's place.
-// MSG_DONTWAIT does not block even for a descriptor that somebody else has
+// MSG_DONTWAIT does not block even for a descriptor that other code has
 // made blocking. The race detector sees the syscall package's calls alone.
 
 func recv(fd int, p []byte) (int, error) {

@@ -32,7 +32,7 @@ const emptyReads = 100
 // reader is the receiving half of a Transport.
 type reader struct {
 	reading sync.Mutex   // the turn to read
-	wanted  atomic.Int32 // how many wait for the turn: whoever has it gives way
+	wanted  atomic.Int32 // how many wait for the turn: its holder gives way
 	unread  atomic.Bool  // input is buffered that was not parsed
 	waits   atomic.Bool  // a read that is not a socket's is under way
 
@@ -43,8 +43,8 @@ type reader struct {
 	came          uint32        // messages; guarded by reading
 	pulled        chan struct{} // wakes a permanent background reader; nil if there is none
 
-	// Below belongs to the holder of the turn, and once over is set, to
-	// whoever set it.
+	// What follows belongs to the holder of the turn, and once over is set, to the
+	// goroutine that set it.
 	over    bool   // no message will be parsed any more
 	large   bool   // the last read went to the decoder's room
 	direct  bool   // the next one does
@@ -169,7 +169,7 @@ func (t *Transport) tellPulled() {
 	}
 }
 
-// takeTurn waits until nobody else reads, and makes whoever does give way.
+// takeTurn waits until no other goroutine reads, and makes the one that does give way.
 func (t *Transport) takeTurn() {
 	if t.reading.TryLock() {
 		return
@@ -180,7 +180,7 @@ func (t *Transport) takeTurn() {
 	t.wanted.Add(-1)
 }
 
-// takeOver takes the turn for good and reports true, or false if somebody has
+// takeOver takes the turn for good and reports true, or false if another goroutine has
 // done so before. cause is as for setOver.
 func (t *Transport) takeOver(cause *errors.ConnectionClosed) bool {
 	if !t.interruptible() {
@@ -479,7 +479,7 @@ func (t *Transport) setUnread(unread bool) {
 }
 
 // awaitClose reads until the peer's close frame and reports whether it came.
-// Called by whoever took over.
+// Called after takeOver.
 func (t *Transport) awaitClose() bool {
 	for {
 		ev, err := t.parse()

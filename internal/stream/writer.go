@@ -69,7 +69,7 @@ type writer struct {
 	broken     error         // why nothing can be written any more
 	onDeferred func()        // flushDeferred; made once, so that starting it allocates nothing
 	flushers   *Flushers     // for broadcasts; nil: none
-	progress   chan struct{} // made by whoever waits, closed when bytes have left
+	progress   chan struct{} // made by a goroutine that waits, closed when bytes have left
 	deferred   atomic.Bool   // out waits for a later write to take it along
 	followed   atomic.Bool   // something was sent since the reader last had to wait
 	writing    bool          // a goroutine writes, and goes on until out is nil
@@ -219,7 +219,7 @@ func (w *writer) sendPong(payload []byte) {
 	w.sendControl(rfc6455.OpPong, payload)
 }
 
-// sendControl sends a ping or a pong, ahead of the messages that nobody has begun to
+// sendControl sends a ping or a pong, ahead of the messages that no goroutine has begun to
 // write, and after the control frames there (RFC 6455, section 5.4, allows that even
 // between the fragments of a message). The high-water mark does not apply, so that a
 // full buffer delays neither a sign of life nor the question for one. Instead a control
@@ -390,13 +390,13 @@ func (w *writer) writeDeferred() {
 	}
 }
 
-// flushDeferred writes what was deferred if nobody has done so meanwhile: the reader
+// flushDeferred writes what was deferred unless that has been done meanwhile: the reader
 // may not come back for long.
 func (w *writer) flushDeferred() {
 	w.writeNext(true)
 }
 
-// writeNext writes the output if nobody does. flusher says that the goroutine that was
+// writeNext writes the output unless another goroutine does. flusher says that the goroutine that was
 // started for this asks.
 func (w *writer) writeNext(flusher bool) {
 	w.mu.Lock()
@@ -591,7 +591,7 @@ func (w *writer) departed() (gone uint16, queued bool) {
 	return w.gone, w.queued() > 0
 }
 
-// tellProgress wakes whoever waits for progress. Called with mu held.
+// tellProgress wakes the goroutines that wait for progress. Called with mu held.
 func (w *writer) tellProgress() {
 	if w.progress != nil {
 		close(w.progress)

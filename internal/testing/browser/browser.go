@@ -64,7 +64,7 @@ type tab interface {
 // browser printed when that does not start.
 //
 // The browser makes no connection of its own to any network where that can be turned off,
-// and does not slow down pages that nobody looks at.
+// and does not slow down pages that are not visible.
 func StartEngine(tb testing.TB, e Engine, o *Options) *Browser {
 	tb.Helper()
 	if o == nil {

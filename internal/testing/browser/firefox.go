@@ -19,7 +19,7 @@ import (
 )
 
 // firefoxPreferences are set in the profile of every Firefox. No network but the tests' own
-// is asked, and nothing is slowed down that nobody looks at.
+// is asked, and pages that are not visible are not slowed down.
 var firefoxPreferences = map[string]any{
 	"app.normandy.enabled":                                       false,
 	"app.update.disabledForTesting":                              true,
@@ -150,7 +150,7 @@ func firefoxProfile(o *Options) (string, error) {
 	return dir, nil
 }
 
-// overrideCertificate writes the file in which Firefox keeps the certificates that somebody
+// overrideCertificate writes the file in which Firefox keeps the certificates that a user
 // has said to trust at one address: the address, what the certificate's hash was made with,
 // and the hash.
 func overrideCertificate(profile string, o *Options) error {

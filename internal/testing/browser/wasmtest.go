@@ -137,7 +137,7 @@ const (
 // RunWasmTest runs a test binary in b, or in a runtime, where b may be nil, and makes every
 // test of it a subtest of t, under the same name, as soon as it has ended. The run must end
 // before ctx does; a ctx without a deadline gets t's, or ten minutes. The binary itself is
-// told to stop somewhat earlier, so that it says where it hangs.
+// stopped somewhat earlier, so that it says where it hangs.
 //
 // What fails a run is listed in the package's documentation. A failed run prints the page's
 // console. The result is returned in any case and belongs to the caller.

@@ -14,7 +14,7 @@
 //		…
 //	}
 //
-// Goroutines need a moment to end after the call that told them to, and some callbacks are
+// Goroutines need a moment to end after the call that ends them, and some callbacks are
 // released by an event that is still to come, so both wait for some seconds before they
 // complain, and return at once when all is quiet. The package needs the standard library
 // alone and works in a browser as it does natively.
@@ -22,8 +22,8 @@
 // # Callbacks
 //
 // A callback is a Go function that js.FuncOf or safejs.FuncOf has made for JavaScript to
-// call, until it is released. Which ones there are only an unexported table of syscall/js
-// knows, which the linker shows to nobody unless it is told to. So callbacks are counted in
+// call, until it is released. Only an unexported table of syscall/js has all of them, and
+// the linker does not let other packages see it by default. So callbacks are counted in
 // binaries that were built with
 //
 //	-tags=callbacks -ldflags=-checklinkname=0

@@ -11,7 +11,7 @@ import (
 )
 
 // grace is how long goroutines and callbacks may take to go: longer than the five seconds
-// for which a connection waits, unless told otherwise, for the answer to its close.
+// for which a connection waits, by default, for the answer to its close.
 const grace = 10 * time.Second
 
 // expected holds what the Go runtime and the testing package keep running on their own, as
