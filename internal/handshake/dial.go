@@ -75,6 +75,9 @@ func Dial(ctx context.Context, r Request) (*Response, error) {
 		Subprotocols:    r.Subprotocols,
 		CompressionMode: websocket.CompressionDisabled,
 	})
+	if response != nil && x.location != nil {
+		response.Header["Location"] = x.location
+	}
 	if err != nil {
 		x.close()
 		return nil, x.explain(ctx, response, err)
@@ -116,6 +119,7 @@ type exchange struct {
 	stream     io.ReadWriteCloser // the body of a 101, as base returned it
 	extensions []string           // the response's Sec-WebSocket-Extensions
 	protocols  []string           // the response's Sec-WebSocket-Protocol
+	location   []string           // the Location of a redirect
 }
 
 func (x *exchange) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -125,6 +129,13 @@ func (x *exchange) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if response.StatusCode != http.StatusSwitchingProtocols {
+		// http.Client repeats a Location that it cannot parse in its error. Without one
+		// it returns the response.
+		if location := response.Header["Location"]; location != nil && response.StatusCode/100 == 3 {
+			x.location = location
+			response.Header = response.Header.Clone()
+			response.Header.Del("Location")
+		}
 		return response, nil
 	}
 	if response.Body == http.NoBody {

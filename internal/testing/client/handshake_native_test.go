@@ -271,6 +271,13 @@ func TestDialTellsNoSecret(t *testing.T) {
 	redirecting := start(t, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "http://ann:"+secret+"@elsewhere.example/"+r.RequestURI, http.StatusFound)
 	})
+	const other = "swordfish-swordfish"
+	badly := func(location string) string {
+		return start(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header()["Location"] = []string{location}
+			w.WriteHeader(http.StatusFound)
+		}).URL
+	}
 	closed := rawServer(t, func(string) string { return "SSH-2.0\r\n\r\n" })
 	with := func(base string) string {
 		return strings.Replace(strings.Replace(base, "http://", "ws://", 1), "ws://", "ws://ann:"+secret+"@", 1) + "/?token=" + secret + "&x"
@@ -288,6 +295,9 @@ func TestDialTellsNoSecret(t *testing.T) {
 	}{
 		{"a refusal", with(refusing.URL), nil, nil},
 		{"a redirect", with(redirecting.URL), nil, errors.ErrRedirected},
+		{"a redirect that cannot be parsed", with(badly("http://u:" + other + "|@h/?t=" + other)), nil, errors.ErrRedirected},
+		{"a redirect to a bad host", with(badly("http://[zz]/?t=" + other)), nil, errors.ErrRedirected},
+		{"a redirect with a bad escape", with(badly("http://h/%zz?t=" + other)), nil, errors.ErrRedirected},
 		{"no HTTP", with(strings.TrimSuffix(closed, "/")), nil, errors.ErrBadHandshake},
 		{"no server", with("ws://127.0.0.1:1"), nil, nil},
 		{"a transport's error", with("ws://127.0.0.1:1"), &isosocket.NativeOptions{HTTPClient: &http.Client{Transport: roundTripper(failing)}}, io.ErrNoProgress},
@@ -302,8 +312,10 @@ func TestDialTellsNoSecret(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			_, err := isosocket.Dial(bounded(t), test.url, &isosocket.DialOptions{Native: test.n})
-			failed := assertRefused(t, err, map[string]int{"a refusal": 403, "a redirect": 302}[test.name], "")
-			if strings.Contains(err.Error()+failed.URL, secret) {
+			failed := assertRefused(t, err, map[string]int{
+				"a refusal": 403, "a redirect": 302, "a redirect that cannot be parsed": 302, "a redirect to a bad host": 302, "a redirect with a bad escape": 302,
+			}[test.name], "")
+			if strings.Contains(err.Error()+failed.URL, secret) || strings.Contains(err.Error(), other) {
 				t.Errorf("Dial = %v", err)
 			}
 			if test.is != nil && !errors.Is(err, test.is) {
