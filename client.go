@@ -54,8 +54,9 @@ type ClientOptions struct {
 
 	// MaxUnread limits the bytes of messages that have arrived and were not received;
 	// each message counts 32 bytes more than its data. While a connection is open,
-	// the Client stops reading from it at DialOptions.ReceiveBuffer (256 KiB by
-	// default), which slows the server down. Unread messages of a connection that has
+	// the Client stops reading from it at DialOptions.ReceiveBuffer, by default
+	// half of MaxUnread natively, which slows the server down; an end that comes after
+	// still more messages is seen once some are received. Unread messages of a connection that has
 	// ended are kept beyond that, so that they do not delay the next connection.
 	// Above MaxUnread the oldest messages are dropped, and Receive reports that. 0
 	// means 16 MiB, a negative number no limit.
@@ -125,7 +126,7 @@ func newClient(ctx context.Context, r *redialer, o ClientOptions) *Client {
 		changed:    make(chan struct{}),
 		done:       make(chan struct{}),
 		room:       make(chan struct{}, 1),
-		inboxLimit: 256 << 10,
+		inboxLimit: clientReadAhead,
 		maxUnread:  o.MaxUnread,
 	}
 	c.ctx, c.cancel = context.WithCancel(ctx)

@@ -49,3 +49,7 @@ func isUntrusted(error) bool { return false }
 // NativeOptions has no fields in a browser build, because a browser could honour
 // none of them. See the native build for its fields.
 type NativeOptions struct{}
+
+// clientReadAhead is how much a Client reads ahead of Receive unless ReceiveBuffer is set. The
+// connection itself reads further, and sees its end.
+const clientReadAhead = 256 << 10

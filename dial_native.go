@@ -237,3 +237,7 @@ func isUntrusted(err error) bool {
 	_, invalid := errors.AsType[x509.CertificateInvalidError](err)
 	return unknown || host || invalid
 }
+
+// clientReadAhead is how much a Client reads ahead of Receive unless ReceiveBuffer is set. A
+// close frame after more than that, and what this side's system holds, is not seen.
+const clientReadAhead = DefaultMaxUnread / 2

@@ -72,3 +72,52 @@ func TestClientClosesBesideShutdown(t *testing.T) {
 		}
 	}
 }
+
+// TestClientThatOnlySends sends on a connection whose peer has sent much that is not
+// received, and then has closed: the Client learns the reason and connects again.
+func TestClientThatOnlySends(t *testing.T) {
+	t.Parallel()
+	const unread = 600 << 10
+	handshakes := make(chan struct{}, 16)
+	endpoint := server.Handler(func(ctx context.Context, conn *server.Conn) error {
+		handshakes <- struct{}{}
+		if len(handshakes) > 1 {
+			<-ctx.Done()
+			return nil
+		}
+		for range unread / 1000 {
+			if err := conn.Send(ctx, ws.Binary(make([]byte, 1000))); err != nil {
+				return err
+			}
+		}
+		return errors.ServiceRestart
+	}, nil)
+	s := httptest.NewServer(endpoint)
+	defer s.Close()
+	defer endpoint.Shutdown(context.Background())
+	down := make(chan error, 16)
+	client := isosocket.NewClient(t.Context(), strings.Replace(s.URL, "http", "ws", 1), &isosocket.ClientOptions{
+		Reconnect: &isosocket.ReconnectOptions{OnDown: func(d isosocket.Down) { down <- d.Err }},
+	})
+	defer func() { <-client.Done() }()
+	defer client.Close(errors.NormalClosure, "")
+	if err := client.Send(bounded(t), ws.Text("hello")); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-down:
+		if !errors.Is(err, errors.ServiceRestart) {
+			t.Errorf("the connection ended with %v, want 1012", err)
+		}
+	case <-bounded(t).Done():
+		t.Fatalf("the Client did not see the end: %+v", client.State())
+	}
+	if err := client.Send(bounded(t), ws.Text("again")); err != nil {
+		t.Error(err)
+	}
+	for n := 0; n < unread/1000; n++ {
+		if _, err := client.Receive(bounded(t)); err != nil {
+			t.Fatalf("message %d: %v", n, err)
+		}
+	}
+}
