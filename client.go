@@ -54,12 +54,12 @@ type ClientOptions struct {
 
 	// MaxUnread limits the bytes of messages that have arrived and were not received;
 	// each message counts 32 bytes more than its data. While a connection is open,
-	// the Client stops reading from it at DialOptions.ReceiveBuffer, by default
-	// half of MaxUnread natively, which slows the server down; an end that comes after
-	// still more messages is seen once some are received. Unread messages of a connection that has
-	// ended are kept beyond that, so that they do not delay the next connection.
-	// Above MaxUnread the oldest messages are dropped, and Receive reports that. 0
-	// means 16 MiB, a negative number no limit.
+	// the Client stops reading from it at DialOptions.ReceiveBuffer, which slows the
+	// server down; by default natively at 8 MiB, or half of MaxUnread if that is less.
+	// An end that comes after more than that is seen once some messages are received.
+	// Unread messages of a connection that has ended are kept up to MaxUnread, so that
+	// they do not delay the next connection. Above it the oldest messages are dropped,
+	// and Receive reports that. 0 means 16 MiB, a negative number no limit.
 	MaxUnread int
 }
 
@@ -150,6 +150,9 @@ func newClient(ctx context.Context, r *redialer, o ClientOptions) *Client {
 		c.maxUnread = max(DefaultMaxUnread, c.inboxLimit)
 	case c.maxUnread < 0:
 		c.maxUnread = math.MaxInt
+	}
+	if c.config.ReceiveBuffer == 0 {
+		c.inboxLimit = min(c.inboxLimit, c.maxUnread/2)
 	}
 	c.inboxLimit = min(c.inboxLimit, c.maxUnread)
 	c.listen()
