@@ -119,15 +119,14 @@ func NewClient(ctx context.Context, url string, opts *ClientOptions) *Client {
 
 func newClient(ctx context.Context, r *redialer, o ClientOptions) *Client {
 	c := &Client{
-		redialer:   r,
-		onConnect:  o.OnConnect,
-		onLost:     o.OnLost,
-		changes:    make(chan State, 1),
-		changed:    make(chan struct{}),
-		done:       make(chan struct{}),
-		room:       make(chan struct{}, 1),
-		inboxLimit: clientReadAhead,
-		maxUnread:  o.MaxUnread,
+		redialer:  r,
+		onConnect: o.OnConnect,
+		onLost:    o.OnLost,
+		changes:   make(chan State, 1),
+		changed:   make(chan struct{}),
+		done:      make(chan struct{}),
+		room:      make(chan struct{}, 1),
+		maxUnread: o.MaxUnread,
 	}
 	c.ctx, c.cancel = context.WithCancel(ctx)
 	var err error
@@ -142,19 +141,15 @@ func newClient(ctx context.Context, r *redialer, o ClientOptions) *Client {
 		c.finish(err)
 		return c
 	}
-	if c.config.ReceiveBuffer > 0 {
-		c.inboxLimit = c.config.ReceiveBuffer
-	}
 	switch {
 	case c.maxUnread == 0:
-		c.maxUnread = max(DefaultMaxUnread, c.inboxLimit)
+		c.maxUnread = max(DefaultMaxUnread, c.config.ReceiveBuffer)
 	case c.maxUnread < 0:
 		c.maxUnread = math.MaxInt
 	}
-	if c.config.ReceiveBuffer == 0 {
-		c.inboxLimit = min(c.inboxLimit, c.maxUnread/2)
+	if c.inboxLimit = min(c.config.ReceiveBuffer, c.maxUnread); c.inboxLimit <= 0 {
+		c.inboxLimit = min(clientReadAhead, max(c.maxUnread/2, 1)) // 0 would let nothing in
 	}
-	c.inboxLimit = min(c.inboxLimit, c.maxUnread)
 	c.listen()
 	c.state = State{Phase: Connecting, Attempts: 1}
 	go c.run()

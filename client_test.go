@@ -58,6 +58,14 @@ func end(c *Client) {
 	synctest.Wait()
 }
 
+// refuseFirst is a network's answer that refuses the first dial, and no other.
+func refuseFirst(i int) error {
+	if i == 1 {
+		return refused(503)
+	}
+	return nil
+}
+
 func sendText(t *testing.T, c *Client, s string) {
 	t.Helper()
 	if err := c.Send(t.Context(), ws.Text(s)); err != nil {
@@ -570,12 +578,7 @@ func TestClientFlush(t *testing.T) {
 	t.Run("waits for the outbox", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			n, got := newNetwork(t), &record{}
-			n.answer = func(i int) error {
-				if i == 1 {
-					return refused(503)
-				}
-				return nil
-			}
+			n.answer = refuseFirst
 			n.serve = got.keep
 			c := n.client(ClientOptions{Outbox: &Outbox{}})
 			for i := range 3 {
@@ -929,16 +932,33 @@ func TestClientHoldsUpTheServer(t *testing.T) {
 	})
 }
 
+// TestClientKeepsNothingUnread: a bound below one message delays no message.
+func TestClientKeepsNothingUnread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		n.serve = func(_ int, server *ws.Conn) {
+			for _, text := range []string{"one", "two", "three"} {
+				server.Send(context.Background(), ws.Text(text))
+			}
+			drain(context.Background(), server)
+		}
+		c := n.client(ClientOptions{MaxUnread: 1})
+		for _, want := range []string{"one", "two", "three"} {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			if m, err := c.Receive(ctx); err != nil || m.String() != want {
+				t.Errorf("Receive = %q, %v, want %q", m, err, want)
+			}
+			cancel()
+		}
+		end(c)
+	})
+}
+
 func TestClientTrySend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, got, lost := newNetwork(t), &record{}, &record{}
 		up := make(chan struct{})
-		n.answer = func(i int) error {
-			if i == 1 {
-				return refused(503)
-			}
-			return nil
-		}
+		n.answer = refuseFirst
 		n.server = &ws.Config{AnswerHeartbeat: beat()}
 		n.serve = func(i int, server *ws.Conn) {
 			<-up
@@ -982,12 +1002,7 @@ func TestClientTrySend(t *testing.T) {
 	t.Run("with an outbox", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			n, got := newNetwork(t), &record{}
-			n.answer = func(i int) error {
-				if i == 1 {
-					return refused(503)
-				}
-				return nil
-			}
+			n.answer = refuseFirst
 			n.serve = got.keep
 			c := n.client(ClientOptions{Outbox: &Outbox{MaxMessages: 1}})
 			synctest.Wait()
@@ -1029,12 +1044,7 @@ func TestClientConfirm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, got := newNetwork(t), &record{}
 		n.server = &ws.Config{AnswerHeartbeat: beat()}
-		n.answer = func(i int) error {
-			if i == 1 {
-				return refused(503)
-			}
-			return nil
-		}
+		n.answer = refuseFirst
 		n.serve = func(i int, server *ws.Conn) {
 			if i == 3 { // reads nothing, and ends
 				time.Sleep(time.Second)
