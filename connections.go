@@ -278,15 +278,8 @@ func (r *redialer) attempt(ctx context.Context, o *ReconnectOptions, number int)
 }
 
 func prepare(ctx context.Context, f func(context.Context, *Attempt) error, a *Attempt) error {
-	timeout := a.Options.HandshakeTimeout
-	if timeout == 0 {
-		timeout = defaultHandshakeTimeout
-	}
-	if timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, timeout)
-		defer cancel()
-	}
+	ctx, cancel := a.Options.withHandshakeTimeout(ctx)
+	defer cancel()
 	return f(ctx, a)
 }
 

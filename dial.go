@@ -144,6 +144,19 @@ func Dial(ctx context.Context, url string, opts *DialOptions) (*ws.Conn, error) 
 
 const defaultHandshakeTimeout = 30 * time.Second
 
+// withHandshakeTimeout bounds ctx for a function that the program runs before or after
+// the handshake.
+func (o *DialOptions) withHandshakeTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+	timeout := o.HandshakeTimeout
+	switch {
+	case timeout < 0:
+		return ctx, func() {}
+	case timeout == 0:
+		timeout = defaultHandshakeTimeout
+	}
+	return context.WithTimeout(ctx, timeout)
+}
+
 // The defaults of pings, on native targets.
 const (
 	// DefaultPingInterval is 25 seconds: less than the idle timeouts of usual proxies.

@@ -111,14 +111,7 @@ func (c *Client) greet(conn *ws.Conn) error {
 	if c.onConnect == nil {
 		return nil
 	}
-	ctx, cancel := c.ctx, context.CancelFunc(func() {})
-	timeout := c.redialer.Dial.HandshakeTimeout
-	if timeout == 0 {
-		timeout = defaultHandshakeTimeout
-	}
-	if timeout > 0 {
-		ctx, cancel = context.WithTimeout(ctx, timeout)
-	}
+	ctx, cancel := c.redialer.Dial.withHandshakeTimeout(c.ctx)
 	defer cancel()
 	err := c.onConnect(ctx, conn)
 	if err != nil && ctx.Err() != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/isosocket/isosocket/errors"
@@ -125,12 +126,10 @@ func (e *Endpoint) Drain(ctx context.Context, o *DrainOptions) error {
 		}
 		c.drain(cause)
 	}
-	select {
-	case <-e.idle:
+	if e.awaitIdle(ctx) {
 		return nil
-	case <-ctx.Done():
-		return e.cut(ctx, cause)
 	}
+	return e.cut(ctx, cause)
 }
 
 // cut ends the connections that remain when a drain's context has ended.
@@ -154,16 +153,11 @@ func (e *Endpoint) cut(ctx context.Context, cause *errors.ConnectionClosed) erro
 // joins the errors of Drain and [http.Server.Shutdown].
 func Stop(ctx context.Context, s *http.Server, o *DrainOptions, endpoints ...*Endpoint) error {
 	errs := make([]error, len(endpoints)+1)
-	drained := make(chan struct{})
+	var drains sync.WaitGroup
 	for i, e := range endpoints {
-		go func() {
-			errs[i] = e.Drain(ctx, o)
-			drained <- struct{}{}
-		}()
+		drains.Go(func() { errs[i] = e.Drain(ctx, o) })
 	}
-	for range endpoints {
-		<-drained
-	}
+	drains.Wait()
 	err := s.Shutdown(ctx)
 	if err != nil {
 		s.Close()

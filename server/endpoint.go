@@ -93,8 +93,8 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	run := e.run
-	if t.connected(conn, ctx) != nil {
-		run = e.closeLate
+	if late := t.connected(conn, ctx); late != nil {
+		run = late.close
 	}
 	running = true
 	if e.acceptor.Detach {
@@ -104,14 +104,11 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// closeLate closes a connection whose handshake was under way when Shutdown or Drain
-// was called.
-func (e *Endpoint) closeLate(t ticket, _ *connContext, conn *Conn) {
+// close closes a connection whose handshake was under way when Shutdown or Drain was
+// called.
+func (s *stopping) close(t ticket, _ *connContext, conn *Conn) {
 	defer t.done()
-	e.mu.Lock()
-	cause := e.stopping.cause
-	e.mu.Unlock()
-	conn.Close(cause.Reason, cause.Message)
+	conn.Close(s.cause.Reason, s.cause.Message)
 }
 
 // values returns a context with the values that the function's context takes from
@@ -301,19 +298,14 @@ func (e *Endpoint) Shutdown(ctx context.Context) error {
 		}
 	}
 	e.mu.Unlock()
-	if e.isIdle() {
+	if e.awaitIdle(ctx) {
 		return nil
 	}
-	select {
-	case <-e.idle:
-		return nil
-	case <-ctx.Done():
-		n, are := e.Len(), "connections are"
-		if n == 1 {
-			are = "connection is"
-		}
-		return fmt.Errorf("websocket: shutdown: %d %s still being served: %w", n, are, ctx.Err())
+	n, are := e.Len(), "connections are"
+	if n == 1 {
+		are = "connection is"
 	}
+	return fmt.Errorf("websocket: shutdown: %d %s still being served: %w", n, are, ctx.Err())
 }
 
 // stop makes the endpoint refuse new requests, unless it already does. mu is held.
@@ -326,12 +318,18 @@ func (e *Endpoint) stop(s *stopping) {
 	e.checkIdle()
 }
 
-// isIdle reports whether no request is left after stop.
-func (e *Endpoint) isIdle() bool {
+// awaitIdle waits until no request is left after stop, and reports false if ctx ends
+// first.
+func (e *Endpoint) awaitIdle(ctx context.Context) bool {
 	select {
 	case <-e.idle:
 		return true
-	default:
+	default: // which counts even if ctx has ended
+	}
+	select {
+	case <-e.idle:
+		return true
+	case <-ctx.Done():
 		return false
 	}
 }

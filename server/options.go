@@ -12,7 +12,7 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// The defaults of Options that differ from those of a client.
+// The defaults of pings, which are those of a client, too.
 const (
 	// DefaultPingInterval is 25 seconds.
 	DefaultPingInterval = 25 * time.Second

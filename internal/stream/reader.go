@@ -175,7 +175,7 @@ func (t *Transport) takeTurn() {
 		return
 	}
 	t.wanted.Add(1)
-	t.interrupt()
+	t.Interrupt()
 	t.reading.Lock()
 	t.wanted.Add(-1)
 }
@@ -468,7 +468,7 @@ func (t *Transport) watch(ctx context.Context) {
 	}
 	t.watched = done
 	if done != nil {
-		t.unwatch = context.AfterFunc(ctx, t.interrupt)
+		t.unwatch = context.AfterFunc(ctx, t.Interrupt)
 	}
 }
 

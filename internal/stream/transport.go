@@ -175,16 +175,14 @@ func (t *Transport) release() {
 	t.tellPulled()
 }
 
-// interrupt makes a read that is under way, or the next one, return.
-func (t *Transport) interrupt() {
+// Interrupt makes a read that is under way, or the next one, return, so that a Receive
+// that waits looks at its context again. Other packages call it for a context that is
+// Options.EndsWith and ends before the connection does.
+func (t *Transport) Interrupt() {
 	if t.interruptible() {
 		t.setReadDeadline(time.Unix(1, 0))
 	}
 }
-
-// Interrupt makes a Receive that waits look at its context again. It is for a context
-// that is Options.EndsWith and ends before the connection does.
-func (t *Transport) Interrupt() { t.interrupt() }
 
 // interruptible reports whether the stream has read deadlines.
 func (t *Transport) interruptible() bool { return t.pulled == nil }
