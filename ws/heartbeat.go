@@ -252,11 +252,11 @@ func (h *heartbeat) arrivals(c *Conn) (n uint64, listening bool) {
 }
 
 // departures returns what [driver.DepartureCounter] does.
-func departures(t driver.Transport) (n uint64, waiting bool) {
+func departures(t driver.Transport) (n uint64, waiting bool, patience time.Duration) {
 	if t, ok := t.(driver.DepartureCounter); ok {
 		return t.Departures()
 	}
-	return 0, false
+	return 0, false, 0
 }
 
 // looks is how often, at least, a heartbeat looks for signs of life within Every
@@ -268,7 +268,7 @@ const looks = 4
 func (h *heartbeat) run(c *Conn) {
 	step := max(min(h.Every, h.Timeout)/looks, time.Millisecond)
 	came, _ := h.arrivals(c)
-	gone, waited := departures(c.transport)
+	gone, waited, patience := departures(c.transport)
 	looked := time.Now()
 	life := looked      // the last sign of life, or a time at most one look before it
 	beaten := looked    // when the last heartbeat was sent
@@ -278,7 +278,10 @@ func (h *heartbeat) run(c *Conn) {
 	deadline := func() time.Time {
 		end := asked.Add(h.Timeout)
 		if silent := life.Add(h.Every + h.Timeout); !probing && silent.After(end) {
-			return silent
+			end = silent
+		}
+		if patient := life.Add(patience); patient.After(end) {
+			end = patient
 		}
 		return end
 	}
@@ -298,13 +301,13 @@ func (h *heartbeat) run(c *Conn) {
 		case <-timer.C:
 		}
 		n, listening := h.arrivals(c)
-		left, waits := departures(c.transport)
-		// Where nothing waits, there was room for what has left.
+		left, waits, mayTake := departures(c.transport)
+		// If nothing waits, there was space for what has left.
 		took := (waited || waits) && left != gone
 		if n != came || !listening || took {
 			life, asked, probing, spared = looked, time.Time{}, false, false
 		}
-		came, gone, waited = n, left, waits
+		came, gone, waited, patience = n, left, waits, mayTake
 		now := time.Now()
 		looked = now
 		overdue := !asked.IsZero() && !now.Before(deadline())

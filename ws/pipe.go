@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/ws/driver"
@@ -118,10 +119,10 @@ func (p *pipeEnd) end(cause *errors.ConnectionClosed) {
 }
 
 // Departures implements driver.DepartureCounter.
-func (p *pipeEnd) Departures() (n uint64, waiting bool) {
+func (p *pipeEnd) Departures() (n uint64, waiting bool, patience time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.gone, p.Buffered() > 0
+	return p.gone, p.Buffered() > 0, 0
 }
 
 // Flush returns at once: Send puts a message directly into the peer's inbox.

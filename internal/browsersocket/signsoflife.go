@@ -42,14 +42,15 @@ func (b *backlog) waits(now time.Time, given, gone uint64) bool {
 	return waits
 }
 
-// Departures returns the number of bytes that have left the browser.
-func (s *socket) Departures() (n uint64, waiting bool) {
+// Departures returns the number of bytes that have left the browser, which does not tell
+// how large the steps of the system below are.
+func (s *socket) Departures() (n uint64, waiting bool, _ time.Duration) {
 	o := &s.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.measure() != nil {
-		return 0, false
+		return 0, false, 0
 	}
 	gone := o.given - uint64(o.queued)
-	return gone, o.backlog.waits(time.Now(), o.given, gone)
+	return gone, o.backlog.waits(time.Now(), o.given, gone), 0
 }

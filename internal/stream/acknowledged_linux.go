@@ -8,34 +8,40 @@ import (
 	"unsafe"
 )
 
-// acknowledged asks the system how many bytes the peer of a TCP connection, also of
-// one below TLS, has acknowledged, modulo 1<<32, and whether there are some that were
-// not even sent, because the peer or the network takes no more. It changes nothing, so
-// it may ask below TLS.
-func acknowledged(rwc io.ReadWriteCloser) (n uint32, unsent, ok bool) {
+// acknowledged asks the system what the peer of a TCP connection, also of one below
+// TLS, has accepted. It changes nothing, so it may ask below TLS.
+func acknowledged(rwc io.ReadWriteCloser) (a acknowledgement, ok bool) {
 	conn, isTCP := tcpBelow(rwc)
 	if !isTCP {
-		return 0, false, false
+		return a, false
 	}
 	raw, err := conn.SyscallConn()
 	if err != nil {
-		return 0, false, false
+		return a, false
 	}
 	var info tcpInfo
 	if err := raw.Control(func(fd uintptr) { ok = info.get(fd) }); err != nil || !ok {
-		return 0, false, false
+		return a, false
 	}
-	return uint32(info.bytesAcked), info.notSent > 0, true
+	unsent := info.notSent > 0
+	return acknowledgement{
+		bytes:  uint32(info.bytesAcked),
+		unsent: unsent,
+		// A network that loses data, or is cut, makes the system retransmit.
+		closed: unsent && info.retransmits == 0,
+	}, true
 }
 
 // tcpInfo is the kernel's struct tcp_info, up to the last field that is used here; a
 // kernel older than 4.6 does not have it.
 type tcpInfo struct {
-	_          [120]byte
-	bytesAcked uint64
-	_          uint64 // received
-	_          [2]uint32
-	notSent    uint32
+	_           [2]byte
+	retransmits byte // of what is first in the queue, since it was sent
+	_           [117]byte
+	bytesAcked  uint64
+	_           uint64 // received
+	_           [2]uint32
+	notSent     uint32
 }
 
 func (i *tcpInfo) get(fd uintptr) bool {

@@ -5,4 +5,4 @@ package stream
 import "io"
 
 // acknowledged is not known here.
-func acknowledged(io.ReadWriteCloser) (n uint32, unsent, ok bool) { return 0, false, false }
+func acknowledged(io.ReadWriteCloser) (a acknowledgement, ok bool) { return a, false }

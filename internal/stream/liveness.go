@@ -21,6 +21,10 @@ const (
 	// closerLooks is how often within the interval the peer is judged while
 	// something waits for it.
 	closerLooks = 8
+	// windowStep is how long a peer with a closed TCP receive window may take to open
+	// it. Its system opens it in steps of up to its whole receive buffer, 95 KB by
+	// default on Linux, so a program that reads 50 KB/s shows it every 2 s only.
+	windowStep = 5 * time.Second
 )
 
 // liveness decides when a connection has had no reader for a while, when its peer
@@ -32,7 +36,8 @@ const (
 // something of what waits to be sent: its pong may be far off, since the ping waits
 // after all that. It is given up when there was no sign for interval and timeout
 // together. A ping was then on its way for the timeout at least, because one was sent
-// within the interval after the last sign.
+// within the interval after the last sign. A peer whose TCP receive window is closed has
+// windowStep at least.
 type liveness struct {
 	armed    atomic.Bool // an absence is to be looked for at absentAt; set with timers held
 	heardOf  atomic.Bool // something was read since the last plan
@@ -65,6 +70,8 @@ type outgoing struct {
 	waits bool
 	// queued says that some of it waits in this process.
 	queued bool
+	// closed says that it waits for the peer's TCP receive window to open.
+	closed bool
 }
 
 // verdict is what plan finds.
@@ -172,6 +179,9 @@ func (l *liveness) judge(now time.Duration, out outgoing) verdict {
 	}
 	l.looked, l.taken, l.waited = now, out.taken, out.waits
 	silentAt, deafAt := l.deadline(), l.taking+l.interval+l.timeout
+	if out.closed {
+		silentAt, deafAt = max(silentAt, l.life+windowStep), max(deafAt, l.taking+windowStep)
+	}
 	switch {
 	case out.queued && now >= deafAt:
 		l.lookAt = now + l.interval

@@ -154,22 +154,26 @@ func TestPeerThatTakes(t *testing.T) {
 		}
 	}
 	full := outgoing{waits: true, queued: true}
+	closed := outgoing{waits: true, queued: true, closed: true}
 	for name, test := range map[string]struct {
 		out     func(time.Duration) outgoing
 		spoke   bool
 		verdict verdict
 		at      time.Duration // at the latest
 	}{
-		"quickly":                          {takesEach(ms, full), false, peerAlive, 0},
-		"slowly":                           {takesEach(1600*ms, full), false, peerAlive, 0},
-		"slowly, of what the system holds": {takesEach(1600*ms, outgoing{waits: true}), false, peerAlive, 0},
-		"too slowly":                       {takesEach(3*time.Second, full), false, peerDeaf, interval + timeout},
-		"nothing":                          {takesEach(time.Hour, full), false, peerDeaf, interval + timeout},
-		"nothing, and speaks":              {takesEach(time.Hour, full), true, peerDeaf, interval + timeout},
-		"slowly, and speaks":               {takesEach(1600*ms, full), true, peerAlive, 0},
-		"nothing of what the system holds": {takesEach(time.Hour, outgoing{waits: true}), false, peerSilent, interval + timeout},
-		"all, but the system might":        {takesEach(100*ms, outgoing{}), false, peerSilent, interval + timeout},
-		"nothing, for there is nothing":    {takesEach(time.Hour, outgoing{}), false, peerSilent, interval + timeout},
+		"quickly":                               {takesEach(ms, full), false, peerAlive, 0},
+		"slowly":                                {takesEach(1600*ms, full), false, peerAlive, 0},
+		"slowly, of what the system holds":      {takesEach(1600*ms, outgoing{waits: true}), false, peerAlive, 0},
+		"too slowly":                            {takesEach(3*time.Second, full), false, peerDeaf, interval + timeout},
+		"nothing":                               {takesEach(time.Hour, full), false, peerDeaf, interval + timeout},
+		"nothing, and speaks":                   {takesEach(time.Hour, full), true, peerDeaf, interval + timeout},
+		"slowly, and speaks":                    {takesEach(1600*ms, full), true, peerAlive, 0},
+		"nothing of what the system holds":      {takesEach(time.Hour, outgoing{waits: true}), false, peerSilent, interval + timeout},
+		"all, but the system might":             {takesEach(100*ms, outgoing{}), false, peerSilent, interval + timeout},
+		"nothing, for there is nothing":         {takesEach(time.Hour, outgoing{}), false, peerSilent, interval + timeout},
+		"in the steps of its receive window":    {takesEach(4*time.Second, closed), false, peerAlive, 0},
+		"nothing, its receive window is closed": {takesEach(time.Hour, closed), false, peerDeaf, windowStep},
+		"nothing, and its system is full":       {takesEach(time.Hour, outgoing{waits: true, closed: true}), false, peerSilent, windowStep},
 		"for a while, and then is gone": {func(at time.Duration) outgoing {
 			return takesEach(10*ms, full)(min(at, 5*time.Second))
 		}, false, peerSilent, 5*time.Second + interval + timeout},

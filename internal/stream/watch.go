@@ -133,10 +133,20 @@ func (t *Transport) Messages() (received, sent uint32) {
 	return received, t.messages
 }
 
+// acknowledgement is what the system knows about a TCP connection.
+type acknowledgement struct {
+	bytes  uint32 // acknowledged by the peer's system, modulo 1<<32
+	unsent bool   // some bytes were not sent even once
+	closed bool   // because the peer's receive window is closed, not because of the network
+}
+
 // Departures implements driver.DepartureCounter.
-func (t *Transport) Departures() (n uint64, waiting bool) {
+func (t *Transport) Departures() (n uint64, waiting bool, patience time.Duration) {
 	out := t.outgoing()
-	return uint64(out.taken), out.waits
+	if out.closed {
+		patience = windowStep
+	}
+	return uint64(out.taken), out.waits, patience
 }
 
 // outgoing asks what was sent whether the peer takes it. The system knows best: it may
@@ -144,8 +154,8 @@ func (t *Transport) Departures() (n uint64, waiting bool) {
 // has gone.
 func (t *Transport) outgoing() outgoing {
 	gone, queued := t.writer.departed()
-	if acknowledged, unsent, ok := acknowledged(t.rwc); ok {
-		return outgoing{taken: acknowledged, waits: queued || unsent, queued: queued}
+	if system, ok := acknowledged(t.rwc); ok {
+		return outgoing{taken: system.bytes, waits: queued || system.unsent, queued: queued, closed: system.closed}
 	}
 	return outgoing{taken: uint32(gone), waits: queued, queued: queued}
 }

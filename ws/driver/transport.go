@@ -84,8 +84,10 @@ type DepartureCounter interface {
 	// Departures returns a number that changes when the peer has accepted sent data, as
 	// far as the transport can know: when it has acknowledged bytes, or when bytes have
 	// left this process. waiting reports whether data waits until the peer has accepted
-	// earlier data: only then does a change mean that the peer is alive.
-	Departures() (n uint64, waiting bool)
+	// earlier data: only then does a change mean that the peer is alive. patience is how
+	// long the number may stay the same although the peer reads, because the system below
+	// reports its progress in large steps; 0 if that is not known.
+	Departures() (n uint64, waiting bool, patience time.Duration)
 }
 
 // BackgroundReceiver may be implemented by a [Transport] that continues to receive
