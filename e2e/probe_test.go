@@ -47,7 +47,7 @@ func (p *probed) lose(w http.ResponseWriter, r *http.Request) bool {
 }
 
 func (p *probed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == "/redirect" && r.FormValue("ws") == "" {
+	if r.URL.Path == "/redirect" && r.FormValue("ws") == "" && !asksForPassword(r) {
 		redirect(w, r)
 		return
 	}
@@ -69,9 +69,6 @@ func (p *probed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	status, _ := strconv.Atoi(r.FormValue("status"))
 	switch r.URL.Path {
-	case "/redirect":
-		redirect(w, r)
-		return
 	case "/hang":
 		<-r.Context().Done()
 		return
@@ -93,6 +90,13 @@ func (p *probed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				}
 			}
 		}
+	case "/redirect":
+		if !asksForPassword(r) {
+			redirect(w, r)
+			return
+		}
+		status = http.StatusUnauthorized
+		fallthrough
 	case "/foreign":
 		if scheme := r.FormValue("scheme"); scheme != "" {
 			w.Header().Set("WWW-Authenticate", scheme+` realm="x", nonce="y"`)
@@ -100,6 +104,12 @@ func (p *probed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	allow(w, r)
 	w.WriteHeader(status)
+}
+
+// asksForPassword reports whether a path that redirects asks for a password, as it does if
+// there is a cookie.
+func asksForPassword(r *http.Request) bool {
+	return r.FormValue("scheme") != "" && r.Header.Get("Cookie") != ""
 }
 
 func redirect(w http.ResponseWriter, r *http.Request) {

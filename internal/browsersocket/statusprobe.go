@@ -22,6 +22,10 @@ const (
 
 	// probeLimit bounds the probe in addition to the context of Dial.
 	probeLimit = 3 * time.Second
+
+	// credentialsLimit bounds the request with credentials to a server that does not mark
+	// its answers, because a login dialog may delay the answer. Its end closes the dialog.
+	credentialsLimit = time.Second
 )
 
 // probe asks with fetch why a handshake failed, since a browser hides that.
@@ -52,12 +56,17 @@ func newProbe(url string, subprotocols []string) *probe {
 // a password opens the browser's login dialog, and the answer does not arrive
 // before the user has closed it. A second request carries credentials, as the handshake
 // did. It goes only to a server that marked its answer, because such a server never asks
-// for a password, or that redirects, because a redirect may depend on a cookie.
+// for a password, or that redirects, because a redirect may depend on a cookie. If a
+// redirecting server does not answer it soon, the failure stays unexplained.
 func (p *probe) explain(ctx context.Context, failed *errors.ConnectionError) (redirected bool) {
 	ctx, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
 	a := p.ask(ctx, "omit")
-	if a.marked || a.redirects() {
+	if a.marked {
+		a = p.ask(ctx, "include")
+	} else if a.redirects() {
+		ctx, cancel := context.WithTimeout(ctx, credentialsLimit)
+		defer cancel()
 		a = p.ask(ctx, "include")
 	}
 	if a.status >= 200 && a.status < 300 {
