@@ -23,7 +23,7 @@ import (
 // goroutines at the same time.
 type Endpoint struct {
 	serve    func(ctx context.Context, conn *Conn) error
-	refused  originLog
+	advised  adviceLog
 	acceptor *acceptor
 
 	mu       sync.Mutex
@@ -249,26 +249,47 @@ func (e *Endpoint) logPanic(ctx context.Context, conn *Conn, v any) {
 		e.acceptor.Logger.Error("websocket: handler panicked", "panic", fmt.Sprint(v), "remote", conn.RemoteAddr(), "path", conn.URL().Path, "stack", string(stack))
 		return
 	}
-	logf := log.Printf
+	httpLogf(ctx)("websocket: panic serving %v: %v\n%s", conn.RemoteAddr(), v, stack)
+}
+
+// httpLogf returns the function with which net/http logs errors of the server of ctx.
+func httpLogf(ctx context.Context) func(format string, args ...any) {
 	if s, ok := ctx.Value(http.ServerContextKey).(*http.Server); ok && s.ErrorLog != nil {
-		logf = s.ErrorLog.Printf
+		return s.ErrorLog.Printf
 	}
-	logf("websocket: panic serving %v: %v\n%s", conn.RemoteAddr(), v, stack)
+	return log.Printf
 }
 
 func (e *Endpoint) logRefusal(r *http.Request, err error) {
+	failed, _ := errors.AsType[*errors.ConnectionError](err)
+	e.logAdvice(r.Context(), failed.Err)
 	if e.acceptor.Logger == nil {
 		return
-	}
-	failed, _ := errors.AsType[*errors.ConnectionError](err)
-	if refused, ok := errors.AsType[*originError](err); ok && e.refused.first(refused.origin) {
-		e.acceptor.Logger.Warn("websocket: pages of an origin may not connect", "origin", refused.origin, "host", refused.host, "allow", refused.pattern, "advice", refused.advice())
 	}
 	if failed.StatusCode >= 500 {
 		e.acceptor.Logger.Error("websocket: handshake failed", "error", failed.Err, "status", failed.StatusCode, "remote", r.RemoteAddr, "path", r.URL.Path)
 		return
 	}
 	e.acceptor.Logger.Debug("websocket: handshake refused", "error", failed.Err, "status", failed.StatusCode, "remote", r.RemoteAddr, "path", r.URL.Path)
+}
+
+// logAdvice logs, once, a refusal that a change of the configuration may prevent.
+func (e *Endpoint) logAdvice(ctx context.Context, err error) {
+	l := e.acceptor.Logger
+	if refused, ok := errors.AsType[*originError](err); ok && e.advised.first(refused.origin) {
+		if l == nil {
+			httpLogf(ctx)("websocket: %v. %s", refused, refused.advice())
+			return
+		}
+		l.Warn("websocket: pages of an origin may not connect", "origin", refused.origin, "host", refused.host, "allow", refused.pattern, "advice", refused.advice())
+	}
+	if dropped, ok := errors.AsType[*droppedError](err); ok && e.advised.first(dropped.Error()) {
+		if l == nil {
+			httpLogf(ctx)("websocket: %v", dropped)
+			return
+		}
+		l.Warn("websocket: a proxy has changed the handshake", "error", dropped)
+	}
 }
 
 // Len returns the number of connections whose function has not returned.

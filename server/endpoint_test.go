@@ -189,6 +189,25 @@ func TestPanicWithoutALoggerGoesToTheServersLog(t *testing.T) {
 	}
 }
 
+// A refusal that a change of the configuration would prevent must not be silent.
+func TestAdviceWithoutALoggerGoesToTheServersLog(t *testing.T) {
+	t.Parallel()
+	var logged logBuffer
+	s := httptest.NewUnstartedServer(server.Handler(echo, nil))
+	s.Config.ErrorLog = log.New(&logged, "", 0)
+	s.Start()
+	t.Cleanup(s.Close)
+	for range 2 {
+		roundTrip(t, s, with("Origin: https://app.example"))
+		roundTrip(t, s, with("Connection: close", "Upgrade:"))
+		roundTrip(t, s, with("Sec-WebSocket-Key: short"))
+	}
+	lines := strings.Split(strings.TrimSpace(logged.String()), "\n")
+	if len(lines) != 2 || !strings.Contains(lines[0], `Add the pattern "https://app.example"`) || !strings.Contains(lines[1], "proxy_set_header Upgrade") {
+		t.Errorf("the log is %q", lines)
+	}
+}
+
 func TestRefusalsAreLogged(t *testing.T) {
 	t.Parallel()
 	var logged logBuffer

@@ -135,13 +135,14 @@ type Options struct {
 	Compression *ws.Compression
 
 	// Logger gets a record for each function that returns an error or panics (Error),
-	// for the first handshake of each origin that may not connect, up to 100 origins
-	// (Warn), and for each handshake that was refused and each connection of an
+	// for the first handshake of each origin that may not connect, up to 100 origins,
+	// and the first one of which a proxy has dropped a header (Warn), and for each handshake that was refused and each connection of an
 	// Endpoint that has ended (Debug). The record of an ended connection has the
 	// attributes reason, message, byPeer, error (the cause, if there is one), duration,
 	// received and sent (messages), remote and path. No record has a query or a header.
-	// With nil only panics are logged, where net/http logs panics of handlers: to the
-	// ErrorLog of the http.Server, or the log package if it has none.
+	// With nil only panics and the records of level Warn are logged, where net/http logs
+	// panics of handlers: to the ErrorLog of the http.Server, or the log package if it
+	// has none.
 	Logger *slog.Logger
 }
 

@@ -136,6 +136,11 @@ func droppedByProxy(r *http.Request) string {
 	return ""
 }
 
+// droppedError is a handshake of which a proxy has dropped a part.
+type droppedError struct{ text string }
+
+func (e *droppedError) Error() string { return e.text }
+
 // check checks a request against RFC 6455, section 4.2.1.
 func check(r *http.Request) *refusal {
 	header := r.Header
@@ -146,9 +151,11 @@ func check(r *http.Request) *refusal {
 	case r.Method != http.MethodGet:
 		return refuse(http.StatusMethodNotAllowed, "This is a WebSocket endpoint: the method must be GET, not %s.", r.Method)
 	case dropped != "":
-		return refuse(http.StatusUpgradeRequired, "The WebSocket handshake %s. "+
+		f := refuse(http.StatusUpgradeRequired, "The WebSocket handshake %s. "+
 			"nginx needs the lines: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\"; proxy_set_header Host $host;",
 			dropped)
+		f.err = &droppedError{f.sentence}
+		return f
 	case r.ProtoMajor != 1 || r.ProtoMinor < 1:
 		return refuse(http.StatusUpgradeRequired, "This is a WebSocket endpoint: it needs a handshake in HTTP/1.1, not in %s.", r.Proto)
 	case !hasToken(header["Connection"], "upgrade") && !hasToken(header["Upgrade"], "websocket"):
