@@ -47,7 +47,9 @@ type ReconnectOptions struct {
 	// that before any attempt. The bound doubles with each attempt, from BaseDelay to
 	// MaxDelay, and the wait is a random time from 0 up to the bound, so that clients
 	// that lost their server at the same time do not reconnect at the same time. 0
-	// means 4 seconds for BaseDelay and 30 seconds for MaxDelay.
+	// means 4 seconds for BaseDelay and 30 seconds for MaxDelay, or the value of the
+	// other one if BaseDelay would be longer than MaxDelay. If both are set, BaseDelay
+	// must not be longer.
 	//
 	// After a planned restart, when the server closed with [errors.GoingAway] or
 	// [errors.ServiceRestart], the wait is at most a second, because another server
@@ -171,6 +173,7 @@ func (o ReconnectOptions) withDefaults() (ReconnectOptions, error) {
 	if o.Retry == nil {
 		o.Retry = DefaultRetry
 	}
+	baseDelay, maxDelay := o.BaseDelay, o.MaxDelay
 	for _, d := range []struct {
 		field string
 		value *time.Duration
@@ -185,6 +188,16 @@ func (o ReconnectOptions) withDefaults() (ReconnectOptions, error) {
 			return o, &optionError{"ReconnectOptions." + d.field, "is negative: " + d.value.String()}
 		case *d.value == 0:
 			*d.value = d.zero
+		}
+	}
+	if o.BaseDelay > o.MaxDelay {
+		switch {
+		case maxDelay == 0:
+			o.MaxDelay = o.BaseDelay
+		case baseDelay == 0:
+			o.BaseDelay = o.MaxDelay
+		default:
+			return o, &optionError{"ReconnectOptions.BaseDelay", "is " + baseDelay.String() + ", longer than MaxDelay, which is " + maxDelay.String()}
 		}
 	}
 	if o.MaxAttempts < 0 {

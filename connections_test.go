@@ -148,11 +148,13 @@ func TestConnectionsBackOff(t *testing.T) {
 			checkDials(t, n, 0, 1, 3, 6, 9, 12)
 		})
 	})
-	t.Run("a cap below the base rules", func(t *testing.T) {
+	t.Run("a cap below the default base", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			n := newNetwork(t)
 			n.answer = func(int) error { return refused(0) }
-			run(t.Context(), n.redialer(&ReconnectOptions{MaxDelay: time.Second, MaxAttempts: 3}))
+			r := n.redialer(&ReconnectOptions{MaxDelay: time.Second, MaxAttempts: 3})
+			r.BaseDelay = 0
+			run(t.Context(), r)
 			checkDials(t, n, 0, 1, 2)
 		})
 	})
@@ -799,22 +801,37 @@ func TestConnectionsFollowsPresence(t *testing.T) {
 
 func TestReconnectOptionsThatCannotBeUsed(t *testing.T) {
 	for _, tt := range []struct {
-		name    string
+		says    string
 		options ReconnectOptions
 	}{
-		{"BaseDelay", ReconnectOptions{BaseDelay: -time.Second}},
-		{"MaxDelay", ReconnectOptions{MaxDelay: -1}},
-		{"StableAfter", ReconnectOptions{StableAfter: -1}},
-		{"MaxAttempts", ReconnectOptions{MaxAttempts: -1}},
+		{"BaseDelay is negative", ReconnectOptions{BaseDelay: -time.Second}},
+		{"MaxDelay is negative", ReconnectOptions{MaxDelay: -1}},
+		{"BaseDelay is 2s, longer than MaxDelay, which is 1s", ReconnectOptions{BaseDelay: 2 * time.Second, MaxDelay: time.Second}},
+		{"StableAfter is negative", ReconnectOptions{StableAfter: -1}},
+		{"MaxAttempts is negative", ReconnectOptions{MaxAttempts: -1}},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
+		t.Run(tt.says, func(t *testing.T) {
 			n := newNetwork(t)
 			_, err := run(t.Context(), n.redialer(&tt.options))
-			if err == nil || !strings.Contains(err.Error(), "ReconnectOptions."+tt.name+" is negative") || !errors.Is(err, errors.ErrWebSocket) {
+			if err == nil || !strings.Contains(err.Error(), "ReconnectOptions."+tt.says) || !errors.Is(err, errors.ErrWebSocket) {
 				t.Errorf("err = %v, want one that names the field", err)
 			}
 			checkDials(t, n)
 		})
+	}
+}
+
+func TestDelaysFollowEachOther(t *testing.T) {
+	for _, tt := range []struct{ base, limit, wantBase, wantLimit time.Duration }{
+		{0, 0, DefaultBaseDelay, DefaultMaxDelay},
+		{time.Minute, 0, time.Minute, time.Minute},
+		{0, time.Second, time.Second, time.Second},
+		{time.Second, time.Second, time.Second, time.Second},
+	} {
+		o, err := ReconnectOptions{BaseDelay: tt.base, MaxDelay: tt.limit}.withDefaults()
+		if err != nil || o.BaseDelay != tt.wantBase || o.MaxDelay != tt.wantLimit {
+			t.Errorf("%v, %v: %v, %v, %v", tt.base, tt.limit, o.BaseDelay, o.MaxDelay, err)
+		}
 	}
 }
 

@@ -63,9 +63,7 @@ var rows = []*row{
 	{
 		id: "g", title: "server: 10,000 connections that echoed once, then idle",
 		short: "server, idle", unit: "connections", about: "KiB/conn",
-		cases: []scenario{serving("10,000 connections", process.Task{Size: small}, func(m *measurement, t process.Task) (report.Figures, error) {
-			return m.idle(t, 10_000, wire.Repeat(t.Size), 1, time.Second)
-		})},
+		cases: []scenario{rests("10,000 connections", process.Task{Size: small}), attached(rests("10,000 connections, without Detach", process.Task{Size: small, Attached: true}))},
 		bars: func(r *report.Result) []report.Check {
 			return []report.Check{absolute(r, "10,000 connections", report.ConnKiB, "KiB resident for each", 8)}
 		},
@@ -176,6 +174,24 @@ func serving(name string, t process.Task, run func(*measurement, process.Task) (
 		run:   func(m *measurement) (report.Figures, error) { return run(m, t) },
 		lacks: func(p *peer.Peer) string { return p.Lacks(&t) },
 	}
+}
+
+// rests is a scenario of connections that are idle after one message.
+func rests(name string, t process.Task) scenario {
+	return serving(name, t, func(m *measurement, t process.Task) (report.Figures, error) {
+		return m.idle(t, 10_000, wire.Repeat(t.Size), 1, time.Second)
+	})
+}
+
+// attached limits a scenario to the one implementation that has the option.
+func attached(s scenario) scenario {
+	s.lacks = func(p *peer.Peer) string {
+		if p.Name == own {
+			return ""
+		}
+		return "has one mode, measured above"
+	}
+	return s
 }
 
 func echoes(name string, t process.Task, connections, depth int) scenario {

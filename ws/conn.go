@@ -54,8 +54,14 @@ const (
 func (c *Conn) has(done uint32) bool { return c.done.Load()&done != 0 }
 
 // NewConn returns a Conn over t. The Conn owns t from then on. A nil config selects
-// the defaults.
+// the defaults. With a config that fails [Config.Check] the Conn has ended, with
+// [errors.InternalError] and the error of Check.
 func NewConn(t driver.Transport, config *Config) *Conn {
+	if err := config.Check(); err != nil {
+		c := NewConn(t, nil)
+		c.abort(errors.InternalError, "invalid configuration", err)
+		return c
+	}
 	d := config.WithDefaults()
 	c := &Conn{
 		transport:    t,

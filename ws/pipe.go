@@ -14,7 +14,8 @@ import (
 // Pipe returns two connected Conns in memory, with the behaviour of a real
 // connection, including limits, high-water mark and closing handshake: each side
 // receives the messages that the other sends. Each side has its own config; nil
-// selects the defaults.
+// selects the defaults. If a config fails [Config.Check], both Conns have ended; see
+// [NewConn].
 func Pipe(a, b *Config) (*Conn, *Conn) {
 	pa, pb := newPipeEnd(a), newPipeEnd(b)
 	pa.peer, pb.peer = pb, pa

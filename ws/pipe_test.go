@@ -3,6 +3,7 @@ package ws_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -97,6 +98,28 @@ func TestPipeEndWakesWhoWaits(t *testing.T) {
 			mustClosed(t, "Send", <-sent, want)
 			mustClosed(t, "Receive", <-received, want)
 		})
+	}
+}
+
+func TestPipeWithAnInvalidConfig(t *testing.T) {
+	for field, config := range map[string]ws.Config{
+		"SendBuffer":        {SendBuffer: -1},
+		"ReceiveBuffer":     {ReceiveBuffer: -1},
+		"CloseTimeout":      {CloseTimeout: -1},
+		"Heartbeat.Timeout": {Heartbeat: &ws.Heartbeat{Timeout: -1}},
+	} {
+		a, b := ws.Pipe(&config, nil)
+		_, err := a.Receive(t.Context())
+		if closed, ok := errors.AsType[*errors.ConnectionClosed](err); !ok || closed.Remote || closed.Reason != errors.InternalError ||
+			closed.Err == nil || !strings.Contains(closed.Err.Error(), field) || !strings.Contains(closed.Err.Error(), "negative") {
+			t.Errorf("%s: Receive = %v", field, err)
+		}
+		if err := b.Send(t.Context(), ws.Text("x")); !errors.Is(err, errors.InternalError) {
+			t.Errorf("%s: the other side's Send = %v", field, err)
+		}
+		if err := a.Close(errors.NormalClosure, ""); err != nil {
+			t.Errorf("%s: Close = %v", field, err)
+		}
 	}
 }
 

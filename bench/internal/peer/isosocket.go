@@ -23,7 +23,7 @@ var Isosocket = Peer{
 			serve(newIsosocketConn(ctx, conn.Conn, t))
 			return nil
 		}, &server.Options{
-			Detach:         true, // row g is about it; the safe default keeps what net/http holds
+			Detach:         !t.Attached, // row g is about it; the safe default keeps what net/http holds
 			MaxMessageSize: max(t.Size, 1<<20),
 			Compression:    isosocketCompression(t.Compression),
 		}))

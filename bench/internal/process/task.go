@@ -31,6 +31,7 @@ type Task struct {
 	Text        bool             // text messages, not binary ones
 	Compression wire.Compression // permessage-deflate
 	Limit       time.Duration    // a fresh limit for every receive, 0 for none
+	Attached    bool             // keep net/http's goroutine and buffers, where that is an option
 	Fresh       bool             // receive into memory of the message's own, not a buffer used again
 	Profile     string           // file for a CPU profile of the measured window, or a heap profile; "" for none
 }
