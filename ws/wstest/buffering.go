@@ -16,11 +16,11 @@ const (
 func bufferCases() []Case {
 	return []Case{{
 		ID:      "P37",
-		Event:   "a message that fills the receive buffer while the app reads nothing",
+		Event:   "messages fill the receive buffer while the app reads nothing",
 		Outcome: `native: TCP slows the peer down; browser: CC(1008, "receive buffer full", local)`,
-		Why:     "a browser has no flow control on receiving, so that a bound must be an end; TCP has one",
+		Why:     "TCP has flow control; a browser has none on receiving, so the only bound is to end the connection",
 		Want: []Expectation{
-			differs("B3", "47 MiB come while the app reads nothing", "the peer was slowed down", "the connection ended"),
+			differs("B3", "47 MiB arrive while the app reads nothing", "the peer was slowed down", "the connection ended"),
 			differs("B3", "then Receive until the end", fmt.Sprintf("all %d in order, open", floodMessages),
 				`some in order, CC(1008, "receive buffer full", local)`),
 			same("a flood that fits, received late", `200 in order, then CC(4001, "bye", remote)`),
@@ -32,7 +32,7 @@ func bufferCases() []Case {
 func runFlood(r *row) {
 	id := r.newID()
 	conn := r.dial(&Options{ReceiveBuffer: floodBuffer}, "/flood", "id", id, "n", floodMessages, "size", floodSize)
-	const came = "47 MiB come while the app reads nothing"
+	const came = "47 MiB arrive while the app reads nothing"
 	if r.target.Class == Browser {
 		r.waitDone(conn)
 		r.see(came, "the connection ended")
@@ -47,7 +47,7 @@ func runFlood(r *row) {
 	received, err := r.receiveFlood(conn)
 	got := fmt.Sprintf("all %d in order, open", floodMessages)
 	if err == nil {
-		// The whole flood may have arrived before this looked at the browser's queue.
+		// The whole flood may have arrived before the library checked the browser's queue.
 		if err = conn.Send(r.ctx, ws.Text("more")); err == nil {
 			_, err = conn.Receive(r.ctx)
 		}

@@ -2,8 +2,7 @@ package wstest
 
 // Case is one row of the specification: an event and its outcome.
 type Case struct {
-	// ID is the row's name: P01 onwards, and D01 onwards for rows of their own
-	// about differences.
+	// ID names the row: P01 and up, or D01 and up for rows that only show differences.
 	ID string
 	// Event says what happens.
 	Event string

@@ -16,7 +16,7 @@ func closeCases() []Case {
 	return []Case{
 		{
 			ID:      "P04",
-			Event:   "the peer sends k messages and closes with c; the receiver comes late",
+			Event:   "the peer sends k messages and closes with c; the app receives only after that",
 			Outcome: "k messages, then CC(c, message, remote), again on every later Receive and Send",
 			Why:     "messages that arrived before the close are delivered before it; WHATWG fires message events before the close event",
 			Want:    wantLate(),
@@ -24,7 +24,7 @@ func closeCases() []Case {
 		},
 		{
 			ID:      "P05",
-			Event:   "the peer closes with each reason that may stand in a close frame",
+			Event:   "the peer closes with each reason that a close frame may carry",
 			Outcome: "that reason, that message",
 			Why:     "RFC 6455, section 7.4, and the IANA registry",
 			Want:    wantPeerReasons(),
@@ -111,18 +111,18 @@ func closeCases() []Case {
 		},
 		{
 			ID:      "P13",
-			Event:   "Close while the peer never answers",
+			Event:   "Close, and the peer never answers",
 			Outcome: "returns within CloseTimeout (5 s unless set) with an error that is CC(1006); later calls give the local reason",
-			Why:     "RFC 6455, section 7.1.1 lets either side give up waiting; a browser waits for longer than that",
+			Why:     "RFC 6455, section 7.1.1: either side may stop waiting; a browser waits longer",
 			Want: []Expectation{
 				same("Close, CloseTimeout 300 ms", "CC(1006, …, local)"),
 				same("it waited for CloseTimeout", "yes"),
-				same("Receive", `CC(1000, "anybody?", local)`),
-				same("Send", `CC(1000, "anybody?", local)`),
+				same("Receive", `CC(1000, "waiting", local)`),
+				same("Send", `CC(1000, "waiting", local)`),
 				same("a second Close", "CC(1006, …, local)"),
 				same("Close, CloseTimeout not set", "CC(1006, …, local)"),
 				same("it waited for 5 s", "yes"),
-				same("the peer saw", `close 1000 "anybody?"`),
+				same("the peer saw", `close 1000 "waiting"`),
 			},
 			run: runSilentPeer,
 		},
@@ -130,7 +130,7 @@ func closeCases() []Case {
 			ID:      "P14",
 			Event:   "both sides close at once",
 			Outcome: "each side reports its own first cause; neither hangs",
-			Why:     "RFC 6455, section 7.1.3: either side may start the closing handshake, also both",
+			Why:     "RFC 6455, section 7.1.3: either side, or both, may start the closing handshake",
 			Want: []Expectation{
 				same("close frames cross: Close", "nil"),
 				same("close frames cross: Receive", `CC(4200, "mine", local)`),
@@ -143,7 +143,7 @@ func closeCases() []Case {
 			ID:      "P15",
 			Event:   "unread messages when the local side closes",
 			Outcome: "dropped; Receive gives the local CC at once",
-			Why:     "who closes does not want to read on; only an end that is not local waits for its messages",
+			Why:     "a program that closes does not want more messages; only after other ends are unread messages delivered",
 			Want: []Expectation{
 				same("the first of 50", `text "0"`),
 				same("Close", "nil"),
@@ -165,7 +165,7 @@ func wantLate() []Expectation {
 			same(fmt.Sprintf("k = %d: then Receive, Receive, Send, TryReceive, Err", k), strings.Repeat(`CC(4001, "bye", remote), `, 4)+`CC(4001, "bye", remote)`),
 		)
 	}
-	return append(want, same("400 of 4 KiB, received while they come", "400 in order"), same("then Receive", `CC(4001, "bye", remote)`))
+	return append(want, same("400 of 4 KiB, received as they arrive", "400 in order"), same("then Receive", `CC(4001, "bye", remote)`))
 }
 
 func runLate(r *row) {
@@ -181,7 +181,7 @@ func runLate(r *row) {
 	}
 	conn := r.dial(nil, "/burst", "n", 400, "size", 4<<10, "close", 4001, "message", "bye")
 	n, err := r.receiveNumbered(conn)
-	r.see("400 of 4 KiB, received while they come", n)
+	r.see("400 of 4 KiB, received as they arrive", n)
 	r.see("then Receive", Describe(err))
 }
 
@@ -258,7 +258,7 @@ func runDrops(r *row) {
 		var n string
 		var err error
 		if d.how == "fin" {
-			r.waitDone(conn) // the receiver comes late
+			r.waitDone(conn) // the app receives only after that
 			n, err = r.receiveNumbered(conn)
 		} else {
 			n, err = r.receiveThenSend(conn, 3)
@@ -438,7 +438,7 @@ func runCloseAgain(r *row) {
 // it.
 const slack = 4 * time.Second
 
-// within reports whether a wait lasted for d, as it should.
+// within reports whether a wait lasted for d.
 func within(start time.Time, d time.Duration) string {
 	took := time.Since(start)
 	// Timers of browsers may fire a moment early.
@@ -459,11 +459,11 @@ func runSilentPeer(r *row) {
 	ended := make(chan end, 1)
 	go func() {
 		start := time.Now()
-		err := patient.Close(errors.NormalClosure, "anybody?")
+		err := patient.Close(errors.NormalClosure, "waiting")
 		ended <- end{describeReason(err), within(start, 5*time.Second)}
 	}()
 	start := time.Now()
-	err := conn.Close(errors.NormalClosure, "anybody?")
+	err := conn.Close(errors.NormalClosure, "waiting")
 	took := within(start, 300*time.Millisecond)
 	r.see("Close, CloseTimeout 300 ms", describeReason(err))
 	r.see("it waited for CloseTimeout", took)
@@ -473,7 +473,7 @@ func runSilentPeer(r *row) {
 	e := <-ended
 	r.see("Close, CloseTimeout not set", e.err)
 	r.see("it waited for 5 s", e.took)
-	r.see("the peer saw", first(r.eventsUntil(id, `close 1000 "anybody?"`)))
+	r.see("the peer saw", first(r.eventsUntil(id, `close 1000 "waiting"`)))
 }
 
 func runBothClose(r *row) {

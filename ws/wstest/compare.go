@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Row is one case of several runs, side by side.
+// Row holds the results of one case in several runs.
 type Row struct {
 	// Case is the case that ran.
 	Case Case
@@ -14,8 +14,7 @@ type Row struct {
 	Results []Result
 }
 
-// Compare puts the results of runs side by side: one row per case, in the order
-// of the list.
+// Compare returns one row for each case, in the order of [Cases], with the results of all runs.
 func Compare(runs ...[]Result) []Row {
 	var rows []Row
 	for _, c := range Cases() {
@@ -36,15 +35,14 @@ func find(results []Result, id string) Result {
 	return results[i]
 }
 
-// Identical reports whether all runs observed exactly the same.
+// Identical reports whether all runs observed the same values.
 func (r Row) Identical() bool {
 	return !slices.ContainsFunc(r.Results, func(result Result) bool {
 		return result.Target == "" || result.Skipped != "" || !slices.Equal(result.Observations, r.Results[0].Observations)
 	})
 }
 
-// Right reports whether every run observed exactly what the case expects of
-// its target.
+// Right reports whether every run observed the values that the case expects of its target.
 func (r Row) Right() bool {
 	return !slices.ContainsFunc(r.Results, func(result Result) bool { return !result.Right(r.Case) })
 }
@@ -68,8 +66,8 @@ func (r Result) Right(c Case) bool {
 	return r.Target != "" && r.Skipped == "" && !r.Failed && len(r.Mistakes(c)) == 0
 }
 
-// Different returns the ids of the differences and quirks by which c expects
-// of r's target another value than of a native one, each once.
+// Different returns the ids of the differences and quirks for which c expects another value of
+// r's target than of a native one, each once.
 func (r Result) Different(c Case) []string {
 	var ids []string
 	for _, e := range c.Want {

@@ -31,15 +31,15 @@ func serverAddresses(t *testing.T) (a wstest.Addresses) {
 	return a
 }
 
-// trust does nothing in a browser, which is configured from outside.
+// trust does nothing in a browser: the program that starts it configures the certificates.
 func trust(string) *isosocket.NativeOptions { return nil }
 
-// made holds the sockets that were made since the current case began. It is JavaScript's,
-// so that it is nothing on Go's heap.
+// made holds the sockets that were made since the current case began. It is a JavaScript array,
+// because cases count the objects on Go's heap.
 var made = js.Global().Get("Array").New()
 
-// init puts a function in the place of the WebSocket constructor that keeps account of what
-// it makes. The page's content security policy allows no script of ours.
+// init replaces the WebSocket constructor with a function that records each socket in made. The
+// page's content security policy does not allow a script for that.
 func init() {
 	real := js.Global().Get("WebSocket")
 	if real.Type() != js.TypeFunction {
@@ -58,14 +58,13 @@ func init() {
 	js.Global().Set("WebSocket", constructor)
 }
 
-// checkLeft fails t if a case leaves a goroutine or a callback behind, or a socket that
-// nobody has closed.
+// checkLeft fails t if a case leaves a goroutine, a callback, or a socket that is not closed.
 func checkLeft(t testing.TB) {
 	t.Helper()
 	leak.Check(t)
 	made.Set("length", 0)
 	t.Cleanup(func() {
-		const closing = 2 // where a socket stays whose peer never answers
+		const closing = 2 // a socket whose peer never answers stays in this state
 		deadline := time.Now().Add(closeGrace)
 		for i := range made.Length() {
 			socket := made.Index(i)

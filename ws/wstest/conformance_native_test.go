@@ -42,16 +42,16 @@ func serverAddresses(t *testing.T) (a wstest.Addresses) {
 	return server.Addresses()
 }
 
-// trust returns options that trust the test server's certificate, PEM, and keep account of
-// what is dialled.
+// trust returns options that trust the test server's certificate, PEM, and record each dialled
+// socket.
 func trust(certificate string) *isosocket.NativeOptions {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM([]byte(certificate))
 	return &isosocket.NativeOptions{TLSConfig: &tls.Config{RootCAs: roots}, DialContext: dialled.dial}
 }
 
-// dialled holds the sockets that were dialled since the current case began, but for some
-// that are closed: cases count the objects on the heap.
+// dialled holds the sockets that were dialled since the current case began. It drops some that
+// are closed, because cases count the objects on the heap.
 var dialled sockets
 
 type sockets struct {
@@ -70,7 +70,7 @@ func (s *sockets) dial(ctx context.Context, network, address string) (net.Conn, 
 	return conn, err
 }
 
-// take returns the sockets, and forgets them.
+// take returns the sockets and empties the list.
 func (s *sockets) take() []net.Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,7 +79,7 @@ func (s *sockets) take() []net.Conn {
 	return all
 }
 
-// isOpen reports whether conn has not been closed, and changes nothing.
+// isOpen reports whether conn has not been closed, without any effect on it.
 func isOpen(conn net.Conn) bool {
 	raw, err := conn.(syscall.Conn).SyscallConn()
 	return err == nil && raw.Control(func(uintptr) {}) == nil

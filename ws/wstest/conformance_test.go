@@ -13,10 +13,9 @@ import (
 	"github.com/isosocket/isosocket/ws/wstest"
 )
 
-// TestConformance holds Dial of this target against every case. The test
-// server's addresses come, as JSON, in WSTEST_SERVER; a native run without it
-// starts its own. WSTEST_TARGET names the target in the results: an engine and,
-// after a dash, a place in it.
+// TestConformance runs every case with this target's Dial. WSTEST_SERVER holds the addresses of
+// the test server as JSON; a native run without it starts a server. WSTEST_TARGET names the
+// target in the results: an engine and, after a dash, a place in it.
 func TestConformance(t *testing.T) {
 	addresses := serverAddresses(t)
 	target := wstest.Target{
@@ -55,7 +54,7 @@ func TestConformance(t *testing.T) {
 	wstest.Run(t, target)
 }
 
-// TestPipe holds the in-memory pipe against the cases that need no network.
+// TestPipe runs the cases that need no network over the in-memory pipe.
 func TestPipe(t *testing.T) {
 	target := wstest.PipeTarget(ws.Pipe)
 	target.Check = func(t testing.TB) { leak.Check(t) }

@@ -9,11 +9,10 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// Describe puts an error of the library in the words of the specification:
-// "nil", `CC(1000, "done", local)` for a ConnectionClosed, "ConnectionError{403}",
-// the names of the sentinels and of the context's errors. Every error must match
-// errors.ErrWebSocket, and a ConnectionClosed its reason; the description of one
-// that does not says so.
+// Describe formats an error of the library as the cases write it: "nil", `CC(1000, "done",
+// local)` for a ConnectionClosed, "ConnectionError{403}", or the name of a sentinel or of a
+// context's error. Every error must match errors.ErrWebSocket, and a ConnectionClosed its
+// reason; otherwise the description says so.
 func Describe(err error) string {
 	if err == nil {
 		return "nil"
@@ -77,8 +76,8 @@ func side(closed *errors.ConnectionClosed) string {
 	return "local"
 }
 
-// describeReason is Describe without the message of a ConnectionClosed, for
-// messages that the specification does not fix.
+// describeReason is Describe without the message of a ConnectionClosed, for messages that the
+// suite does not specify.
 func describeReason(err error) string {
 	closed, ok := errors.AsType[*errors.ConnectionClosed](err)
 	if !ok {
@@ -96,8 +95,7 @@ func DescribeMessage(m ws.Message) string {
 	return fmt.Sprintf("%s, %d B, crc32 %08x", m.Kind, len(m.Data), crc32.ChecksumIEEE(m.Data))
 }
 
-// Pattern returns n bytes that are ASCII and differ from place to place: the
-// payload of large messages.
+// Pattern returns n bytes of ASCII that do not repeat: the payload of large messages.
 func Pattern(n int) []byte {
 	b := make([]byte, n)
 	x := uint32(n) + 1

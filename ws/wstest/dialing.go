@@ -17,8 +17,8 @@ func dialCases() []Case {
 		{
 			ID:      "P25",
 			Event:   "Dial: connection refused, unknown host, TLS failure, timeout",
-			Outcome: "ConnectionError{StatusCode: 0}; a ctx end stays visible to errors.Is",
-			Why:     "RFC 6455, section 4.1: fail the connection; WHATWG hides the reason, so it is 0 where there was no answer",
+			Outcome: "ConnectionError{StatusCode: 0}; errors.Is finds the error of ctx",
+			Why:     "RFC 6455, section 4.1: fail the connection; WHATWG hides the reason, so the status is 0 without an answer",
 			Want: []Expectation{
 				same("connection refused", "ConnectionError{0}"),
 				same("unknown host", "ConnectionError{0}"),
@@ -36,7 +36,7 @@ func dialCases() []Case {
 			ID:      "P26",
 			Event:   "Dial: 400, 401, 403, 404, 426, 500, 503",
 			Outcome: "ConnectionError{StatusCode: n} on both",
-			Why:     "RFC 6455, section 4.1: any answer but 101 refuses; a browser's Dial asks for the status with fetch",
+			Why:     "RFC 6455, section 4.1: any answer but 101 refuses; in a browser, Dial requests the status with fetch",
 			Want:    wantStatuses(),
 			run:     runStatuses,
 		},
@@ -50,9 +50,9 @@ func dialCases() []Case {
 		},
 		{
 			ID:      "P28",
-			Event:   "Dial: wrong Sec-WebSocket-Accept, subprotocol not asked for, none chosen though asked for, extension not offered",
+			Event:   "Dial: wrong Sec-WebSocket-Accept, unrequested subprotocol, no subprotocol though requested, extension not offered",
 			Outcome: "ConnectionError",
-			Why:     "RFC 6455, section 4.1, the client's checks 4 to 6; WHATWG: none chosen fails too",
+			Why:     "RFC 6455, section 4.1, the client's checks 4 to 6; WHATWG: no subprotocol fails, too",
 			Want:    wantWrongAnswers(),
 			run:     runWrongAnswers,
 		},
@@ -75,7 +75,7 @@ func dialCases() []Case {
 		{
 			ID:      "P31",
 			Event:   "subprotocols",
-			Outcome: "the first one the client asked for that the server accepts; the server may choose by a function of the request",
+			Outcome: "the first subprotocol in the client's list that the server accepts; the server may choose with a function of the request",
 			Why:     "RFC 6455, section 4.2.2: the client lists them in its order of preference",
 			Want: []Expectation{
 				same("asked for a, b, c; the server accepts c, b", "b"),
@@ -83,7 +83,7 @@ func dialCases() []Case {
 				same("asked for none; the server accepts c, b", "none"),
 				same("asked for a; the server accepts c, b", "ConnectionError"),
 				same("asked for a, b; the server chooses b by the request", "b"),
-				same("asked for every character of a token", subprotocolOfAll),
+				same("asked for a subprotocol with every character of a token", subprotocolOfAll),
 				same("the connection", usable),
 			},
 			run: runSubprotocols,
@@ -198,9 +198,9 @@ var wrongAnswers = []struct {
 	query     []any
 }{
 	{"wrong Sec-WebSocket-Accept", nil, []any{"accept", "AAAAAAAAAAAAAAAAAAAAAAAAAAA="}},
-	{"a subprotocol where none was asked for", nil, []any{"protocol", "chat"}},
-	{"another subprotocol than asked for", []string{"a", "b"}, []any{"protocol", "c"}},
-	{"no subprotocol though asked for", []string{"a", "b"}, []any{"protocol", ""}},
+	{"a subprotocol though none was requested", nil, []any{"protocol", "chat"}},
+	{"a subprotocol that was not requested", []string{"a", "b"}, []any{"protocol", "c"}},
+	{"no subprotocol though requested", []string{"a", "b"}, []any{"protocol", ""}},
 	{"two subprotocols", []string{"a", "b"}, []any{"protocol", "a, b"}},
 	{"an extension that was not offered", nil, []any{"extension", "x-not-offered"}},
 }
@@ -226,7 +226,7 @@ var invalidURLs = []struct{ name, url string }{
 	{"no scheme", "example.com/echo"},
 	{"relative", "/echo"},
 	{"scheme ftp", "ftp://127.0.0.1/"},
-	{"scheme mailto", "mailto:somebody"},
+	{"scheme mailto", "mailto:user"},
 	{"a fragment", "ws://127.0.0.1/#here"},
 	{"an empty fragment", "ws://127.0.0.1/#"},
 	{"no host", "ws:///echo"},
@@ -289,8 +289,8 @@ func runInvalid(r *row) {
 	r.see("the server saw no request", yesNo(text == "[]"))
 }
 
-// requests are URLs without scheme and host, and what must stand in the request line. An
-// empty query is not among them: Node's WebSocket drops its question mark.
+// requests are URLs without scheme and host, and the targets that the request line must have. No
+// query is empty: Node's WebSocket drops the question mark.
 var requests = []struct{ name, target, want string }{
 	{"no path", "", "/"},
 	{"no path but a query", "?a=1", "/?a=1"},
@@ -374,8 +374,8 @@ func (r *row) requestURI(url string) string {
 	return request.URI
 }
 
-// subprotocolOfAll has every character that a token may have beside letters
-// and digits (RFC 9110, section 5.6.2).
+// subprotocolOfAll contains every character that a token may contain besides letters and digits
+// (RFC 9110, section 5.6.2).
 const subprotocolOfAll = "v1.!#$%&'*+-^_`|~"
 
 func runSubprotocols(r *row) {
@@ -410,7 +410,7 @@ func runSubprotocols(r *row) {
 	got, _ = chosen([]string{"a", "b"}, "choose", "b")
 	r.see("asked for a, b; the server chooses b by the request", got)
 	got, conn := chosen([]string{subprotocolOfAll}, "accept", subprotocolOfAll)
-	r.see("asked for every character of a token", got)
+	r.see("asked for a subprotocol with every character of a token", got)
 	if conn == nil {
 		r.t.Fatal("no connection")
 	}

@@ -41,8 +41,8 @@ func Differences() []Difference {
 		{
 			ID:      "B4",
 			Subject: "A message over `MaxMessageSize`",
-			Native:  "refused from the frame header, before its bytes are read",
-			Browser: "refused once it has arrived whole: a browser gives a message only then",
+			Native:  "refused when the frame header arrives, before the payload is read",
+			Browser: "refused once it has arrived whole: a browser delivers only whole messages",
 		},
 		{
 			ID:      "B5",
@@ -114,7 +114,7 @@ func differenceCases() []Case {
 			ID:      "D01",
 			Event:   "the peer breaks the protocol",
 			Outcome: "native: CC(1007 or 1002, …, local); browser: CC(1006, …, local)",
-			Why:     "RFC 6455, sections 5 and 8.1; a browser does not tell what the peer did wrong",
+			Why:     "RFC 6455, sections 5 and 8.1; a browser does not report the violation",
 			Want:    wantViolations(),
 			run:     runViolations,
 		},
@@ -133,7 +133,7 @@ func differenceCases() []Case {
 			ID:      "D03",
 			Event:   "the peer stops answering pings (client side)",
 			Outcome: `native: CC(1008, "Ping/Pong timeout", local); browser: ErrUnsupported, which names the field`,
-			Why:     "RFC 6455, section 5.5.2; WHATWG gives a script no way to ping",
+			Why:     "RFC 6455, section 5.5.2; WHATWG has no way to send a ping",
 			Want: []Expectation{
 				differs("B5", "a peer that does not answer", `CC(1008, "Ping/Pong timeout", local)`, "ConnectionError{0} that is ErrUnsupported"),
 				differs("B5", "the error names the field", "no error", "PingInterval"),
@@ -146,8 +146,8 @@ func differenceCases() []Case {
 		{
 			ID:      "D04",
 			Event:   "the peer sends frames after its close frame",
-			Outcome: "native: CC(4000, bye, remote); browser: the same, or CC(1006, …, local); what came before arrives",
-			Why:     "RFC 6455, section 5.5.1, forbids the sender any, and leaves open what the receiver does; Chromium takes a violation for the cause",
+			Outcome: "native: CC(4000, bye, remote); browser: the same, or CC(1006, …, local); earlier messages arrive",
+			Why:     "RFC 6455, section 5.5.1, forbids frames after a close frame, but does not say what the receiver does; Chromium reports a violation as the cause",
 			Want:    wantAfterClose(),
 			run:     runAfterClose,
 		},

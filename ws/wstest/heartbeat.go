@@ -13,9 +13,9 @@ func heartbeatCases() []Case {
 	return []Case{
 		{
 			ID:      "P38",
-			Event:   "the peer falls silent, and the app has a Heartbeat",
+			Event:   "the peer stops sending, and the app has a Heartbeat",
 			Outcome: `CC(1008, "Ping/Pong timeout", local) within Every + Timeout, however the app receives, and whatever it sends`,
-			Why:     "a dead peer looks like a quiet one until it is asked; a program that polls, or only sends, must learn of it, too",
+			Why:     "only a request tells a dead peer from a quiet one; a program that polls or only sends must notice a dead peer, too",
 			Want: []Expectation{
 				same("Receive", `CC(1008, "Ping/Pong timeout", local)`),
 				same("TryReceive every 16 ms", `CC(1008, "Ping/Pong timeout", local)`),
@@ -27,9 +27,9 @@ func heartbeatCases() []Case {
 		},
 		{
 			ID:      "P39",
-			Event:   "the app only sends, more than the peer reads, and the peer says nothing",
-			Outcome: "stays open while the peer takes something; CC(1008, …, local) when it takes nothing",
-			Why:     "a peer that takes bytes is alive; its answers follow all that it has to take first",
+			Event:   "the app only sends, more than the peer reads, and the peer sends nothing",
+			Outcome: "stays open while the peer reads; CC(1008, …, local) when it stops reading",
+			Why:     "a peer that reads is alive; it can answer a heartbeat only after it has read all earlier data",
 			Want: []Expectation{
 				same("the peer reads 2 MB/s", "open after Every + Timeout"),
 				same("the peer reads nothing", `CC(1008, "Ping/Pong timeout", local)`),
@@ -38,7 +38,7 @@ func heartbeatCases() []Case {
 		},
 		{
 			ID:      "P40",
-			Event:   "messages come all the time, and the app has a Heartbeat",
+			Event:   "messages arrive all the time, and the app has a Heartbeat",
 			Outcome: "the latency is measured, by one heartbeat in Every",
 			Why:     "a busy connection has a latency, too",
 			Want: []Expectation{
@@ -72,7 +72,7 @@ func runDeadPeer(r *row) {
 		}},
 		{"a short Send every 3 ms", func(conn *ws.Conn) error { // sent data is not a sign of life
 			for {
-				if err := conn.Send(r.ctx, ws.Text("anybody?")); err != nil {
+				if err := conn.Send(r.ctx, ws.Text("waiting")); err != nil {
 					return err
 				}
 				time.Sleep(3 * time.Millisecond)

@@ -25,7 +25,7 @@ var leftovers = []leftover{
 	{"a socket that is closing", func(t *testing.T) { pretendMade(t, 2) }, ""},
 }
 
-// pretendMade makes believe that a socket in a readyState was made.
+// pretendMade records a fake socket in readyState.
 func pretendMade(t *testing.T, readyState int) {
 	made.Call("push", map[string]any{"url": "ws://pretended/", "readyState": readyState})
 	t.Cleanup(func() { made.Set("length", 0) })

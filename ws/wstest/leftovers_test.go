@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// closeGrace is how long sockets may take to be closed after their case.
+// closeGrace is the time in which sockets must be closed after their case.
 const closeGrace = 10 * time.Second
 
 // expectClosed fails t for a socket that is not closed before deadline.
@@ -39,11 +39,11 @@ func (r *recorder) Errorf(format string, args ...any) {
 // leftover is something that a case does not clean up.
 type leftover struct {
 	name  string
-	leave func(t *testing.T) // until t ends
-	want  string             // in what the case's check says; empty: nothing
+	leave func(t *testing.T) // and removes it when t ends
+	want  string             // part of the check's failure; empty means none
 }
 
-// TestCheckLeftFails shows that a case fails for everything that it must clean up.
+// TestCheckLeftFails checks that a case fails for each kind of resource that it leaves.
 func TestCheckLeftFails(t *testing.T) {
 	for _, test := range append(leftovers,
 		leftover{"a goroutine", func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestCheckLeftFails(t *testing.T) {
 			var r recorder
 			checkLeft(&r)
 			test.leave(t)
-			synctest.Test(t, func(*testing.T) { // so that the waiting passes at once
+			synctest.Test(t, func(*testing.T) { // for the waits to take no time
 				for i := len(r.cleanups) - 1; i >= 0; i-- {
 					r.cleanups[i]()
 				}

@@ -32,7 +32,7 @@ func livenessCases() []Case {
 			Outcome: "stays open: pings are answered without a Receive",
 			Why:     "RFC 6455, section 5.5.2: an endpoint must answer, whatever the application does",
 			Want: []Expectation{
-				same("the peer saw, without a call of the app's", "pong 0, pong 1, pong 2, pong 3, pong 4, all pongs"),
+				same("the peer saw, without a call by the app", "pong 0, pong 1, pong 2, pong 3, pong 4, all pongs"),
 				same("then Receive", `text "done"`),
 				same("then", usable),
 				same("messages are waiting while pings come", "pong 0, pong 1, pong 2, all pongs"),
@@ -43,7 +43,7 @@ func livenessCases() []Case {
 			ID:      "P34",
 			Event:   "the app only sends; the peer closes",
 			Outcome: "Send soon gives the peer's CC; Done is closed without any call",
-			Why:     "a close that nobody asks about is still an end",
+			Why:     "a connection ends even if the program makes no call",
 			Want: []Expectation{
 				same("Send in a loop", `CC(4002, "no more", remote)`),
 				same("Done without any call", `closed, CC(4003, "gone", remote)`),
@@ -53,12 +53,12 @@ func livenessCases() []Case {
 		},
 		{
 			ID:      "P35",
-			Event:   "Dial cancelled half-way; connection dropped without Close",
+			Event:   "Dial cancelled during the handshake; connection dropped without Close",
 			Outcome: "no goroutine, callback or socket left",
-			Why:     "what was opened must be given back on every path",
+			Why:     "every resource must be released on every path",
 			Want: []Expectation{
-				same("Dial cancelled half-way", "ConnectionError{0} that is context.Canceled"),
-				same("the server saw the socket go", "yes"),
+				same("Dial cancelled during the handshake", "ConnectionError{0} that is context.Canceled"),
+				same("the server saw the socket close", "yes"),
 				same("20 in a row", "the same"),
 				same("lost by RST, and never called again", "CC(1006, …, local)"),
 				same("closed by the peer, and never called again", `CC(4001, "bye", remote)`),
@@ -66,7 +66,7 @@ func livenessCases() []Case {
 				same("objects left on the heap by 50 cancelled in a row", fewObjects),
 				same("objects left on the heap by 50 refused with 403", fewObjects),
 				same("objects left on the heap by 50 lost", fewObjects),
-				same("objects left on the heap by 50 whose Close nobody answers", fewObjects),
+				same("objects left on the heap by 50 whose Close gets no answer", fewObjects),
 				same("goroutines", "as before"),
 			},
 			run: runDropped,
@@ -74,8 +74,8 @@ func livenessCases() []Case {
 		{
 			ID:      "P36",
 			Event:   "200 connections opened and closed in a row",
-			Outcome: "memory and goroutines return to where they were",
-			Why:     "what was opened must be given back",
+			Outcome: "memory and goroutines return to their earlier level",
+			Why:     "every resource must be released",
 			Want: []Expectation{
 				same("200 times Dial, Send, Receive, Close", "fine"),
 				same("objects left on the heap by the second hundred", fewObjects),
@@ -107,7 +107,7 @@ func runMissedPong(r *row) {
 
 	conn := r.dial(nil, "/library/idle", "interval", 50*time.Millisecond, "timeout", 10*time.Second)
 	other := r.newID()
-	pinged := r.dial(nil, "/pinger", "id", other, "n", 3) // some time, measured in pings
+	pinged := r.dial(nil, "/pinger", "id", other, "n", 3) // a wait for three pings
 	r.eventsUntil(other, "all pongs")
 	_ = pinged
 	got := usable
@@ -122,7 +122,7 @@ func runMissedPong(r *row) {
 func runIdleApp(r *row) {
 	id := r.newID()
 	conn := r.dial(nil, "/pinger", "id", id, "n", 5)
-	r.see("the peer saw, without a call of the app's", quote(r.eventsUntil(id, "all pongs")))
+	r.see("the peer saw, without a call by the app", quote(r.eventsUntil(id, "all pongs")))
 	r.see("then Receive", r.receive(conn))
 	r.see("then", r.echoes(conn))
 
@@ -138,8 +138,8 @@ func runOnlySends(r *row) {
 	r.tell(id)
 	var err error
 	for err == nil && r.ctx.Err() == nil {
-		err = conn.Send(r.ctx, ws.Text("anybody?"))
-		time.Sleep(time.Millisecond) // stands for other work of a program
+		err = conn.Send(r.ctx, ws.Text("waiting"))
+		time.Sleep(time.Millisecond) // stands in for other work of a program
 	}
 	r.see("Send in a loop", Describe(err))
 
@@ -154,7 +154,8 @@ func runOnlySends(r *row) {
 	r.see("Done without any call, connection lost", "closed, "+describeReason(conn.Err()))
 }
 
-// settle waits until no more goroutines run than before, or gives up, and says so.
+// settle waits until no more goroutines run than before. If that takes too long, the result says
+// how many run.
 func settle(before int) string {
 	var now int
 	for range 500 {
@@ -167,12 +168,12 @@ func settle(before int) string {
 }
 
 func runDropped(r *row) {
-	// Once first, for objects that a target makes once and keeps.
+	// The first call may make objects that the target keeps.
 	r.cancelHalfway()
 	before := runtime.NumGoroutine()
 	got, gone := r.cancelHalfway()
-	r.see("Dial cancelled half-way", got)
-	r.see("the server saw the socket go", gone)
+	r.see("Dial cancelled during the handshake", got)
+	r.see("the server saw the socket close", gone)
 	again := "the same"
 	for range 20 {
 		if g, s := r.cancelHalfway(); g != got || s != gone {
@@ -220,7 +221,7 @@ func runDropped(r *row) {
 			r.waitDone(conn)
 		}
 	}))
-	r.see("objects left on the heap by 50 whose Close nobody answers", r.leaves(50, func() {
+	r.see("objects left on the heap by 50 whose Close gets no answer", r.leaves(50, func() {
 		for range 50 {
 			conn, err := r.target.Dial(r.ctx, r.url("/silent", "hold", 500*time.Millisecond), &Options{CloseTimeout: time.Millisecond})
 			if err != nil {
@@ -235,9 +236,9 @@ func runDropped(r *row) {
 // fewObjects is the result of leaves if there is no leak.
 const fewObjects = "fewer than one a connection"
 
-// leaves calls batch, which opens and ends n connections, and says whether that
-// left as many objects on the heap. An object that is made once and kept, or
-// a buffer that grows now and then, is not a leak: a leak shows in every batch.
+// leaves calls batch, which opens and ends n connections, and reports whether n or more objects
+// remain on the heap. An object that is made once and kept, or a buffer that grows now and then,
+// is not a leak: a leak shows in every batch.
 func (r *row) leaves(n int, batch func()) string {
 	batch()
 	var left int
@@ -264,7 +265,7 @@ func (r *row) letGo() string {
 	}
 	id := r.newID()
 	dialed := make(chan error)
-	go func() { // on its own stack, which is freed
+	go func() { // on a stack that is freed
 		conn, err := r.target.Dial(r.ctx, r.url("/library/end", "id", id), &Options{})
 		if err == nil {
 			err = conn.Send(r.ctx, ws.Text("hello"))
@@ -345,7 +346,7 @@ func heapObjects() int {
 	least := 0
 	for i := range 5 {
 		runtime.GC()
-		time.Sleep(10 * time.Millisecond) // lets finalizers run
+		time.Sleep(10 * time.Millisecond) // for finalizers to run
 		var stats runtime.MemStats
 		runtime.ReadMemStats(&stats)
 		if objects := int(stats.Mallocs - stats.Frees); i == 0 || objects < least {

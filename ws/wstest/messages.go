@@ -23,7 +23,7 @@ func messageCases() []Case {
 			ID:      "P02",
 			Event:   "text with NUL, BOM, emoji, 4-byte runes",
 			Outcome: "unchanged",
-			Why:     "RFC 6455, section 5.6: text is UTF-8, all of it, and a BOM is a part of it",
+			Why:     "RFC 6455, section 5.6: text is UTF-8, and a BOM is part of it",
 			Want:    wantTexts(),
 			run:     runTexts,
 		},
@@ -31,10 +31,10 @@ func messageCases() []Case {
 			ID:      "P03",
 			Event:   "the peer sends a message in many fragments, with pings between",
 			Outcome: "one message",
-			Why:     "RFC 6455, section 5.4: control frames may stand between fragments, and a rune may be cut by them",
+			Why:     "RFC 6455, section 5.4: control frames may come between fragments, and a fragment may end inside a rune",
 			Want: []Expectation{
 				same("the message", fmt.Sprintf("text %q", fragmented)),
-				same("nothing else came", usable),
+				same("nothing else arrived", usable),
 				same("the peer saw", "pong to the last ping"),
 			},
 			run: runFragments,
@@ -42,7 +42,7 @@ func messageCases() []Case {
 	}
 }
 
-// sizes are the edges of the three forms of a payload length.
+// sizes are the boundaries between the three forms of a payload length.
 var sizes = []int{0, 1, 125, 126, 65535, 65536, 1 << 20}
 
 const raisedLimit = 3<<20 + 1
@@ -56,7 +56,7 @@ func wantSizes() []Expectation {
 	}
 	return append(want,
 		same("all of them sent before the first is received", "unchanged, in order"),
-		same("MaxMessageSize raised to 3 MiB + 1 B, and as much sent", "unchanged"),
+		same("MaxMessageSize raised to 3 MiB + 1 B, and that many bytes sent", "unchanged"),
 		same("compressed, if the target can", "unchanged, in order"),
 	)
 }
@@ -83,7 +83,7 @@ func runSizes(r *row) {
 
 	conn = r.dial(&Options{MaxMessageSize: raisedLimit}, "/echo")
 	got := r.echoAll(conn, []ws.Message{ws.Binary(Pattern(raisedLimit))})
-	r.see("MaxMessageSize raised to 3 MiB + 1 B, and as much sent", strings.TrimSuffix(got, ", in order"))
+	r.see("MaxMessageSize raised to 3 MiB + 1 B, and that many bytes sent", strings.TrimSuffix(got, ", in order"))
 
 	const compressed = "compressed, if the target can"
 	if !r.target.Server.Library {
@@ -180,7 +180,7 @@ func runFragments(r *row) {
 	id := r.newID()
 	conn := r.dial(nil, "/fragments", "id", id, "text", fragmented)
 	r.see("the message", r.receive(conn))
-	r.see("nothing else came", r.echoes(conn))
+	r.see("nothing else arrived", r.echoes(conn))
 	_ = conn.Close(1000, "")
 	r.see("the peer saw", first(r.events(id)))
 }

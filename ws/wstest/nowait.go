@@ -26,10 +26,10 @@ func noWaitCases() []Case {
 				same("a Receive that waits", `CC(4008, "kicked", local)`),
 				same("Send", `CC(4008, "kicked", local)`),
 				same("the peer saw", `text "before", close 4008 "kicked"`),
-				same("beside a Close that waits: CloseNow", "nil"),
+				same("while a Close waits: CloseNow", "nil"),
 				same("the Close returns", "CC(1006, …, local)"),
 				same("at once, after CloseNow", "yes"),
-				same("the first cause is kept", `CC(1000, "anybody?", local)`),
+				same("the first cause is kept", `CC(1000, "waiting", local)`),
 				same("with a reason that may not be sent", "ErrInvalidCloseReason, still open"),
 			},
 			run: runCloseNow,
@@ -37,15 +37,15 @@ func noWaitCases() []Case {
 		{
 			ID:      "P42",
 			Event:   "TrySend",
-			Outcome: "sends where there is room, in order with Send; at the high-water mark ErrWouldBlock, nothing of that message goes out, and the connection stays open",
-			Why:     "an update that is stale before there is room is better dropped, and a JavaScript callback must not wait",
+			Outcome: "sends below the high-water mark, in order with Send; at the mark it returns ErrWouldBlock, sends no part of the message, and the connection stays open",
+			Why:     "an update that would be stale once it can be sent is better dropped, and a JavaScript callback must not wait",
 			Want: []Expectation{
 				same("TrySend and Send in turn, 100 messages", "unchanged, in order"),
 				same("while the peer does not read, in the end", "ErrWouldBlock"),
 				same("Buffered is at most the mark and one message", "yes"),
 				same("Err", "nil"),
 				same("the peer reads: Send, Flush", "nil, nil"),
-				same("the peer received", "exactly what was accepted, in order"),
+				same("the peer received", "exactly the accepted messages, in order"),
 				same("TrySend again", usable),
 				same("text that is not UTF-8", "ErrInvalidUTF8"),
 				same("over MaxMessageSize", "ErrMessageTooBig"),
@@ -56,17 +56,17 @@ func noWaitCases() []Case {
 		{
 			ID:      "P43",
 			Event:   "ctx ended before Send",
-			Outcome: "queued where there is room; else ctx's error, and nothing of the message goes out",
-			Why:     "a context bounds the wait, and where there is room there is none",
+			Outcome: "queued below the high-water mark; else ctx's error, and no part of the message is sent",
+			Why:     "a context bounds the wait, and below the high-water mark Send does not wait",
 			Want: []Expectation{
-				same("room, cancelled", "unchanged, in order"),
-				same("room, deadline over", "unchanged, in order"),
-				same("no room, cancelled", "context.Canceled"),
-				same("no room, deadline over", "context.DeadlineExceeded"),
+				same("buffer not full, cancelled", "unchanged, in order"),
+				same("buffer not full, deadline exceeded", "unchanged, in order"),
+				same("buffer full, cancelled", "context.Canceled"),
+				same("buffer full, deadline exceeded", "context.DeadlineExceeded"),
 				same("Err", "nil"),
 				same("the peer reads: Send, Flush", "nil, nil"),
-				same("the peer received", "exactly what was accepted, in order"),
-				same("invalid as well: what is wrong with the message", "ErrInvalidUTF8"),
+				same("the peer received", "exactly the accepted messages, in order"),
+				same("invalid message as well: its error", "ErrInvalidUTF8"),
 				same("after the end", `CC(4001, "bye", remote)`),
 			},
 			run: runSendEndedContext,
@@ -75,7 +75,7 @@ func noWaitCases() []Case {
 			ID:      "P44",
 			Event:   "Messages until the end",
 			Outcome: "ends without an error after 1000 by either side; every other end is yielded once, as the last",
-			Why:     "a loop that completes without an error has seen all that the peer wanted to send",
+			Why:     "a loop that completes without an error has seen every message of the peer",
 			Want: []Expectation{
 				same("the peer closes with 1000", "3 in order, no error"),
 				same("this side closes with 1000", "1 in order, no error"),
@@ -86,19 +86,19 @@ func noWaitCases() []Case {
 				same("again, after 1000", "0 in order, no error"),
 				same("ctx ends", "1 in order, context.Canceled"),
 				same("then", usable),
-				same("the loop is left by break, then", usable),
+				same("break out of the loop, then", usable),
 			},
 			run: runMessages,
 		},
 		{
 			ID:      "P45",
 			Event:   "CloseNow while the peer reads",
-			Outcome: "the connection has ended when CloseNow returns; the peer gets all that was sent before, then the close frame",
-			Why:     "who cannot wait still says goodbye: the peer must not take it for a loss",
+			Outcome: "the connection has ended when CloseNow returns; the peer receives every earlier message, then the close frame",
+			Why:     "the peer must see a close, not a lost connection, even if this side cannot wait",
 			Want: []Expectation{
 				same("CloseNow", "nil"),
 				same("Done, and Err", `closed, CC(4008, "kicked", local)`),
-				same("Receive, what had come is dropped", `CC(4008, "kicked", local)`),
+				same("Receive, unread messages are dropped", `CC(4008, "kicked", local)`),
 				same("the peer saw", `text "0", text "1", text "2", close 4008 "kicked"`),
 				same("a message over 123 bytes is cut as for Close", "yes"),
 				same("from 16 goroutines", "nil each time"),
@@ -110,7 +110,7 @@ func noWaitCases() []Case {
 	}
 }
 
-// doneNow describes whether conn has ended by now, and why.
+// doneNow describes whether conn has ended, and why.
 func doneNow(conn *ws.Conn) string {
 	select {
 	case <-conn.Done():
@@ -140,10 +140,10 @@ func runCloseNow(r *row) {
 
 	conn = r.dial(&Options{CloseTimeout: caseTimeout}, "/silent", "hold", 100*time.Millisecond+slack)
 	closed := make(chan error, 1)
-	go func() { closed <- conn.Close(errors.NormalClosure, "anybody?") }()
+	go func() { closed <- conn.Close(errors.NormalClosure, "waiting") }()
 	r.waitDone(conn) // the Close is under way
 	start = time.Now()
-	r.see("beside a Close that waits: CloseNow", Describe(conn.CloseNow(4008, "kicked")))
+	r.see("while a Close waits: CloseNow", Describe(conn.CloseNow(4008, "kicked")))
 	r.see("the Close returns", describeReason(<-closed))
 	r.seeIf("at once, after CloseNow", time.Since(start) < slack, "yes", "no, after %v", time.Since(start))
 	r.see("the first cause is kept", Describe(conn.Err()))
@@ -166,7 +166,7 @@ func runCloseNowReads(r *row) {
 	}
 	r.see("CloseNow", Describe(conn.CloseNow(4008, "kicked")))
 	r.see("Done, and Err", doneNow(conn))
-	r.see("Receive, what had come is dropped", r.receive(conn))
+	r.see("Receive, unread messages are dropped", r.receive(conn))
 	r.see("the peer saw", quote(r.events(id)))
 
 	id = r.newID()
@@ -196,9 +196,9 @@ const (
 	fillMark = 128 << 10
 )
 
-// fill hands put numbered messages for conn, whose peer does not read, until it
-// returns an error for a second: until then a system may still take something in.
-// It returns how many put accepted, and the error.
+// fill calls put with numbered messages, for a connection whose peer does not read, until put
+// has returned errors for a second. Within that second, the system may still accept data. fill
+// returns how many messages put accepted, and the error.
 func (r *row) fill(put func(m ws.Message) error) (accepted int, err error) {
 	message := Pattern(fillSize)
 	var refused time.Time
@@ -288,7 +288,7 @@ func runSendEndedContext(r *row) {
 	for _, ended := range []struct {
 		key string
 		ctx context.Context
-	}{{"room, cancelled", canceled}, {"room, deadline over", late}} {
+	}{{"buffer not full, cancelled", canceled}, {"buffer not full, deadline exceeded", late}} {
 		got := ""
 		for _, m := range all {
 			if err := conn.Send(ended.ctx, m); err != nil {
@@ -304,11 +304,11 @@ func runSendEndedContext(r *row) {
 	id := r.newID()
 	conn = r.dial(&Options{SendBuffer: fillMark}, "/stall", "id", id)
 	accepted, err := r.fill(func(m ws.Message) error { return conn.Send(canceled, m) })
-	r.see("no room, cancelled", Describe(err))
-	r.see("no room, deadline over", Describe(conn.Send(late, ws.Binary(Pattern(fillSize)))))
+	r.see("buffer full, cancelled", Describe(err))
+	r.see("buffer full, deadline exceeded", Describe(conn.Send(late, ws.Binary(Pattern(fillSize)))))
 	r.see("Err", Describe(conn.Err()))
 	r.drain(conn, id, accepted)
-	r.see("invalid as well: what is wrong with the message", Describe(conn.Send(canceled, ws.Text("caf\xe9"))))
+	r.see("invalid message as well: its error", Describe(conn.Send(canceled, ws.Text("caf\xe9"))))
 	conn = r.dial(nil, "/close", "code", 4001, "message", "bye")
 	r.waitDone(conn)
 	r.see("after the end", Describe(conn.Send(canceled, ws.Text("late"))))
@@ -361,5 +361,5 @@ func runMessages(r *row) {
 	for range conn.Messages(r.ctx) {
 		break
 	}
-	r.see("the loop is left by break, then", r.echoes(conn))
+	r.see("break out of the loop, then", r.echoes(conn))
 }

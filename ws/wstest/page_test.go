@@ -10,7 +10,7 @@ import (
 	"github.com/isosocket/isosocket/ws/wstest"
 )
 
-// TestDifferencesAreInTheDocs keeps the table of docs/browser.md what the cases show.
+// TestDifferencesAreInTheDocs checks that docs/browser.md has the table that the cases generate.
 func TestDifferencesAreInTheDocs(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/browser.md")

@@ -16,8 +16,8 @@ import (
 
 // PipeTarget returns a target whose connections are made by pipe, such as
 // [ws.Pipe]: two connected Conns in memory. The behaviours of the test server
-// that make sense without a network are played by the second Conn; the other
-// cases are skipped, with the reason.
+// that make sense without a network are implemented by the second Conn; the other cases are
+// skipped, with the reason.
 func PipeTarget(pipe func(a, b *ws.Config) (*ws.Conn, *ws.Conn)) Target {
 	p := &pipeServer{pipe: pipe, records: make(map[string]*pipeRecord)}
 	skip := make(map[string]string)
@@ -32,7 +32,7 @@ func PipeTarget(pipe func(a, b *ws.Config) (*ws.Conn, *ws.Conn)) Target {
 // pipeCases are the cases that a pipe can show.
 var pipeCases = []string{"P01", "P02", "P04", "P05", "P08", "P10", "P11", "P15", "P17", "P18", "P21", "P22", "P24", "P36", "P45"}
 
-// pipeServer plays the test server.
+// pipeServer takes the place of the test server.
 type pipeServer struct {
 	pipe func(a, b *ws.Config) (*ws.Conn, *ws.Conn)
 
@@ -67,7 +67,7 @@ func (p *pipeServer) dial(ctx context.Context, address string, o *Options) (*ws.
 	q, err := url.ParseQuery(query)
 	behaviour := pipeBehaviours[path]
 	if err == nil && behaviour == nil && path != "/observed" {
-		err = fmt.Errorf("no behaviour is called %q", path)
+		err = fmt.Errorf("there is no behaviour %q", path)
 	}
 	if err != nil {
 		return nil, &errors.ConnectionError{URL: address, Err: err}
@@ -104,7 +104,7 @@ func (p *pipeServer) observed(far *ws.Conn, record *pipeRecord, id string) {
 	pipeDrain(far)
 }
 
-// pipeDrain receives until the end, which it returns.
+// pipeDrain receives until the connection ends, and returns the error.
 func pipeDrain(far *ws.Conn) error {
 	for {
 		if _, err := far.Receive(context.Background()); err != nil {
@@ -129,7 +129,7 @@ func pipeEcho(far *ws.Conn, _ url.Values, record *pipeRecord) {
 			return
 		}
 		record.events = append(record.events, DescribeMessage(m))
-		_ = far.Send(context.Background(), m) // what came before an end is received also when this fails
+		_ = far.Send(context.Background(), m) // messages before the end are received even if this fails
 	}
 }
 

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Quirk is a way in which some engines behave differently from a browser as
-// the WHATWG specification describes it, and from the other engines.
+// Quirk is a behaviour of some engines that differs from the WHATWG specification and from the
+// other engines.
 type Quirk struct {
 	// ID is the name by which the parity table refers to it.
 	ID string
@@ -15,7 +15,7 @@ type Quirk struct {
 	Engines []string
 	// Subject says what differs, and Behaviour what these engines do.
 	Subject, Behaviour string
-	// Cause says whether that is a bug or allowed, and Link where to read more.
+	// Cause says whether that is a bug or allowed, and Link points to the source.
 	Cause, Link string
 	// Library says what this library does about it.
 	Library string
@@ -40,11 +40,11 @@ func Quirks() []Quirk {
 		{
 			ID:        "E1",
 			Engines:   []string{"node"},
-			Subject:   "A byte order mark in front of a text message",
+			Subject:   "A byte order mark at the start of a text message",
 			Behaviour: "is not part of the message that arrives",
 			Cause:     "a bug: RFC 6455, section 5.6, has no byte order mark; the decoder of undici drops it",
 			Link:      "https://github.com/nodejs/undici/blob/main/lib/web/websocket/util.js",
-			Library:   "nothing: it gets the text without the mark; a binary message keeps it",
+			Library:   "nothing: it receives the text without the mark; a binary message keeps it",
 			Values: []QuirkValue{
 				{"P02", "a BOM in front", `text "byte order mark"`},
 				{"P02", "a BOM in front, ReceiveInto", `text "byte order mark"`},
@@ -70,7 +70,7 @@ func Quirks() []Quirk {
 			Behaviour: "opens a connection",
 			Cause:     "a bug: RFC 6455, section 4.1, tells a client to check both; fastwebsockets does not",
 			Link:      "https://github.com/denoland/fastwebsockets/blob/main/src/handshake.rs",
-			Library:   "checks the subprotocol, which Deno does not check either; the rest it cannot see",
+			Library:   "checks the subprotocol, which Deno does not check either; the library cannot see the others",
 			Values: []QuirkValue{
 				{"P28", "wrong Sec-WebSocket-Accept", "nil"},
 				{"P28", "an extension that was not offered", "nil"},
@@ -83,7 +83,7 @@ func Quirks() []Quirk {
 			Behaviour: "arrive as messages, the text without the part of a rune",
 			Cause:     "a bug: RFC 6455, sections 5.1 and 8.1, tell a client to fail the connection; fastwebsockets does not",
 			Link:      "https://github.com/denoland/fastwebsockets/blob/main/src/fragment.rs",
-			Library:   "nothing: it gets the messages as if they were right",
+			Library:   "nothing: it receives them as valid messages",
 			Values: []QuirkValue{
 				{"D01", "a rune cut by the end of the message", `another error: received text "caf", which is not ErrWebSocket`},
 				{"D01", "a masked frame", `another error: received text "y", which is not ErrWebSocket`},
@@ -94,7 +94,7 @@ func Quirks() []Quirk {
 			Engines:   []string{"webkit"},
 			Subject:   "The close reasons 1012, 1013 and 1014 of the peer",
 			Behaviour: "are `ConnectionClosed` with 1006, local",
-			Cause:     "a bug: IANA has registered them, and libsoup takes them for a protocol error",
+			Cause:     "a bug: IANA has registered them, and libsoup treats them as a protocol error",
 			Link:      "https://github.com/GNOME/libsoup/blob/master/libsoup/websocket/soup-websocket-connection.c",
 			Library:   "nothing: it gets 1006; a `Client` reconnects after all of them",
 			Values: []QuirkValue{
@@ -123,7 +123,7 @@ func Quirks() []Quirk {
 			Engines:   []string{"webkit"},
 			Subject:   "A close message with a NUL",
 			Behaviour: "reaches the peer without the NUL and what follows it",
-			Cause:     "a bug: WebKitGTK hands it on as a C string",
+			Cause:     "a bug: WebKitGTK passes it on as a C string",
 			Link:      "https://github.com/WebKit/WebKit/blob/main/Source/WebKit/NetworkProcess/soup/WebSocketTaskSoup.cpp",
 			Library:   "nothing",
 			Values: []QuirkValue{
@@ -134,10 +134,10 @@ func Quirks() []Quirk {
 			ID:        "E8",
 			Engines:   []string{"webkit"},
 			Subject:   "Sending more than the peer reads",
-			Behaviour: "`bufferedAmount` stays near 0, so that `Send` does not wait, `TrySend` does not refuse, and the browser keeps every message in memory until the connection may break",
+			Behaviour: "`bufferedAmount` stays near 0. `Send` does not wait, `TrySend` does not refuse, and the browser keeps every message in memory, which may break the connection",
 			Cause:     "a bug: WHATWG WebSockets, section 3.1, counts what has not been transmitted to the network; WebKitGTK stops counting when libsoup has the message",
 			Link:      "https://github.com/WebKit/WebKit/blob/main/Source/WebKit/NetworkProcess/soup/WebSocketTaskSoup.cpp",
-			Library:   "nothing: it sees no other sign of what is under way; a program that sends much lets the peer acknowledge",
+			Library:   "nothing: no other value shows how much is unsent; in a program that sends a lot, the peer should acknowledge messages",
 			Values: []QuirkValue{
 				{"P20", "SendBuffer 128 KiB: Send in the end", ""},
 				{"P20", "SendBuffer 128 KiB: Buffered is at least the mark", ""},
@@ -164,12 +164,12 @@ func Quirks() []Quirk {
 				{"P42", "text that is not UTF-8", ""},
 				{"P42", "over MaxMessageSize", ""},
 				{"P42", "after the end", ""},
-				{"P43", "no room, cancelled", ""},
-				{"P43", "no room, deadline over", ""},
+				{"P43", "buffer full, cancelled", ""},
+				{"P43", "buffer full, deadline exceeded", ""},
 				{"P43", "Err", ""},
 				{"P43", "the peer reads: Send, Flush", ""},
 				{"P43", "the peer received", ""},
-				{"P43", "invalid as well: what is wrong with the message", ""},
+				{"P43", "invalid message as well: its error", ""},
 				{"P43", "after the end", ""},
 			},
 		},
@@ -180,7 +180,7 @@ func Quirks() []Quirk {
 			Behaviour: "is followed",
 			Cause:     `a bug: WHATWG WebSockets, section 2, makes the request with redirect mode "error"`,
 			Link:      "https://github.com/WebKit/WebKit/blob/main/Source/WebKit/NetworkProcess/soup/WebSocketTaskSoup.cpp",
-			Library:   "nothing: a page is not told; a server that must know where a client comes from checks `Origin` and a token",
+			Library:   "nothing: a page cannot detect it; a server that must identify its clients checks `Origin` and a token",
 			Values: []QuirkValue{
 				{"P27", "301", ""},
 				{"P27", "302", ""},
@@ -207,7 +207,7 @@ func Quirks() []Quirk {
 			ID:        "E11",
 			Engines:   []string{"webkit"},
 			Subject:   "A close frame that the peer does not answer for 5 seconds",
-			Behaviour: "may be given up a moment earlier",
+			Behaviour: "may end the connection a moment earlier",
 			Cause:     "allowed: libsoup ends the connection 5 seconds after its close frame, by its own clock",
 			Link:      "https://github.com/GNOME/libsoup/blob/master/libsoup/websocket/soup-websocket-connection.c",
 			Library:   "nothing: the close reason is the same",

@@ -15,41 +15,41 @@ func receiveCases() []Case {
 	return []Case{
 		{
 			ID:      "P16",
-			Event:   "ctx ends during Receive (cancel, deadline), also in the middle of a large message",
+			Event:   "ctx ends during Receive (cancel, deadline), including in the middle of a large message",
 			Outcome: "errors.Is(err, ctx.Err()); connection open; the next Receive returns the message, once",
 			Why:     "a context bounds the wait, never the connection",
 			Want: []Expectation{
 				same("deadline", "context.DeadlineExceeded"),
 				same("cancel", "context.Canceled"),
-				same("cancel with a cause, which is visible", "yes"),
+				same("cancel with a cause: errors.Is finds it", "yes"),
 				same("afterwards", usable),
 				same("three deadlines in the middle of a message of 16 MiB", "context.DeadlineExceeded, context.DeadlineExceeded, context.DeadlineExceeded"),
 				same("then the message", DescribeMessage(ws.Binary(Pattern(16<<20)))),
-				same("afterwards, nothing came twice", usable),
+				same("afterwards, nothing arrived twice", usable),
 			},
 			run: runReceiveContext,
 		},
 		{
 			ID:      "P17",
 			Event:   "ctx ended before Receive",
-			Outcome: "a message that is already here is returned, else ctx's error",
-			Why:     "what has arrived needs no wait",
+			Outcome: "returns a message that has already arrived, else ctx's error",
+			Why:     "a context bounds the wait, and a message that has arrived needs none",
 			Want: []Expectation{
-				same("nothing here, cancelled", "context.Canceled"),
-				same("nothing here, deadline over", "context.DeadlineExceeded"),
+				same("nothing arrived, cancelled", "context.Canceled"),
+				same("nothing arrived, deadline exceeded", "context.DeadlineExceeded"),
 				same("afterwards", usable),
-				same("a message comes while all calls have an ended ctx", `text "0"`),
-				same("all here: Receive four times", `text "0", text "1", text "2", CC(4001, "bye", remote)`),
+				same("a message arrives while every call has an ended ctx", `text "0"`),
+				same("all arrived: Receive four times", `text "0", text "1", text "2", CC(4001, "bye", remote)`),
 			},
 			run: runEndedContext,
 		},
 		{
 			ID:      "P18",
 			Event:   "TryReceive in a loop with no other call",
-			Outcome: "every message is found in the end; never blocks",
-			Why:     "a program with its own loop, a game say, asks once a frame and must not wait",
+			Outcome: "finds every message eventually; never blocks",
+			Why:     "a program with its own loop, such as a game, polls once a frame and must not wait",
 			Want: []Expectation{
-				same("nothing here, 1,000 times", "nothing"),
+				same("nothing arrived, 1,000 times", "nothing"),
 				same("100 messages and a close", `100 in order, then CC(4001, "bye", remote)`),
 				same("a message of 1 MiB", DescribeMessage(ws.Text("0"+dashes(1<<20-1)))),
 			},
@@ -59,7 +59,7 @@ func receiveCases() []Case {
 			ID:      "P19",
 			Event:   "1,000 Receives that time out after 1 ms each, while the peer sends 1,000 messages",
 			Outcome: "all 1,000 messages, in order, none twice",
-			Why:     "a wait that ends keeps its place, even in the middle of a frame",
+			Why:     "a wait that ends loses no data, even in the middle of a frame",
 			Want: []Expectation{
 				same("messages", "1000 in order"),
 				same("Receives that timed out", "1000 or more"),
@@ -98,7 +98,7 @@ func runReceiveContext(r *row) {
 	_, err = conn.Receive(ctx)
 	timer.Stop()
 	cancelWith(nil)
-	r.see("cancel with a cause, which is visible", yesNo(errors.Is(err, cause) && errors.Is(err, context.Canceled)))
+	r.see("cancel with a cause: errors.Is finds it", yesNo(errors.Is(err, cause) && errors.Is(err, context.Canceled)))
 	r.see("afterwards", r.echoes(conn))
 
 	id := r.newID()
@@ -108,7 +108,7 @@ func runReceiveContext(r *row) {
 	for i := range 3 {
 		ctx, cancel := context.WithTimeout(r.ctx, 50*time.Millisecond)
 		var err error
-		if i == 1 { // a buffer that the caller takes back half-way
+		if i == 1 { // a buffer that the caller reuses after the error
 			_, err = conn.ReceiveInto(ctx, make([]byte, 0, 1<<16))
 		} else {
 			_, err = conn.Receive(ctx)
@@ -119,7 +119,7 @@ func runReceiveContext(r *row) {
 	r.see("three deadlines in the middle of a message of 16 MiB", quote(ends))
 	r.tell(id)
 	r.see("then the message", r.receive(conn))
-	r.see("afterwards, nothing came twice", r.echoes(conn))
+	r.see("afterwards, nothing arrived twice", r.echoes(conn))
 }
 
 func runEndedContext(r *row) {
@@ -130,27 +130,27 @@ func runEndedContext(r *row) {
 
 	conn := r.dial(nil, "/echo")
 	_, err := conn.Receive(canceled)
-	r.see("nothing here, cancelled", Describe(err))
+	r.see("nothing arrived, cancelled", Describe(err))
 	_, err = conn.Receive(late)
-	r.see("nothing here, deadline over", Describe(err))
+	r.see("nothing arrived, deadline exceeded", Describe(err))
 	r.see("afterwards", r.echoes(conn))
 
 	conn = r.dial(nil, "/burst", "n", 1)
 	for {
 		m, err := conn.Receive(canceled)
 		if errors.Is(err, context.Canceled) && r.ctx.Err() == nil {
-			time.Sleep(time.Millisecond) // lets a browser run; nothing depends on how long
+			time.Sleep(time.Millisecond) // for the browser's event loop; the length does not matter
 			continue
 		}
 		if err != nil {
-			r.see("a message comes while all calls have an ended ctx", Describe(err))
+			r.see("a message arrives while every call has an ended ctx", Describe(err))
 		} else {
-			r.see("a message comes while all calls have an ended ctx", DescribeMessage(m))
+			r.see("a message arrives while every call has an ended ctx", DescribeMessage(m))
 		}
 		break
 	}
 
-	// Messages that arrived before an end are there when the end is.
+	// Messages that arrived before the end are available once the end is visible.
 	conn = r.dial(nil, "/burst", "n", 3, "close", 4001, "message", "bye")
 	r.waitDone(conn)
 	var got []string
@@ -162,7 +162,7 @@ func runEndedContext(r *row) {
 			got = append(got, DescribeMessage(m))
 		}
 	}
-	r.see("all here: Receive four times", quote(got))
+	r.see("all arrived: Receive four times", quote(got))
 }
 
 func runTryReceive(r *row) {
@@ -173,7 +173,7 @@ func runTryReceive(r *row) {
 			got = DescribeMessage(m) + ", " + Describe(err)
 		}
 	}
-	r.see("nothing here, 1,000 times", got)
+	r.see("nothing arrived, 1,000 times", got)
 
 	conn = r.dial(nil, "/burst", "n", 100, "close", 4001, "message", "bye")
 	n := 0
@@ -200,7 +200,7 @@ func runTryReceive(r *row) {
 	}
 }
 
-// poll calls TryReceive until there is something.
+// poll calls TryReceive until it returns a message or an error.
 func (r *row) poll(conn *ws.Conn) (ws.Message, error) {
 	for r.ctx.Err() == nil {
 		m, ok, err := conn.TryReceive()
@@ -208,7 +208,7 @@ func (r *row) poll(conn *ws.Conn) (ws.Message, error) {
 			return m, err
 		}
 		if r.target.Class == Browser {
-			time.Sleep(time.Millisecond) // a goroutine that never waits would stop the browser
+			time.Sleep(time.Millisecond) // a goroutine that never blocks would stop the browser's event loop
 		} else {
 			runtime.Gosched()
 		}

@@ -10,9 +10,9 @@ import (
 
 // Observation is a key and the value that a case saw for it.
 type Observation struct {
-	// Key is the key of its Expectation.
+	// Key is the key of an Expectation.
 	Key string
-	// Value is the observed value, in the words of [Describe] and [DescribeMessage].
+	// Value is the observed value, in the format of [Describe] and [DescribeMessage].
 	Value string
 }
 
@@ -37,8 +37,8 @@ type Result struct {
 	Failed bool `json:",omitempty"`
 }
 
-// Mistakes compares r with what c expects of its target, and returns a sentence
-// for each observation that is missing, too many, or not the expected one.
+// Mistakes compares r with the observations that c expects of its target, and returns a sentence
+// for each that is missing, unexpected or different.
 func (r Result) Mistakes(c Case) []string {
 	var mistakes []string
 	for i, want := range c.Want {
@@ -63,10 +63,10 @@ func (r Result) Mistakes(c Case) []string {
 	return mistakes
 }
 
-// marker stands before a result in a test's log.
+// marker precedes a result in a test's log.
 const marker = "wstest-result: "
 
-// String returns r as the line that Run writes into a test's log.
+// String returns r as the line that Run writes to a test's log.
 func (r Result) String() string {
 	text, err := json.Marshal(r)
 	if err != nil { // strings and slices of them always encode

@@ -16,13 +16,13 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// caseTimeout bounds one case. Nothing but a hang comes near it.
+// caseTimeout bounds one case. Only a case that hangs takes that long.
 const caseTimeout = 90 * time.Second
 
-// Run runs every case against target, each as a subtest of t with its id as
-// the name, one after the other. A case fails for each observation that is not
-// the one expected of the target's class. The results go to target.Report, or
-// into the log, where [ParseResults] finds them.
+// Run runs every case against target, each as a subtest of t with its id as the name, one after
+// the other. A case fails for each observation that differs from the one expected of the
+// target's class. Run passes the results to target.Report, or writes them to the log for
+// [ParseResults].
 func Run(t *testing.T, target Target) {
 	t.Helper()
 	if target.Dial == nil || target.Class != Native && target.Class != Browser {
@@ -59,8 +59,8 @@ func runCase(t *testing.T, target *Target, c Case) {
 		report()
 		t.Skip(reason)
 	}
-	// Cleanups run last in, first out: Check's come after everything else, and
-	// the report knows whether they failed.
+	// Cleanups run in reverse order: those of Check run after the others, and the report
+	// includes their failures.
 	t.Cleanup(func() {
 		result.Failed = t.Failed()
 		report()
@@ -72,7 +72,7 @@ func runCase(t *testing.T, target *Target, c Case) {
 	t.Cleanup(cancel)
 	r.ctx = ctx
 	t.Cleanup(r.closeAll)
-	// Also when the case ends half-way, by Fatal.
+	// Deferred, because a case may end early with Fatal.
 	defer func() {
 		result.Observations = r.observations
 		for _, mistake := range result.Mistakes(c) {
@@ -102,7 +102,7 @@ func (r *row) see(key, value string) {
 	r.observations = append(r.observations, Observation{key, value})
 }
 
-// seeIf records says if ok, otherwise the text that otherwise and args give.
+// seeIf records says if ok, and otherwise the text that otherwise and args format.
 func (r *row) seeIf(key string, ok bool, says string, otherwise string, args ...any) {
 	if !ok {
 		says = fmt.Sprintf(otherwise, args...)
@@ -110,7 +110,7 @@ func (r *row) seeIf(key string, ok bool, says string, otherwise string, args ...
 	r.see(key, says)
 }
 
-// newID names a connection, so that the server can be asked about it.
+// newID returns a name for a connection, with which ask can query the server's record of it.
 func (r *row) newID() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -137,7 +137,7 @@ func (r *row) url(path string, query ...any) string {
 	return address(r.target.Server.URL, path, query...)
 }
 
-// dialURL opens a connection that is closed at the latest after the case.
+// dialURL opens a connection. It is closed after the case, if the case does not close it.
 func (r *row) dialURL(url string, o *Options) (*ws.Conn, error) {
 	if o == nil {
 		o = &Options{}
@@ -175,7 +175,8 @@ func (r *row) closeAll() {
 // ask opens a connection to a control endpoint and returns the text that the
 // server answers with.
 func (r *row) ask(path string, query ...any) (string, error) {
-	// This tests the answer, not how soon a busy machine closes.
+	// The timeout is long because only the answer matters here, not how fast a busy machine
+	// closes.
 	conn, err := r.target.Dial(r.ctx, address(r.target.Server.Control, path, query...), &Options{CloseTimeout: 30 * time.Second})
 	if err != nil {
 		return "", fmt.Errorf("asking the test server: %w", err)
@@ -190,13 +191,13 @@ func (r *row) ask(path string, query ...any) (string, error) {
 	return m.String(), nil
 }
 
-// events returns the server's record of the connection id, once that has ended.
+// events waits until the connection id has ended, and returns the server's record of it.
 func (r *row) events(id string) []string {
 	r.t.Helper()
 	return r.eventsUntil(id, "")
 }
 
-// eventsUntil is events, but already when the server has seen event.
+// eventsUntil is like events, but also returns once the server has recorded event.
 func (r *row) eventsUntil(id, event string) []string {
 	r.t.Helper()
 	text, err := r.ask("/observed", "id", id, "until", event)
@@ -236,7 +237,7 @@ func (r *row) receiveError(conn *ws.Conn) error {
 	return err
 }
 
-// waitDone waits for the end of conn without calling it.
+// waitDone waits for the end of conn without a call of its other methods.
 func (r *row) waitDone(conn *ws.Conn) {
 	r.t.Helper()
 	select {
@@ -264,8 +265,8 @@ func (r *row) echoes(conn *ws.Conn) string {
 
 const usable = "open and usable"
 
-// each calls f for 0 to n-1, a few at a time, and returns what they return. A
-// browser delays connections when many are being opened at once.
+// each calls f for 0 to n-1, a few at a time, and returns the results. A browser delays
+// connections when many are being opened at once.
 func each(n int, f func(i int) string) []string {
 	all := make([]string, n)
 	next := make(chan int)
@@ -285,7 +286,7 @@ func each(n int, f func(i int) string) []string {
 	return all
 }
 
-// yesNo puts a fact into an observation.
+// yesNo formats b for an observation.
 func yesNo(b bool) string {
 	if b {
 		return "yes"
@@ -293,5 +294,5 @@ func yesNo(b bool) string {
 	return "no"
 }
 
-// quote shortens a list for an observation.
+// quote formats a list for an observation.
 func quote(all []string) string { return strings.Join(all, ", ") }

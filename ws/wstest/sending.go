@@ -17,9 +17,9 @@ func sendCases() []Case {
 		{
 			ID:    "P20",
 			Event: "Send while the peer does not read",
-			Outcome: "waits above the high-water mark (1 MiB unless set); when ctx ends there, nothing of that message goes out and " +
-				"the connection stays open; when the peer reads again, all goes on",
-			Why: "a queue without a bound is a leak; WHATWG bufferedAmount tells how long it is",
+			Outcome: "waits above the high-water mark (1 MiB unless set); when ctx ends during the wait, no part of the message is sent and " +
+				"the connection stays open; when the peer reads again, sending continues",
+			Why: "an unbounded queue is a leak; WHATWG bufferedAmount gives its length",
 			Want: append(wantStall("SendBuffer 128 KiB"), append(wantStall("SendBuffer not set"),
 				same("Flush with an ended ctx while the peer does not read", "context.Canceled"))...),
 			run: runStall,
@@ -27,9 +27,9 @@ func sendCases() []Case {
 		{
 			ID:      "P21",
 			Event:   "Send from 16 goroutines",
-			Outcome: "whole messages; each goroutine's own stay in order",
+			Outcome: "messages arrive whole; those of one goroutine arrive in order",
 			Why:     "RFC 6455, section 5.4: fragments of messages do not interleave",
-			Want:    []Expectation{same("16 goroutines, 40 messages of 1 B to 70 KB each", "all whole, each one's own in order")},
+			Want:    []Expectation{same("16 goroutines, 40 messages of 1 B to 70 KB each", "all whole, in order for each goroutine")},
 			run:     runManySenders,
 		},
 		{
@@ -47,8 +47,8 @@ func sendCases() []Case {
 		{
 			ID:      "P23",
 			Event:   "a message over MaxMessageSize (1 MiB unless set) arrives",
-			Outcome: "CC(1009, names the limit, local); the peer sees 1009; natively refused from the frame header, before its bytes are read",
-			Why:     "RFC 6455, section 7.4.1: 1009; a browser gives a message only once whole",
+			Outcome: "CC(1009, names the limit, local); the peer sees 1009; natively refused when the frame header arrives, before the payload is read",
+			Why:     "RFC 6455, section 7.4.1: 1009; a browser delivers only whole messages",
 			Want: []Expectation{
 				same("1 MiB + 1 B, limit not set", `CC(1009, "message of 1048577 bytes: the limit is 1048576 bytes", local)`),
 				same("again", `CC(1009, "message of 1048577 bytes: the limit is 1048576 bytes", local)`),
@@ -66,7 +66,7 @@ func sendCases() []Case {
 			ID:      "P24",
 			Event:   "Send over this side's own MaxMessageSize",
 			Outcome: "ErrMessageTooBig, nothing sent, connection open",
-			Why:     "both sides share a limit in most programs; an error here beats a closed connection there",
+			Why:     "both sides share a limit in most programs; an error from Send is better than a closed connection",
 			Want: []Expectation{
 				same("1 MiB + 1 B, limit not set", "ErrMessageTooBig"),
 				same("101 B, limit 100", "ErrMessageTooBig"),
@@ -86,7 +86,7 @@ func wantStall(with string) []Expectation {
 		same(with+": Send with an ended ctx", "context.Canceled"),
 		same(with+": Err", "nil"),
 		same(with+": the peer reads: Send, Flush", "nil, nil"),
-		same(with+": the peer received", "exactly what was accepted, in order"),
+		same(with+": the peer received", "exactly the accepted messages, in order"),
 		same(with+": Buffered", "0"),
 	}
 }
@@ -132,8 +132,8 @@ func (r *row) stall(with string, sendBuffer int) {
 	accepted := 0
 	var err error
 	for accepted < 4096 { // 128 MiB: more than any system buffers
-		// Long enough for a busy machine to take in what it will: what comes next must find
-		// no room.
+		// Long enough for a busy machine to fill its buffers: the buffer must still be full for
+		// the next calls.
 		ctx, cancel := context.WithTimeout(r.ctx, time.Second)
 		err = put(ctx, accepted)
 		cancel()
@@ -148,7 +148,7 @@ func (r *row) stall(with string, sendBuffer int) {
 		mark = ws.DefaultSendBuffer
 	}
 	buffered := conn.Buffered()
-	// More than that if the transport knows what the system could not send.
+	// Buffered may be larger if the transport knows how much the system has not sent.
 	r.seeIf(with+": Buffered is at least the mark", buffered >= mark, "yes", "%d B", buffered)
 	ended, cancel := context.WithCancel(r.ctx)
 	cancel()
@@ -175,7 +175,7 @@ func (r *row) receiveStalled(conn *ws.Conn, accepted int) string {
 			if i != accepted {
 				return fmt.Sprintf("%d of %d", i, accepted)
 			}
-			return "exactly what was accepted, in order"
+			return "exactly the accepted messages, in order"
 		}
 		if want := fmt.Sprintf("%08d", i); len(m.Data) < 8 || string(m.Data[:8]) != want {
 			return fmt.Sprintf("%.8s in place of %s; %d were accepted", m.Data, want, accepted)
@@ -199,7 +199,7 @@ func runManySenders(r *row) {
 			}
 		})
 	}
-	got := "all whole, each one's own in order"
+	got := "all whole, in order for each goroutine"
 	var next [goroutines]int
 	for range goroutines * messages {
 		m, err := conn.Receive(r.ctx)

@@ -14,7 +14,7 @@ import (
 	"github.com/isosocket/isosocket/ws/wstest"
 )
 
-func TestCasesAreWhatTheSpecificationLists(t *testing.T) {
+func TestCasesAreCompleteAndInOrder(t *testing.T) {
 	t.Parallel()
 	seen := make(map[string]bool)
 	var parity, different int
@@ -28,10 +28,10 @@ func TestCasesAreWhatTheSpecificationLists(t *testing.T) {
 			want = fmt.Sprintf("P%02d", parity)
 		}
 		if c.ID != want {
-			t.Errorf("%s stands where %s comes next", c.ID, want)
+			t.Errorf("case %s follows, want %s", c.ID, want)
 		}
 		if seen[c.ID] {
-			t.Errorf("%s is there twice", c.ID)
+			t.Errorf("case %s is listed twice", c.ID)
 		}
 		seen[c.ID] = true
 		if c.Event == "" || c.Outcome == "" || c.Why == "" || len(c.Want) == 0 {
@@ -40,7 +40,7 @@ func TestCasesAreWhatTheSpecificationLists(t *testing.T) {
 		keys := make(map[string]bool)
 		for _, e := range c.Want {
 			if e.Key == "" || e.Native == "" || e.Browser == "" || keys[e.Key] {
-				t.Errorf("%s: the expectation %+v is not complete, or its key is there twice", c.ID, e)
+				t.Errorf("%s: the expectation %+v is not complete, or its key is listed twice", c.ID, e)
 			}
 			keys[e.Key] = true
 		}
@@ -50,8 +50,8 @@ func TestCasesAreWhatTheSpecificationLists(t *testing.T) {
 	}
 }
 
-// TestQuirksAreOfCases holds each quirk to the cases: they exist, they expect another value
-// without it, and no engine has two quirks of one expectation.
+// TestQuirksAreOfCases checks that the cases of each quirk exist and expect another value
+// without it, and that no engine has two quirks for one expectation.
 func TestQuirksAreOfCases(t *testing.T) {
 	t.Parallel()
 	type expectation struct{ id, key string }
@@ -66,7 +66,7 @@ func TestQuirksAreOfCases(t *testing.T) {
 	for i, q := range wstest.Quirks() {
 		if q.ID != fmt.Sprintf("E%d", i+1) || q.Subject == "" || q.Behaviour == "" || q.Cause == "" || q.Library == "" ||
 			!strings.HasPrefix(q.Link, "https://") || len(q.Engines) == 0 || len(q.Values) == 0 {
-			t.Errorf("quirk %d lacks something, or its id is not the next one: %+v", i+1, q)
+			t.Errorf("quirk %d lacks a field, or its id is not the next one: %+v", i+1, q)
 		}
 		for _, engine := range q.Engines {
 			if !slices.Contains(engines, engine) {
@@ -87,7 +87,7 @@ func TestQuirksAreOfCases(t *testing.T) {
 	}
 }
 
-func TestNothingDiffersThatIsNotDocumented(t *testing.T) {
+func TestEveryDifferenceIsDocumented(t *testing.T) {
 	t.Parallel()
 	shown := make(map[string]bool)
 	for _, d := range wstest.Differences() {
@@ -117,7 +117,7 @@ func TestNothingDiffersThatIsNotDocumented(t *testing.T) {
 	}
 }
 
-// perfect returns the result of a run in which everything was as expected.
+// perfect returns the result of a run that made all expected observations.
 func perfect(c wstest.Case, class wstest.Class) wstest.Result {
 	r := wstest.Result{ID: c.ID, Target: string(class), Class: class}
 	for _, e := range c.Want {
@@ -261,7 +261,7 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-func TestPatternIsTextAndNeverTheSame(t *testing.T) {
+func TestPatternIsTextAndDoesNotRepeat(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, 1, 1000, 1001} {
 		b := wstest.Pattern(n)
@@ -270,7 +270,7 @@ func TestPatternIsTextAndNeverTheSame(t *testing.T) {
 		}
 	}
 	if bytes.HasPrefix(wstest.Pattern(1001), wstest.Pattern(1000)) {
-		t.Error("patterns of different lengths begin alike, so a cut one would pass")
+		t.Error("patterns of different lengths begin with the same bytes, so a test would not notice truncation")
 	}
 }
 

@@ -13,10 +13,10 @@ type Class string
 
 // The classes of targets.
 const (
-	// Native targets read the byte stream themselves.
+	// Native targets implement the protocol over a byte stream.
 	Native Class = "native"
-	// Browser targets are built on the WHATWG WebSocket object: pages, workers,
-	// and the runtimes that have it too.
+	// Browser targets use the WHATWG WebSocket object: pages, workers, and other runtimes that
+	// provide it.
 	Browser Class = "browser"
 )
 
@@ -28,8 +28,8 @@ type Target struct {
 	// Class says which expectations apply.
 	Class Class
 
-	// Engine is the engine of a browser or a runtime whose quirks the target may
-	// show, as [Quirk].Engines names it. Empty: none may be shown.
+	// Engine names the browser engine or runtime whose quirks the target may show, as
+	// [Quirk].Engines does. Empty means that it may show none.
 	Engine string
 
 	// Server is where the test server listens; see ws/wstest/peer.
@@ -39,8 +39,7 @@ type Target struct {
 	// cannot honour must make Dial fail with errors.ErrUnsupported.
 	Dial func(ctx context.Context, url string, options *Options) (*ws.Conn, error)
 
-	// Skip holds the ids of the cases that cannot run on this target, each with
-	// the reason.
+	// Skip maps the id of each case that cannot run on this target to the reason.
 	Skip map[string]string
 
 	// Check, if not nil, is called before each case. It registers, with Cleanup,
@@ -57,10 +56,10 @@ type Target struct {
 type Addresses struct {
 	// URL is the test server's, such as "ws://127.0.0.1:4000".
 	URL string
-	// Control is the same server on another port. The cases ask there for
-	// the records of behaviours, because a browser opens one connection to a port at a time.
+	// Control is the same server on another port. The cases request the records of behaviours
+	// there, because a browser opens only one connection to a port at a time.
 	Control string
-	// IPv6 is the same server on [::1], "" where the machine has no IPv6.
+	// IPv6 is the same server on [::1], or "" if the machine has no IPv6.
 	IPv6 string
 	// TLS is the same server over TLS, with Certificate.
 	TLS string
@@ -69,15 +68,15 @@ type Addresses struct {
 	// Untrusted is the same server over TLS with a certificate that no target
 	// may trust.
 	Untrusted string
-	// Refused is an address where nothing listens.
+	// Refused is an address that refuses connections.
 	Refused string
-	// Library reports whether the server has endpoints of a WebSocket library
-	// under test (peer.Config.Accept). Without it, parts that need them are not run.
+	// Library reports whether the server has endpoints of a WebSocket library under test
+	// (peer.Config.Accept). Parts of cases that need them do not run without.
 	Library bool
 }
 
-// Options are the options that the cases pass to a dialer. Meanings and defaults
-// are those of the fields of the same name of isosocket.DialOptions.
+// Options are the options that the cases pass to a dialer. The fields have the meanings and
+// defaults of those of the same name in isosocket.DialOptions.
 type Options struct {
 	Subprotocols     []string
 	Header           map[string][]string

@@ -17,7 +17,7 @@ import (
 	"github.com/isosocket/isosocket/ws/wstest"
 )
 
-// behaviours are a peer's behaviours after a right handshake, by path.
+// behaviours maps paths to the behaviours of a peer after a valid handshake.
 var behaviours = map[string]func(*link) error{
 	"/echo":      (*link).echo,
 	"/fragments": (*link).fragments,
@@ -41,8 +41,8 @@ var behaviours = map[string]func(*link) error{
 	"/request":   (*link).describeRequest,
 }
 
-// fragments sends a text byte by byte, also in the middle of a rune, and a ping
-// in front of each fragment (RFC 6455, section 5.4).
+// fragments sends a text byte by byte, which splits runes, with a ping before each fragment (RFC
+// 6455, section 5.4).
 func (l *link) fragments() error {
 	text := l.query.Get("text")
 	if len(text) < 2 {
@@ -77,8 +77,8 @@ func (l *link) fragments() error {
 	}
 }
 
-// numbered is the i-th message of a sequence: its number in decimal, with
-// dashes after it up to size bytes.
+// numbered returns the i-th message of a sequence: its number in decimal, padded with dashes to
+// size bytes.
 func numbered(i, size int) []byte {
 	b := strconv.AppendInt(nil, int64(i), 10)
 	for len(b) < size {
@@ -125,8 +125,7 @@ func (l *link) drop() error {
 	}
 	how := l.query.Get("how")
 	if how != "fin" {
-		// A reset discards data that is still on its way, so this has to wait
-		// until the messages have arrived.
+		// A reset discards data in transit, so wait until the messages have arrived.
 		if m, err := l.read(); err != nil || m.op != opText {
 			return l.sawEnd(fmt.Errorf("waiting for a text: %v %v", m, err))
 		}
@@ -154,8 +153,8 @@ func (l *link) drop() error {
 	return fmt.Errorf("how=%q is not fin, rst or killed", how)
 }
 
-// kill passes the socket to a process, closes its own copy, and kills the
-// process: the client then sees how the kernel ends a dead server's connection.
+// kill passes the socket to a process, closes its own copy, and kills the process. The kernel
+// then ends the connection as that of a dead server.
 func (l *link) kill(tcp *net.TCPConn) error {
 	file, err := tcp.File()
 	if err != nil {
@@ -173,8 +172,8 @@ func (l *link) kill(tcp *net.TCPConn) error {
 	return holder.Process.Kill()
 }
 
-// silent never answers, and ends when the client gives up, or hold= after its
-// close frame: a browser does not give up for long, and has only so many sockets.
+// silent never answers. It ends when the client disconnects, or hold= after its close frame: a
+// browser waits for a long time, and the number of its sockets is limited.
 func (l *link) silent() error {
 	for {
 		m, err := l.read()
@@ -254,7 +253,7 @@ func (l *link) large() error {
 	return l.echo()
 }
 
-// trickle sends slowly, so that a client's waits end at every place of a frame.
+// trickle sends slowly, so a client's waits end at every position in a frame.
 func (l *link) trickle() error {
 	pause := time.NewTicker(time.Millisecond)
 	defer pause.Stop()
@@ -298,7 +297,7 @@ func (l *link) announce() error {
 	}
 }
 
-// pinger pings, and fails when an answer is late.
+// pinger sends pings, and fails if an answer is late.
 func (l *link) pinger() error {
 	for i := range l.number("messages") {
 		if err := l.write(frame(fin|opText, numbered(i, 0))); err != nil {
@@ -417,15 +416,15 @@ func (l *link) ticker() error {
 	}
 }
 
-// flood sends more than fits into any buffer on the way and records whether it
-// was slowed down.
+// flood sends more data than all buffers of the connection hold, and records whether it was
+// slowed down.
 func (l *link) flood() error {
 	size := l.number("size")
 	slowed := false
 	for i := range l.number("n") {
 		f := frame(fin|opText, numbered(i, size))
 		for len(f) > 0 {
-			// Until it has been slowed down, it has to notice that; afterwards it waits.
+			// The first timeout detects the slowdown; after that, the write waits.
 			patience := behaviourTimeout
 			if !slowed {
 				patience = time.Second
@@ -449,7 +448,7 @@ func (l *link) flood() error {
 	return l.echo()
 }
 
-// violate breaks the protocol in the way that what= names.
+// violate commits the protocol violation that what= names.
 func (l *link) violate() error {
 	var out []byte
 	switch what := l.query.Get("what"); what {
@@ -493,8 +492,8 @@ func (l *link) violate() error {
 	return l.awaitClose()
 }
 
-// after sends a text, a close frame, and in the same write a frame after it, which
-// RFC 6455, section 5.5.1, forbids.
+// after sends a text, a close frame and another frame in one write; RFC 6455, section 5.5.1,
+// forbids the last one.
 func (l *link) after() error {
 	out := append(frame(fin|opText, []byte("before")), frame(fin|opClose, closePayload(l.number("code"), "bye"))...)
 	switch what := l.query.Get("what"); what {
@@ -517,7 +516,7 @@ func (l *link) after() error {
 	return l.awaitClose()
 }
 
-// Request is the answer of /request.
+// Request is the message that /request sends.
 type Request struct {
 	URI    string              // of the request line
 	Host   string              // the Host header
@@ -535,7 +534,7 @@ func (l *link) describeRequest() error {
 	return l.echo()
 }
 
-// hang reads until the client gives up the handshake.
+// hang reads until the client ends the handshake.
 func (l *link) hang() error {
 	l.saw("request")
 	_, err := io.Copy(io.Discard, l.reader)

@@ -1,12 +1,10 @@
 // Package peer is the test server of the conformance suite: one endpoint for
 // each behaviour of a peer, good or bad, that the cases of ws/wstest need.
 //
-// It speaks the protocol by hand: its handshake, its frames and its mistakes
-// are written here, byte by byte, and it shares no code with the engine under
-// test, so that no case depends on this library testing itself. The exceptions
-// are the endpoints below /library/, which are there to show how a server of
-// the library's own kind behaves: they run on whatever server Config.Accept
-// brings.
+// It writes its handshake, its frames and its mistakes byte by byte, and shares no code with the
+// protocol engine under test, so no case tests this library with itself. The exceptions are the
+// endpoints below /library/: they show how the server of a WebSocket library behaves, and use
+// the one that Config.Accept provides.
 //
 // # Endpoints
 //

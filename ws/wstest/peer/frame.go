@@ -25,14 +25,14 @@ const (
 	maskedBit = 0x80
 )
 
-// noStatus is the reason that stands for a close frame without one.
+// noStatus represents a close frame without a reason.
 const noStatus = 1005
 
 // maxFrame bounds the frames of a peer under test.
 const maxFrame = 256 << 20
 
-// header returns a frame's header: first is the FIN bit, the reserved bits and
-// the opcode, n the length of the payload.
+// header returns a frame's header. The first byte holds the FIN bit, the reserved bits and the
+// opcode; n is the length of the payload.
 func header(first byte, n int) []byte {
 	switch {
 	case n < 126:
@@ -44,12 +44,12 @@ func header(first byte, n int) []byte {
 	}
 }
 
-// frame returns a whole frame, not masked, as servers send them.
+// frame returns a whole unmasked frame, as servers send them.
 func frame(first byte, payload []byte) []byte {
 	return append(header(first, len(payload)), payload...)
 }
 
-// maskedFrame returns a frame as only clients may send it.
+// maskedFrame returns a whole masked frame, as clients send them.
 func maskedFrame(first byte, payload []byte) []byte {
 	key := [4]byte{1, 2, 3, 4}
 	b := header(first, len(payload))
@@ -139,8 +139,7 @@ func unexpected(err error) error {
 	return err
 }
 
-// read returns the next message, put together from its fragments, or the next
-// control frame.
+// read returns the next message, assembled from its fragments, or the next control frame.
 func (l *link) read() (received, error) {
 	for {
 		first, payload, err := readFrame(l.reader)

@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// acceptKey is the answer to a Sec-WebSocket-Key (RFC 6455, section 4.2.2).
+// acceptKey returns the answer to a Sec-WebSocket-Key (RFC 6455, section 4.2.2).
 func acceptKey(key string) string {
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// allowOrigin lets a page of any origin read the answer with fetch.
+// allowOrigin permits a page of any origin to read the answer with fetch.
 func allowOrigin(w http.ResponseWriter, r *http.Request) {
 	if origin := r.Header.Get("Origin"); origin != "" {
 		w.Header().Set("Access-Control-Allow-Origin", origin)
@@ -51,7 +51,7 @@ func hijack(w http.ResponseWriter) (net.Conn, *bufio.Reader, error) {
 	return conn, buffered.Reader, nil
 }
 
-// answer is a handshake's answer, right or wrong.
+// answer is the server's answer to a handshake, valid or not.
 type answer struct{ accept, protocol, extension string }
 
 // rightAnswer chooses the first subprotocol that the client offered, because

@@ -22,10 +22,10 @@ type Acceptance struct {
 	Subprotocols []string
 	// ChooseSubprotocol, if not nil, chooses instead.
 	ChooseSubprotocol func(r *http.Request, offered []string) string
-	// MaxMessageSize is the limit to set, with the meaning of ws.Config's.
+	// MaxMessageSize is the limit to set. It has the meaning of the field of ws.Config.
 	MaxMessageSize int
-	// PingInterval and PingTimeout are to be set if they are not 0. A negative
-	// interval turns pings off.
+	// PingInterval and PingTimeout are set if they are not 0. A negative interval turns pings
+	// off.
 	PingInterval, PingTimeout time.Duration
 	// Compression, if not nil, is to be accepted.
 	Compression *ws.Compression
@@ -150,8 +150,8 @@ func libraryIdle(ctx context.Context, conn Conn, q url.Values, record *record) {
 	record.add("after " + time.Since(start).Round(time.Millisecond).String())
 }
 
-// goQuiet opens a connection to /library/idle that never answers, and
-// waits until the server ends it.
+// goQuiet opens a connection to /library/idle, never answers on it, and waits until the server
+// ends it.
 func (s *Server) goQuiet(l *link) error {
 	if s.config.Accept == nil {
 		return errors.New("there are no /library/ endpoints")

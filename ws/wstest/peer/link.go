@@ -16,11 +16,10 @@ import (
 	"github.com/isosocket/isosocket/ws/wstest"
 )
 
-// behaviourTimeout bounds every behaviour, so that a client that fails
-// does not keep resources here.
+// behaviourTimeout bounds every behaviour, so a client that fails does not hold resources.
 const behaviourTimeout = 60 * time.Second
 
-// link is one connection, after a handshake, for a behaviour to play with.
+// link is one connection after its handshake, as a behaviour uses it.
 type link struct {
 	ctx     context.Context // ends with the server
 	request *http.Request
@@ -28,7 +27,7 @@ type link struct {
 	conn    net.Conn
 	reader  *bufio.Reader
 	record  *record
-	partial *received // a message of which the last fragment is missing
+	partial *received // a message whose last fragment has not arrived
 }
 
 // number returns the query's parameter as a number, 0 if there is none.
@@ -47,7 +46,7 @@ func (l *link) write(b []byte) error {
 	return err
 }
 
-// saw records something.
+// saw records an event.
 func (l *link) saw(format string, args ...any) { l.record.add(fmt.Sprintf(format, args...)) }
 
 // waitTold waits for /tell.
@@ -113,7 +112,7 @@ func (l *link) sawClose(m received) {
 	l.saw("close %d %q", code, message)
 }
 
-// echo is how most behaviours continue.
+// echo echoes messages until the end. Most behaviours continue with it.
 func (l *link) echo() error {
 	return l.serve(func(m received) error {
 		l.saw("%s", describe(m))
@@ -121,7 +120,7 @@ func (l *link) echo() error {
 	})
 }
 
-// close closes for this side's reason and reads until the client's close or end.
+// close sends a close frame and reads until the client's close frame or the end.
 func (l *link) close(code int, message string) error {
 	if err := l.write(frame(fin|opClose, closePayload(code, message))); err != nil {
 		return err
@@ -142,9 +141,9 @@ func (l *link) awaitClose() error {
 	}
 }
 
-// finish ends the connection so that the client reads all that was written,
-// and then the end of the stream: a socket that is closed with something unread
-// would reset it (RFC 6455, section 7.1.1, is why the server goes first).
+// finish ends the connection so that the client reads all written data and then the end of the
+// stream. Closing a socket with unread data would reset the connection. The server closes first
+// because of RFC 6455, section 7.1.1.
 func (l *link) finish() {
 	defer l.conn.Close()
 	half, ok := l.conn.(interface{ CloseWrite() error })

@@ -32,8 +32,7 @@ func start(t *testing.T) *Server {
 	return s
 }
 
-// connect does the handshake with a behaviour by hand, and sends more right
-// behind its request.
+// connect does the handshake with a behaviour, and sends more directly after its request.
 func connect(t *testing.T, url, path string, more ...byte) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	address := strings.TrimPrefix(url, "ws://")
@@ -75,7 +74,7 @@ func mustEnd(t *testing.T, r io.Reader) {
 	}
 }
 
-// observed asks what a connection saw.
+// observed returns the events that a connection recorded.
 func observed(t *testing.T, s *Server, query string) []string {
 	t.Helper()
 	conn, reader := connect(t, s.Addresses().Control, "/observed?"+query)
@@ -148,7 +147,7 @@ func TestTellAndUntil(t *testing.T) {
 	s := start(t)
 	conn, reader := connect(t, s.Addresses().URL, "/closewhen?id=x&code=4001&message=now")
 	if events := observed(t, s, "id=x&now=1"); len(events) != 0 {
-		t.Errorf("before anything the server saw %q", events)
+		t.Errorf("before the close the server saw %q", events)
 	}
 	control, answer := connect(t, s.Addresses().Control, "/tell?id=x")
 	mustRead(t, answer, frame(fin|opText, []byte("told")))
@@ -193,7 +192,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestCloseEndsWhatIsOpen(t *testing.T) {
+func TestCloseEndsOpenConnections(t *testing.T) {
 	s := start(t)
 	_, silent := connect(t, s.Addresses().URL, "/silent")
 	_, stalled := connect(t, s.Addresses().URL, "/stall")
@@ -206,11 +205,11 @@ func TestCloseEndsWhatIsOpen(t *testing.T) {
 	s.Close() // again
 }
 
-// TestStallIsOverWhenTold sends to a peer that reads nothing until it goes no
-// further, and then finds it reading at full speed. A receive buffer that was
-// made smaller when data had come already gave a window below the sender's
-// segments, of which TCP sends one every 200 ms, by a timer.
-func TestStallIsOverWhenTold(t *testing.T) {
+// TestStallEndsAfterTell sends to a peer that reads nothing until no more data fits, and then
+// checks that the peer reads at full speed. If a receive buffer is reduced after data has
+// arrived, its window may be smaller than the sender's segments, and TCP then sends one every
+// 200 ms by a timer.
+func TestStallEndsAfterTell(t *testing.T) {
 	s := start(t)
 	message := maskedFrame(fin|opBinary, make([]byte, 32<<10))
 	conn, reader := connect(t, s.Addresses().URL, "/stall?id=x", message...)
@@ -239,7 +238,7 @@ func TestStallIsOverWhenTold(t *testing.T) {
 	}
 }
 
-// FuzzRead feeds the frame reader what a client under test might send.
+// FuzzRead passes arbitrary input to the frame reader.
 func FuzzRead(f *testing.F) {
 	f.Add(maskedFrame(fin|opText, []byte("hello")))
 	f.Add(maskedFrame(fin|opBinary, make([]byte, 300)))
@@ -248,7 +247,7 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte{0x82, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) >= 10 && data[1]&0x7f == 127 && data[6] > 0 {
-			return // it would only wait for more than it is worth allocating
+			return // the rest would only allocate and wait for more input
 		}
 		l := &link{reader: bufio.NewReader(bytes.NewReader(data))}
 		for {

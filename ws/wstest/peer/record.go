@@ -12,7 +12,7 @@ type record struct {
 	events  []string
 	over    bool
 	changed chan struct{}
-	told    chan struct{} // one place: a tell is kept until it is waited for
+	told    chan struct{} // capacity 1: a tell is kept until waitTold receives it
 }
 
 func (r *record) add(event string) {
@@ -23,7 +23,7 @@ func (r *record) add(event string) {
 	r.changed = make(chan struct{})
 }
 
-// end says that the behaviour is over.
+// end marks the behaviour as over.
 func (r *record) end() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -69,7 +69,7 @@ func (rs *records) of(id string) *record {
 	return r
 }
 
-// forget drops the record of an id that is complete and was read.
+// forget drops the record of an id after it was read in full.
 func (rs *records) forget(id string) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()

@@ -24,14 +24,13 @@ import (
 	"github.com/isosocket/isosocket/ws/wstest"
 )
 
-// Config configures a Server. Nil has every default.
+// Config configures a Server. Nil means the defaults.
 type Config struct {
-	// Accept performs the handshake of the endpoints below /library/ with the
-	// server library under test. Nil: there are no such endpoints.
+	// Accept performs the handshake of the endpoints below /library/ with the server library
+	// under test. If nil, there are no such endpoints.
 	Accept func(w http.ResponseWriter, r *http.Request, a Acceptance) (Conn, error)
 
-	// Log, if not nil, is called for behaviours that ended with an error. Many do
-	// even if the test passes.
+	// Log, if not nil, logs behaviours that end with an error. Many do even if the test passes.
 	Log *log.Logger
 }
 
@@ -44,7 +43,7 @@ type Server struct {
 	ctx       context.Context
 	cancel    context.CancelFunc
 	links     sync.WaitGroup
-	client    net.Conn // holds Refused's port
+	client    net.Conn // keeps the port of Refused in use
 
 	mu    sync.Mutex
 	conns map[net.Conn]bool // hijacked ones, which http.Server does not close
@@ -102,7 +101,8 @@ func (s *Server) listen() error {
 		s.servers = append(s.servers, server)
 		s.links.Go(func() { _ = server.Serve(listener) })
 	}
-	// The port of a client refuses connections, and no other program can take it.
+	// The local port of a client connection refuses connections, and no other program can listen
+	// on it.
 	s.client, err = net.Dial("tcp", strings.TrimPrefix(a.Control, "ws://"))
 	if err != nil {
 		return err
@@ -187,7 +187,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Location", r.URL.Query().Get("to"))
 		s.refuse(w, r, record)
 	default:
-		http.Error(w, fmt.Sprintf("no behaviour is called %q", r.URL.Path), http.StatusNotFound)
+		http.Error(w, fmt.Sprintf("there is no behaviour %q", r.URL.Path), http.StatusNotFound)
 	}
 }
 
@@ -239,7 +239,7 @@ func (s *Server) behave(w http.ResponseWriter, r *http.Request, record *record, 
 	record.end()
 }
 
-// wrongHandshake answers as the query says.
+// wrongHandshake answers the handshake as the query says, valid or not.
 func (l *link) wrongHandshake() error {
 	a := rightAnswer(l.request)
 	if accept := l.query.Get("accept"); accept != "" {
@@ -255,7 +255,7 @@ func (l *link) wrongHandshake() error {
 	return l.echo()
 }
 
-// observedTimeout bounds the wait for a behaviour's end.
+// observedTimeout bounds the wait for the end of a behaviour.
 const observedTimeout = 30 * time.Second
 
 // control answers a question about the connection of record with one text.
