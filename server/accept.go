@@ -44,6 +44,7 @@ type acceptor struct {
 	policy   rfc6455.DeflatePolicy
 	origins  []string         // OriginPatterns as origins are written
 	flushers *stream.Flushers // of an Endpoint's connections
+	endpoint *Endpoint        // nil with Accept
 	err      error            // what is wrong with Options
 }
 
@@ -163,22 +164,24 @@ func (a *acceptor) connect(u *upgrade, r *http.Request, ctx *connContext) *Conn 
 		MaxFragments:  a.MaxFragments,
 		Flushers:      a.flushers,
 	}
-	if ctx != nil {
-		o.EndsWith = ctx
-	}
-	transport := stream.New(u.conn, o)
-	if ctx != nil {
-		ctx.transport = transport
-	}
 	conn := &Conn{
-		Conn:       ws.NewConn(transport, &config),
 		header:     packHeader(r.Header),
 		host:       r.Host,
 		remoteAddr: r.RemoteAddr,
 		tls:        r.TLS,
 		principal:  u.principal,
+		endpoint:   a.endpoint,
 	}
 	conn.url.set(r)
+	if ctx != nil {
+		o.EndsWith = ctx
+		ctx.conn = conn // before New, which may start to read
+	}
+	transport := stream.New(u.conn, o)
+	if ctx != nil {
+		ctx.transport = transport
+	}
+	conn.Conn = ws.NewConn(transport, &config)
 	return conn
 }
 

@@ -22,6 +22,7 @@ type Conn struct {
 	remoteAddr string
 	tls        *tls.ConnectionState
 	principal  any
+	endpoint   *Endpoint // nil with Accept
 }
 
 // Header returns the header of the request, including cookies, but without the

@@ -17,6 +17,7 @@ import (
 type connContext struct {
 	context.Context                   // the request's, for its values; it does not end
 	transport       *stream.Transport // the connection's; nil before the handshake
+	conn            *Conn             // the same
 	drained         atomic.Pointer[errors.ConnectionClosed]
 	made            atomic.Pointer[madeContext]
 }

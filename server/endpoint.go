@@ -25,6 +25,7 @@ type Endpoint struct {
 	serve    func(ctx context.Context, conn *Conn) error
 	advised  adviceLog
 	acceptor *acceptor
+	limits   limits
 
 	mu       sync.Mutex
 	conns    map[*Conn]*connContext
@@ -66,7 +67,9 @@ type stopping struct {
 func Handler(serve func(ctx context.Context, conn *Conn) error, o *Options) *Endpoint {
 	a := newAcceptor(o)
 	a.flushers = new(stream.Flushers)
-	return &Endpoint{serve: serve, acceptor: a, conns: make(map[*Conn]*connContext)}
+	e := &Endpoint{serve: serve, acceptor: a, conns: make(map[*Conn]*connContext)}
+	a.endpoint = e
+	return e
 }
 
 // ServeHTTP performs the handshake, calls the function that was passed to Handler,

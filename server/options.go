@@ -136,8 +136,10 @@ type Options struct {
 
 	// Logger gets a record for each function that returns an error or panics (Error),
 	// for the first handshake of each origin that may not connect, up to 100 origins,
-	// and the first one of which a proxy has dropped a header (Warn), and for each handshake that was refused and each connection of an
-	// Endpoint that has ended (Debug). The record of an ended connection has the
+	// and the first one of which a proxy has dropped a header (Warn), and for each
+	// handshake that was refused, each limit that an Endpoint's peer has reached (with
+	// the [Limit] as the attribute limit) and each connection of an Endpoint that has
+	// ended (Debug). The record of an ended connection has the
 	// attributes reason, message, byPeer, error (the cause, if there is one), duration,
 	// received and sent (messages), remote and path. No record has a query or a header.
 	// With nil only panics and the records of level Warn are logged, where net/http logs

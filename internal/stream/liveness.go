@@ -53,7 +53,6 @@ type liveness struct {
 
 	timers   sync.Mutex    // guards what is below
 	timer    *time.Timer   // runs tick for what is due next; nil after the end
-	giveUp   *time.Timer   // after a failed write
 	absentAt time.Duration // when to look for an absence, if armed
 	pingAt   time.Duration // when to send the next ping
 	lookAt   time.Duration // when to judge the peer, at the latest
@@ -245,9 +244,6 @@ func (l *liveness) stop() {
 	if l.timer != nil {
 		l.timer.Stop()
 		l.timer = nil
-	}
-	if l.giveUp != nil {
-		l.giveUp.Stop()
 	}
 }
 

@@ -39,7 +39,7 @@ type Options struct {
 	PingTimeout time.Duration
 	// EndsWith, if not nil, is a context that ends when the connection does, or before a
 	// call of Interrupt. Reads need not watch it, which saves each idle connection some
-	// 500 bytes. New does not look into it.
+	// 500 bytes. New does not look into it. It may be a LimitObserver.
 	EndsWith context.Context
 	// Flushers write broadcasts; the connections of an endpoint share them. With
 	// nil there is a goroutine for each connection that a broadcast goes to.

@@ -307,6 +307,7 @@ func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (driver.Mes
 	}
 	if failed, ok := errors.AsType[*rfc6455.Error](err); ok {
 		cause := &errors.ConnectionClosed{Reason: errors.CloseReason(failed.Code), Message: failed.Reason}
+		t.brokeRule(failed)
 		t.setOver(cause)
 		t.fail(cause)
 	} else {

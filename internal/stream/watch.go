@@ -174,17 +174,13 @@ func (t *Transport) Fail(cause *errors.ConnectionClosed) {
 // expectEnd sees to it that the connection ends after a failed write, if the
 // reader does not find the end by itself.
 func (t *Transport) expectEnd(err error) {
-	t.timers.Lock()
-	if !t.released.Load() {
-		t.giveUp = time.AfterFunc(lastWords, func() {
-			cause := lost(err)
-			if t.takeOver(cause) || !t.interruptible() {
-				t.ending.Set(cause)
-				t.release()
-			}
-		})
-	}
-	t.timers.Unlock()
+	time.AfterFunc(lastWords, func() { // which has nothing to do after the end
+		cause := lost(err)
+		if t.takeOver(cause) || !t.interruptible() {
+			t.ending.Set(cause)
+			t.release()
+		}
+	})
 	if t.interruptible() {
 		go t.readInBackground()
 	}

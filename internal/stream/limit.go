@@ -1,0 +1,40 @@
+package stream
+
+import (
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/rfc6455"
+)
+
+// Limit is a limit of one connection that its peer can reach.
+type Limit uint8
+
+const (
+	// LimitMessageSize is Config.MaxMessageSize.
+	LimitMessageSize Limit = iota
+	// LimitFragments is Options.MaxFragments.
+	LimitFragments
+)
+
+// LimitObserver may be implemented by Options.EndsWith.
+type LimitObserver interface {
+	// LimitStruck is called when the peer has reached a limit, before the connection ends
+	// for it. It must not wait, nor call the transport.
+	LimitStruck(Limit)
+}
+
+// struck tells the observer of a limit that was reached.
+func (t *Transport) struck(limit Limit) {
+	if o, ok := t.endsWith.(LimitObserver); ok {
+		o.LimitStruck(limit)
+	}
+}
+
+// brokeRule tells the observer if what the codec found is a limit.
+func (t *Transport) brokeRule(failed *rfc6455.Error) {
+	switch errors.CloseReason(failed.Code) {
+	case errors.MessageTooBig:
+		t.struck(LimitMessageSize)
+	case errors.PolicyViolation:
+		t.struck(LimitFragments)
+	}
+}

@@ -1,0 +1,70 @@
+//go:build !js
+
+package server
+
+import (
+	"log/slog"
+	"sync"
+
+	"github.com/isosocket/isosocket/internal/stream"
+)
+
+// Limit names a limit of an [Endpoint], in logs and statistics.
+type Limit string
+
+// The limits of one connection. Each ends a connection that exceeds it.
+const (
+	// LimitMessageSize is Options.MaxMessageSize.
+	LimitMessageSize Limit = "message_size"
+	// LimitFragments is Options.MaxFragments.
+	LimitFragments Limit = "fragments"
+)
+
+// limitOf says which Limit a connection has exceeded.
+var limitOf = [...]Limit{
+	stream.LimitMessageSize: LimitMessageSize,
+	stream.LimitFragments:   LimitFragments,
+}
+
+// limits counts how often each limit of an endpoint was reached. The zero value is
+// ready to use, by many goroutines.
+type limits struct {
+	mu      sync.Mutex
+	reached map[Limit]uint64
+}
+
+// struck counts.
+func (l *limits) struck(limit Limit) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.reached == nil {
+		l.reached = make(map[Limit]uint64)
+	}
+	l.reached[limit]++
+}
+
+// counts returns how often each limit was reached. Those that were not are missing.
+func (l *limits) counts() map[Limit]uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	counts := make(map[Limit]uint64, len(l.reached))
+	for limit, n := range l.reached {
+		counts[limit] = n
+	}
+	return counts
+}
+
+// limitStruck is the one place that knows of every limit that was reached: by conn, or if
+// nil, by a request that is then refused.
+func (e *Endpoint) limitStruck(limit Limit, conn *Conn, remote, path string) {
+	e.limits.struck(limit)
+	if l := e.acceptor.Logger; l != nil {
+		l.Debug("websocket: limit reached", slog.String("limit", string(limit)), slog.String("remote", remote), slog.String("path", path))
+	}
+}
+
+// LimitStruck implements [stream.LimitObserver].
+func (c *connContext) LimitStruck(limit stream.Limit) {
+	conn := c.conn
+	conn.endpoint.limitStruck(limitOf[limit], conn, conn.RemoteAddr(), conn.URL().Path)
+}
