@@ -12,7 +12,7 @@ STATICCHECK_VERSION := v0.8.2
 STATICCHECK := bin/staticcheck-$(STATICCHECK_VERSION)
 
 # The modules below this one, each with its own go.mod; their tests and checks run with the rest.
-MODULES := $(patsubst %/go.mod,%,$(wildcard bench/go.mod server/*/go.mod))
+MODULES := $(patsubst %/go.mod,%,$(wildcard bench/go.mod examples/go.mod server/*/go.mod))
 
 # The engines of the tests and of the parity table; make parity ENGINE=firefox uses another one.
 TEST_ENGINES := chromium node deno bun
@@ -65,7 +65,7 @@ test-unit: wabt ## the tests that need no browser, natively, with the race detec
 	# Tests that the race detector disturbs: counts of allocations, and a herd of a thousand
 	# clients.
 	$(GO) test -timeout 10m -run 'Alloc|TestHerd' . ./internal/rfc6455 ./internal/stream
-	@set -e; for module in $(MODULES); do (set -x; cd $$module && $(GO) test -race -timeout 30m ./...); done
+	@set -e; for module in $(filter-out examples,$(MODULES)); do (set -x; cd $$module && $(GO) test -race -timeout 30m ./...); done
 
 # -count=1: the tests compile the browser tests themselves, which Go's test cache does not see.
 test-wasm: chromium engines ## the packages' tests compiled to WebAssembly, in Chromium
@@ -73,6 +73,7 @@ test-wasm: chromium engines ## the packages' tests compiled to WebAssembly, in C
 
 test-e2e: chromium engines build ## the demo in Chromium against the native server, and the rest of e2e
 	ENGINE="$(TEST_ENGINES)" ISOSOCKET_ENGINES=$(RAN) $(GO) test -count=1 -timeout 30m -skip '^(TestHarness|TestWasm)' ./e2e
+	cd examples && $(GO) test -count=1 -timeout 30m ./...
 
 parity: ## the parity table, one column per engine; ENGINE=firefox for one; results as JSON in parity/
 	@$(GO) test -list '^TestParity$$' ./e2e | grep -q '^TestParity$$' || { echo "parity: e2e has no TestParity" >&2; exit 1; }
@@ -89,6 +90,7 @@ lint: $(STATICCHECK) ## gofmt, vet and staticcheck on both targets, import rules
 	$(STATICCHECK) ./...
 	$(WASM) $(STATICCHECK) -tags=callbacks ./...
 	@set -e; for module in $(MODULES); do (set -x; cd $$module && $(GO) vet ./... && $(CURDIR)/$(STATICCHECK) ./...); done
+	cd examples && $(WASM) $(GO) vet ./... && $(WASM) ../$(STATICCHECK) ./...
 	scripts/imports.sh
 	@for script in scripts/*.sh; do sh -n $$script; done; bash -n .ci/run
 

@@ -46,7 +46,7 @@ func (e Engine) Label() string {
 // It installs nothing.
 //
 // The order is that of scripts/engine.sh, which Find runs, so the working directory must be
-// in the module.
+// in this module, or in one that uses it.
 func (e Engine) Find(ctx context.Context) (string, error) {
 	paths, err := e.programs(ctx)
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"path/filepath"
 	"strings"
 )
 
@@ -26,16 +25,10 @@ func find(script *exec.Cmd) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// moduleRoot returns the directory of the go.mod that governs the working directory.
+// moduleRoot returns the directory of this module as seen from the working directory, which is in
+// it, or in a module that uses it.
 func moduleRoot(ctx context.Context) (string, error) {
-	mod, err := goCommand(ctx, nil, "env", "GOMOD")
-	if err != nil {
-		return "", err
-	}
-	if filepath.Base(mod) != "go.mod" {
-		return "", errors.New("browser: the working directory is in no Go module")
-	}
-	return filepath.Dir(mod), nil
+	return goCommand(ctx, nil, "list", "-m", "-f", "{{.Dir}}", "github.com/isosocket/isosocket")
 }
 
 // goCommand runs the go command with env added to the environment, and returns its trimmed output.

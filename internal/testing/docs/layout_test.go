@@ -13,7 +13,7 @@ import (
 )
 
 // TestLayoutIsTheTree compares the tree in CONTRIBUTING.md with the folders: each folder that it
-// names exists, each package outside of bench and testdata is in it or below a folder of cmd or
+// names exists, each package outside of bench, examples and testdata is in it or below a folder of cmd or
 // wasm. Each file that the page names exists, too.
 func TestLayoutIsTheTree(t *testing.T) {
 	t.Parallel()
@@ -44,7 +44,7 @@ func TestLayoutIsTheTree(t *testing.T) {
 			return err
 		}
 		name := d.Name()
-		if d.IsDir() && (strings.HasPrefix(name, ".") && file != root || name == "testdata" || name == "bench" || name == "bin") {
+		if d.IsDir() && (strings.HasPrefix(name, ".") && file != root || name == "testdata" || name == "bench" || name == "examples" || name == "bin") {
 			return fs.SkipDir
 		}
 		if d.IsDir() {
