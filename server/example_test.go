@@ -6,8 +6,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"time"
 
 	"github.com/isosocket/isosocket"
@@ -247,4 +249,34 @@ func ExampleStop() {
 	// Output:
 	// websocket: connection closed by the peer: 1012 (service restart): server restarting
 	// <nil>
+}
+
+// The Logger gets a record for each limit that a peer has reached, at Debug.
+func ExampleLimit() {
+	var log strings.Builder
+	endpoint := server.Handler(func(ctx context.Context, conn *server.Conn) error {
+		_, err := conn.Receive(ctx)
+		return err
+	}, &server.Options{
+		MaxMessageSize: 10,
+		Logger:         slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	s := httptest.NewServer(endpoint)
+	defer s.Close()
+
+	conn, err := isosocket.Dial(context.Background(), s.URL, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer conn.Close(errors.NormalClosure, "")
+	conn.Send(context.Background(), ws.Text("a message of more than ten bytes"))
+	_, err = conn.Receive(context.Background())
+	fmt.Println(errors.Is(err, errors.MessageTooBig))
+
+	endpoint.Shutdown(context.Background()) // waits until nothing writes to the log
+	fmt.Println(strings.Contains(log.String(), "limit="+string(server.LimitMessageSize)))
+	// Output:
+	// true
+	// true
 }
