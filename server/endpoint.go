@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -26,6 +25,7 @@ type Endpoint struct {
 	advised  adviceLog
 	acceptor *acceptor
 	limits   limits
+	clients  addresses
 
 	mu       sync.Mutex
 	conns    map[*Conn]*connContext
@@ -78,9 +78,9 @@ func Handler(serve func(ctx context.Context, conn *Conn) error, o *Options) *End
 // ServeHTTP refuses requests that are not handshakes, and, with 503, all requests
 // after Shutdown or Drain.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	t, late := e.admit()
-	if late != nil {
-		e.refuseLate(w, r, late)
+	t, f := e.admit(r)
+	if f != nil {
+		e.refuseEarly(w, r, f)
 		return
 	}
 	running := false
@@ -130,19 +130,21 @@ func (e *Endpoint) values(r *http.Request) context.Context {
 	return ctx
 }
 
-// refuseLate answers a request that comes after Shutdown or Drain.
-func (e *Endpoint) refuseLate(w http.ResponseWriter, r *http.Request, late *stopping) {
+// refuseEarly answers a request that is refused whatever it says.
+func (e *Endpoint) refuseEarly(w http.ResponseWriter, r *http.Request, f *refusal) {
 	origin, err := checkOrigin(r, e.acceptor.origins)
 	if err != nil {
 		origin = ""
 	}
-	f := refuse(http.StatusServiceUnavailable, "This WebSocket endpoint is shutting down.")
-	if late.retryAfter > 0 {
-		seconds := (late.retryAfter + time.Second - 1) / time.Second
-		f.header = map[string][]string{"Retry-After": {strconv.FormatInt(int64(seconds), 10)}}
-	}
 	_, f.probed = probed(r)
 	f.answer(w, r, origin)
+}
+
+// refusal refuses a request that comes after Shutdown or Drain.
+func (s *stopping) refusal() *refusal {
+	f := refuse(http.StatusServiceUnavailable, "This WebSocket endpoint is shutting down.")
+	f.retryAfter(s.retryAfter)
+	return f
 }
 
 // run serves a connection after its handshake, until its function has returned.
@@ -360,19 +362,52 @@ func (e *Endpoint) awaitIdle(ctx context.Context) bool {
 
 // ticket counts a request in, from its handshake until its function has returned.
 type ticket struct {
-	e    *Endpoint
-	conn *Conn // nil before the handshake is done
+	e       *Endpoint
+	conn    *Conn    // nil before the handshake is done
+	address *address // nil if it is not limited
 }
 
-// admit counts a handshake in, unless it comes too late.
-func (e *Endpoint) admit() (t ticket, late *stopping) {
+// admit counts a request in, or says why it is refused.
+func (e *Endpoint) admit(r *http.Request) (ticket, *refusal) {
+	switch stopping, full := e.begin(); {
+	case stopping != nil:
+		return ticket{}, stopping.refusal()
+	case full:
+		return ticket{}, e.refuseConnection(r)
+	}
+	t := ticket{e: e}
+	if e.acceptor.err != nil {
+		return t, nil // refuses every request
+	}
+	limits := e.acceptor.limiter.of(r)
+	if limits == (addressLimits{}) {
+		return t, nil
+	}
+	addr := e.acceptor.limiter.proxies.client(r)
+	if !addr.IsValid() {
+		return t, nil
+	}
+	a, reached, wait := e.clients.enter(counted(addr), limits)
+	if reached != "" {
+		t.done()
+		return ticket{}, e.refuseAddress(r, reached, wait)
+	}
+	t.address = a
+	return t, nil
+}
+
+// begin counts a handshake in, unless it comes too late or there are too many connections.
+func (e *Endpoint) begin() (late *stopping, full bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.stopping != nil {
-		return ticket{}, e.stopping
+		return e.stopping, false
+	}
+	if limit := e.acceptor.limiter.maxConnections; limit > 0 && e.pending+len(e.conns) >= limit {
+		return nil, true
 	}
 	e.pending++
-	return ticket{e: e}, nil
+	return nil, false
 }
 
 // connected counts conn in place of its handshake. It returns how to close it, if it
@@ -388,6 +423,7 @@ func (t *ticket) connected(conn *Conn, ctx *connContext) (late *stopping) {
 
 // done counts the request out.
 func (t *ticket) done() {
+	t.e.clients.leave(t.address)
 	t.e.mu.Lock()
 	defer t.e.mu.Unlock()
 	if t.conn == nil {

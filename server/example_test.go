@@ -280,3 +280,32 @@ func ExampleLimit() {
 	// true
 	// true
 }
+
+// A server behind a proxy, whose clients are an office with one address.
+func ExampleLimits() {
+	s := httptest.NewServer(server.Handler(func(ctx context.Context, conn *server.Conn) error {
+		_, err := conn.Receive(ctx)
+		return err
+	}, &server.Options{Limits: &server.Limits{
+		MaxConnectionsPerAddress: 2,
+		HandshakeRate:            -1, // the proxy limits them
+		TrustedProxies:           []string{"127.0.0.1", "10.0.0.0/8"},
+	}}))
+	defer s.Close()
+
+	for range 3 {
+		conn, err := isosocket.Dial(context.Background(), s.URL, &isosocket.DialOptions{
+			Header: http.Header{"X-Forwarded-For": {"203.0.113.7"}}, // as the proxy does
+		})
+		if refused, ok := errors.AsType[*errors.ConnectionError](err); ok {
+			fmt.Println(refused.StatusCode, http.Header(refused.Header).Get("Retry-After"))
+			return
+		}
+		defer conn.CloseNow(errors.NormalClosure, "")
+		fmt.Println("connected")
+	}
+	// Output:
+	// connected
+	// connected
+	// 429 5
+}

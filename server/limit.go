@@ -12,6 +12,16 @@ import (
 // Limit names a limit of an [Endpoint], in logs and statistics.
 type Limit string
 
+// The limits of an endpoint and of an address. Each refuses handshakes.
+const (
+	// LimitConnections is Limits.MaxConnections.
+	LimitConnections Limit = "connections"
+	// LimitConnectionsPerAddress is Limits.MaxConnectionsPerAddress.
+	LimitConnectionsPerAddress Limit = "connections_per_address"
+	// LimitHandshakeRate is Limits.HandshakeRate.
+	LimitHandshakeRate Limit = "handshake_rate"
+)
+
 // The limits of one connection. Each ends a connection that exceeds it.
 const (
 	// LimitMessageSize is Options.MaxMessageSize.

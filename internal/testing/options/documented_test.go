@@ -26,6 +26,7 @@ var documented = []reflect.Type{
 	reflect.TypeFor[ws.Compression](),
 	reflect.TypeFor[ws.Config](),
 	reflect.TypeFor[server.Options](),
+	reflect.TypeFor[server.Limits](),
 	reflect.TypeFor[server.DrainOptions](),
 }
 

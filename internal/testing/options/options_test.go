@@ -73,6 +73,11 @@ var negative = map[reflect.Type]map[string]string{
 		"PingInterval":   off,
 		"PingTimeout":    invalid,
 	},
+	reflect.TypeFor[server.Limits](): {
+		"MaxConnections":           off,
+		"MaxConnectionsPerAddress": off,
+		"HandshakeRate":            off,
+	},
 	reflect.TypeFor[server.DrainOptions](): {
 		"Spread":     off,
 		"RetryAfter": off,
@@ -147,6 +152,8 @@ func accepted(t *testing.T, options any) error {
 		return o.Check()
 	case server.Options:
 		return endpointError(t, o)
+	case server.Limits:
+		return endpointError(t, server.Options{Limits: &o})
 	case server.DrainOptions:
 		return server.Handler(nil, nil).Drain(t.Context(), &o)
 	}
