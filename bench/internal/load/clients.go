@@ -297,7 +297,7 @@ func (c *Clients) Swallow(script *wire.Script) error {
 	return k.await(1, make([]byte, 1024))
 }
 
-// Wait waits until messages messages have arrived in total.
+// Wait waits until the given number of messages has arrived in total.
 func (c *Clients) Wait(messages int64) (Count, error) {
 	for deadline := time.Now().Add(patience); ; time.Sleep(500 * time.Microsecond) {
 		count := c.Count()
