@@ -19,11 +19,11 @@ import (
 	"time"
 )
 
-// patience bounds each wait for an expected event. It is long enough for busy machines.
+// patience bounds each wait for something that happens soon, on a machine that may be busy.
 const patience = 30 * time.Second
 
-// buildDemo builds the wasm client and the server that contains it with make, once for each run
-// of the tests.
+// buildDemo has make build the wasm client and the server that contains it, once a run of
+// the tests.
 var buildDemo = sync.OnceValues(func() (server string, err error) {
 	build := exec.Command("make", "--no-print-directory", "-C", "..", "build")
 	if output, err := build.CombinedOutput(); err != nil {
@@ -46,7 +46,7 @@ func buildProgram(t *testing.T, pkg string, flags ...string) string {
 	return path
 }
 
-// process is a program that runs in parallel with the test, and its output.
+// process is a program that runs beside the test, with all that it has written.
 type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
@@ -55,11 +55,10 @@ type process struct {
 
 	mu    sync.Mutex
 	lines []string
-	more  chan struct{} // closed and replaced for each new line
+	more  chan struct{} // closed, and replaced, when there is another line
 }
 
-// start runs a program until the test ends. If the test has failed, start then prints the
-// output.
+// start runs a program until the test ends. Its output is printed if the test has failed by then.
 func start(t *testing.T, name string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, cmd: exec.Command(name, args...), exited: make(chan struct{}), more: make(chan struct{})}
@@ -67,8 +66,7 @@ func start(t *testing.T, name string, args ...string) *process {
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
-	// One pipe for both keeps the order of the lines. This copy is closed after the program has
-	// started.
+	// One pipe for both, so that the lines keep their order; closed here when the program has it.
 	output, write, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +109,7 @@ func (p *process) read(output io.Reader) {
 	}
 }
 
-// expect waits until a line of the whole output contains words, and returns the line.
+// expect waits for a line that contains words, among all that were written, and returns it.
 func (p *process) expect(words string) string {
 	p.t.Helper()
 	late := time.After(patience)
@@ -159,7 +157,7 @@ func (p *process) ends(status int) {
 	}
 }
 
-// interrupt sends the signal of Ctrl-C.
+// interrupt does what Ctrl-C does.
 func (p *process) interrupt() {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(syscall.SIGINT); err != nil {
@@ -167,7 +165,7 @@ func (p *process) interrupt() {
 	}
 }
 
-// kill ends the program without a chance to clean up.
+// kill ends the program as a power failure does.
 func (p *process) kill() {
 	p.t.Helper()
 	if err := p.cmd.Process.Kill(); err != nil {
@@ -199,7 +197,8 @@ func serveDemo(t *testing.T, addr string, flags ...string) *demoServer {
 func (s *demoServer) page() string { return "http://" + s.host + "/" }
 func (s *demoServer) chat() string { return "ws://" + s.host + "/ws" }
 
-// buildWithoutClient compiles cmd/isosocket with an empty folder dist, as without make build.
+// buildWithoutClient compiles cmd/isosocket as it is without make build, whatever the
+// folder dist has.
 func buildWithoutClient(t *testing.T) string {
 	t.Helper()
 	replace := map[string]string{}

@@ -45,8 +45,7 @@ type acceptor struct {
 	origins  []string         // OriginPatterns as origins are written
 	flushers *stream.Flushers // of an Endpoint's connections
 	endpoint *Endpoint        // nil with Accept
-	limiter  *limiter
-	err      error // what is wrong with Options
+	err      error            // what is wrong with Options
 }
 
 func newAcceptor(o *Options) *acceptor {
@@ -62,11 +61,6 @@ func newAcceptor(o *Options) *acceptor {
 		answer := a.AnswerHeartbeat.WithDefaults() // one for all connections
 		a.AnswerHeartbeat = &answer
 	}
-	limiter, err := newLimiter(a.Limits)
-	if err != nil {
-		a.err = err
-	}
-	a.limiter = limiter
 	origins, err := compileOrigins(a.OriginPatterns)
 	if err != nil {
 		a.err = err
@@ -181,6 +175,8 @@ func (a *acceptor) connect(u *upgrade, r *http.Request, ctx *connContext) *Conn 
 	conn.url.set(r)
 	if ctx != nil {
 		o.EndsWith = ctx
+		ctx.traffic.RoundTrips = a.endpoint.tally.roundTrips
+		o.Traffic = &ctx.traffic
 		ctx.conn = conn // before New, which may start to read
 	}
 	transport := stream.New(u.conn, o)

@@ -111,7 +111,7 @@ func TestApply(t *testing.T) {
 		t.Errorf("self = %+v", s.self)
 	}
 	if own := s.entries[3].own; !own || s.entries[0].own {
-		t.Error("the client's own texts are not distinguished from others'")
+		t.Error("own texts are not distinguished from others'")
 	}
 	c := s.take()
 	if c.entries != len(want) || !c.status || !c.self || !c.people || c.samples {
@@ -122,8 +122,7 @@ func TestApply(t *testing.T) {
 	}
 }
 
-// TestWelcomeAfterAReconnectShowsEachTextOnce checks that texts in the history of a second
-// welcome are not shown twice.
+// A connection that comes back brings the last texts again; they are shown once.
 func TestWelcomeAfterAReconnectShowsEachTextOnce(t *testing.T) {
 	t.Parallel()
 	s := newState()
@@ -134,7 +133,7 @@ func TestWelcomeAfterAReconnectShowsEachTextOnce(t *testing.T) {
 	s.apply(text(1, "ada", "one", 1000), noon)
 	s.setStatus(ended(&errors.ConnectionClosed{Reason: 1006}), noon)
 	if len(s.people) != 0 {
-		t.Error("there are people without a connection")
+		t.Error("people are there without a connection")
 	}
 	s.apply(chat.Message{Type: chat.Welcome, ID: 5, Name: "ada", History: []chat.Message{text(1, "ada", "one", 1000), text(4, "bob", "two", 2000)}}, noon)
 	var texts []string

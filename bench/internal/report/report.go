@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Report holds the results of a run.
+// Report is a whole run.
 type Report struct {
 	Date     string            `json:"date"`
 	Machine  string            `json:"machine"`
@@ -20,14 +20,14 @@ type Report struct {
 	Results  []*Result         `json:"rows"`
 }
 
-// WriteJSON writes all results, including every round.
+// WriteJSON writes everything, every round included.
 func (r *Report) WriteJSON(w io.Writer) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	return e.Encode(r)
 }
 
-// Heading returns the first lines of the report: versions, machine and settings.
+// Heading is the first lines of the report: what, where and how.
 func (r *Report) Heading() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %s, %s\n", r.Date, r.Machine, r.Go)
@@ -40,7 +40,7 @@ func (r *Report) Heading() string {
 	return b.String()
 }
 
-// column shows one figure in a table.
+// column is one figure in a table.
 type column struct {
 	name   string
 	figure Figure
@@ -70,7 +70,7 @@ func (c *Case) table(unit string) [][]string {
 	var used []column
 	for i, col := range columns(unit) {
 		for _, e := range c.Peers {
-			// Allocations of 0 count as measured if CPU was.
+			// Allocations of 0 are a figure too, where CPU was measured.
 			if len(e.Rounds) > 0 && (col.figure(e.Median) > 0 || i == 4 && e.Median.CPUMicros > 0) {
 				used = append(used, col)
 				break
@@ -116,7 +116,7 @@ func group(v float64, digits int) string {
 	return whole
 }
 
-// String formats the result of the bar.
+// String says how the bar went.
 func (c *Check) String() string {
 	relation := "at most"
 	if c.Least {

@@ -11,7 +11,7 @@ import (
 // CountsCallbacks reports whether this binary was built so that callbacks are counted.
 const CountsCallbacks = true
 
-// js.FuncOf adds entries to this table, and Release removes them.
+// What js.FuncOf puts into this table, Release takes out of it.
 var (
 	//go:linkname funcs syscall/js.funcs
 	funcs map[uint32]func(this js.Value, args []js.Value) any
@@ -20,7 +20,7 @@ var (
 	funcsMu sync.Mutex
 )
 
-// callbacks returns the callbacks that have not been released.
+// callbacks returns the callbacks that are not released.
 func callbacks() map[uint32]bool {
 	funcsMu.Lock()
 	defer funcsMu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"github.com/isosocket/isosocket/internal/testing/transcript"
 )
 
-// TestTranscript checks that a reader that waits for more misses no output.
+// Who reads and then waits for more misses nothing.
 func TestTranscript(t *testing.T) {
 	written := transcript.New()
 	go func() {

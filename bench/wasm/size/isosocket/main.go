@@ -1,6 +1,6 @@
 //go:build js
 
-// Command isosocket dials, sends, receives and closes. Row m measures its size.
+// Command isosocket dials, sends, receives and closes: what row m weighs.
 package main
 
 import (
