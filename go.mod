@@ -9,6 +9,7 @@ require (
 	github.com/hack-pad/safejs v0.1.0
 	github.com/klauspost/compress v1.20.3
 	golang.org/x/net v0.62.0
+	golang.org/x/time v0.16.0
 )
 
 require (

@@ -6,10 +6,10 @@ import "github.com/isosocket/isosocket/bench/internal/report"
 type bar struct {
 	figure report.Figure
 	name   string
-	than   string // an implementation, "" for the best of the others
+	than   string // an implementation, or "" for the best of the others
 	among  []string
 	limit  float64
-	least  bool // the ratio has to reach limit, not stay within it
+	least  bool // limit is a minimum, not a maximum
 }
 
 var (
@@ -22,7 +22,7 @@ var (
 	rateOfTCP      = bar{figure: report.Rate, name: "rate", than: limit, limit: 0.70, least: true}
 )
 
-// hold returns a function that holds all of bars in every case of a row.
+// hold returns a function that checks all bars in every case of a row.
 func hold(bars ...bar) func(*report.Result) []report.Check {
 	return func(r *report.Result) []report.Check {
 		var checks []report.Check
@@ -71,7 +71,7 @@ next:
 	return not
 }
 
-// absolute holds a figure of this library's against a limit, in one case.
+// absolute compares a figure of this library with a limit, in one case.
 func absolute(r *report.Result, name string, figure report.Figure, what string, limit float64) report.Check {
 	k := report.Check{Text: name + ": " + what, Limit: limit}
 	if c, ok := r.Case(name); ok {
@@ -80,8 +80,7 @@ func absolute(r *report.Result, name string, figure report.Figure, what string, 
 	return k
 }
 
-// growth holds how a figure grows from one case to another, against how it
-// grows for bare TCP.
+// growth compares the growth of a figure from one case to another with its growth for bare TCP.
 func growth(r *report.Result, from, to string, figure report.Figure, limit float64) report.Check {
 	k := report.Check{Text: "CPU from " + from + " to " + to + ", to the same growth of tcp", Limit: limit}
 	a, okA := r.Case(from)

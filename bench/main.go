@@ -1,12 +1,11 @@
-// Command bench measures this library beside every peer and beside bare TCP:
-// servers, clients and browser clients, each in a process of its own, in turns
-// and several rounds, and holds the medians against the bars.
+// Command bench compares this library with its peers and with bare TCP. It measures servers,
+// clients and browser clients in separate processes, one after the other and in several rounds,
+// and compares the medians with the bars.
 //
 //	go run . -rows a,b -rounds 3
 //	go run . -json results.json -markdown results.md -svg chart.svg
 //
-// The load speaks frames that were built beforehand and uses none of the libraries;
-// see the packages below internal.
+// The load uses prebuilt frames and none of the libraries; see the packages below internal.
 package main
 
 import (
@@ -36,13 +35,13 @@ func main() {
 	}
 }
 
-// plan is what the flags ask for.
+// plan holds the values of the flags.
 type plan struct {
 	rounds   int
 	window   time.Duration
 	warmup   time.Duration
 	peers    []string
-	profiles string // folder, "" for none
+	profiles string // directory, or "" for none
 	log      io.Writer
 	programs
 }
@@ -210,7 +209,7 @@ func describe(p *plan) *report.Report {
 	return r
 }
 
-// machine is the processor's name and how many of it this process may use.
+// machine returns the processor's name and the number of processors that this process may use.
 func machine() string {
 	name := "unknown processor"
 	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {

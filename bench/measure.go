@@ -11,7 +11,7 @@ import (
 	"github.com/isosocket/isosocket/bench/internal/wire"
 )
 
-// counterpart is what a measured process works with.
+// counterpart is the other side of a measured process.
 type counterpart interface {
 	Count() load.Count
 	Time(on bool)
@@ -26,7 +26,7 @@ func (m *measurement) start(t process.Task) (*process.Process, error) {
 	return process.Start(&t)
 }
 
-// watch measures p for one window while it works with c.
+// watch measures p for one window while c exchanges messages with it.
 func (m *measurement) watch(p *process.Process, c counterpart, window time.Duration) (report.Figures, error) {
 	time.Sleep(m.warmup)
 	before, err := p.Begin()
@@ -86,7 +86,7 @@ func (m *measurement) underLoad(t process.Task, connections int, measure func(*p
 	return measure(p, c)
 }
 
-// echo measures a server that returns what it gets.
+// echo measures a server that returns every message.
 func (m *measurement) echo(t process.Task, script *wire.Script, connections, depth int) (report.Figures, error) {
 	t.Role = process.Echo
 	return m.underLoad(t, connections, func(p *process.Process, c *load.Clients) (report.Figures, error) {
@@ -104,13 +104,14 @@ func (m *measurement) push(t process.Task, connections int) (report.Figures, err
 	})
 }
 
-// broadcast measures a server that sends rounds messages to every connection,
-// and again, times in all, when they have arrived.
+// broadcast measures a server that sends rounds messages to every connection, waits until they
+// have arrived, and repeats that, times in all.
 func (m *measurement) broadcast(t process.Task, connections, rounds, times int) (report.Figures, error) {
 	t.Role = process.Broadcast
 	return m.underLoad(t, connections, func(p *process.Process, c *load.Clients) (report.Figures, error) {
 		c.Read(4 << 10)
-		// One round beforehand: pools fill, and whoever did not join yet does.
+		// A round before the measurement fills pools and waits for connections that have not
+		// joined.
 		joined, err := m.settle(p, c, connections)
 		if err != nil {
 			return report.Figures{}, err
@@ -137,9 +138,8 @@ func (m *measurement) broadcast(t process.Task, connections, rounds, times int) 
 	})
 }
 
-// settle broadcasts until one round has reached every connection, and returns
-// how many messages came in all. A server may be a little behind its own
-// handshakes with taking connections up.
+// settle broadcasts until one round has reached every connection, and returns how many messages
+// arrived in total. A server may register a connection some time after its handshake.
 func (m *measurement) settle(p *process.Process, c *load.Clients, connections int) (int64, error) {
 	for range 20 {
 		base := c.Count().Messages
@@ -159,8 +159,8 @@ func (m *measurement) settle(p *process.Process, c *load.Clients, connections in
 	return 0, fmt.Errorf("no broadcast reached all %d connections", connections)
 }
 
-// idle measures what connections cost that echoed so many messages of script each, and
-// then nothing for the pause.
+// idle measures the cost of connections that echoed a number of messages of script each and were
+// then idle for the pause.
 func (m *measurement) idle(t process.Task, connections int, script *wire.Script, messages int, pause time.Duration) (report.Figures, error) {
 	t.Role = process.Echo
 	p, err := m.start(t)
@@ -194,7 +194,7 @@ func (m *measurement) idle(t process.Task, connections int, script *wire.Script,
 	}, nil
 }
 
-// openings measures how fast connections are accepted.
+// openings measures how fast a server accepts connections.
 func (m *measurement) openings(t process.Task, workers int) (report.Figures, error) {
 	t.Role = process.Echo
 	p, err := m.start(t)
@@ -202,12 +202,12 @@ func (m *measurement) openings(t process.Task, workers int) (report.Figures, err
 		return report.Figures{}, err
 	}
 	defer p.Stop()
-	o := load.OpenAgainAndAgain(p.Address, workers)
+	o := load.OpenRepeatedly(p.Address, workers)
 	defer o.Close()
 	return m.watch(p, o, m.window)
 }
 
-// client measures connections that a library dialled, against server.
+// client measures connections that a library dialled to server.
 func (m *measurement) client(t process.Task, server *load.Server) (report.Figures, error) {
 	defer server.Close()
 	t.Address = server.Address()

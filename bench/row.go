@@ -12,22 +12,23 @@ import (
 	"github.com/isosocket/isosocket/bench/internal/report"
 )
 
-// own and limit are the implementations that the bars compare and compare with.
+// own is the implementation that the bars check; limit is bare TCP, which some bars compare it
+// with.
 const (
 	own   = "isosocket"
 	limit = "tcp"
 )
 
-// row is one row of the table: loads, and what should come of them.
+// row is one row of the table: loads, and the bars for their figures.
 type row struct {
 	id    string
 	title string
 	short string   // for the chart
 	unit  string   // what is counted
-	about string   // the figure it is foremost about, see report.Result
-	peers []string // that it runs, nil for all
+	about string   // its main figure, see report.Result
+	peers []string // that it measures, nil for all
 
-	baselines []string // of the peers, those that are no library
+	baselines []string // the peers that are not libraries
 	once      bool     // one round is enough
 	cases     []scenario
 	bars      func(*report.Result) []report.Check
@@ -38,8 +39,8 @@ type scenario struct {
 	name string
 	run  func(*measurement) (report.Figures, error)
 
-	// lacks says what an implementation cannot do of it, "" if it can all. nil
-	// where it is no implementation of package peer that runs.
+	// lacks says which part of the load an implementation cannot do, or returns "". It is nil if
+	// the row does not run implementations of package peer.
 	lacks func(*peer.Peer) string
 }
 
@@ -47,11 +48,11 @@ type scenario struct {
 type measurement struct {
 	*plan
 	name    string
-	peer    *peer.Peer // nil in the rows about browsers
-	profile string     // file, "" for none
+	peer    *peer.Peer // nil in the browser rows
+	profile string     // file, or "" for none
 }
 
-// measure runs all rounds of r: every implementation once, then again.
+// measure runs all rounds of r. Each round measures every implementation once.
 func (p *plan) measure(r *row, interrupted <-chan os.Signal) (*report.Result, error) {
 	result := &report.Result{ID: r.id, Title: r.title, Short: r.short, Unit: r.unit, Foremost: r.about}
 	for _, s := range r.cases {
@@ -84,7 +85,7 @@ func (p *plan) measure(r *row, interrupted <-chan os.Signal) (*report.Result, er
 				}
 				figures, err := s.run(m)
 				if err != nil {
-					// The others can still be compared; the row says what failed.
+					// The others can still be compared; the row reports the failure.
 					e.Error = err.Error()
 					e.Failed++
 				} else {
@@ -112,7 +113,8 @@ func (p *plan) measure(r *row, interrupted <-chan os.Signal) (*report.Result, er
 	return result, nil
 }
 
-// entries are the names of what runs in r, of those that were asked for.
+// entries returns the names of the implementations that r measures, limited to the requested
+// ones.
 func (p *plan) entries(r *row) []string {
 	if r.peers == nil {
 		return p.peers

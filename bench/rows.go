@@ -167,7 +167,7 @@ var rows = []*row{
 	},
 }
 
-// serving is a scenario for every implementation that can do t as a server.
+// serving returns a scenario for every implementation that can do t as a server.
 func serving(name string, t process.Task, run func(*measurement, process.Task) (report.Figures, error)) scenario {
 	return scenario{
 		name:  name,
@@ -176,14 +176,14 @@ func serving(name string, t process.Task, run func(*measurement, process.Task) (
 	}
 }
 
-// rests is a scenario of connections that are idle after one message.
+// rests returns a scenario of connections that are idle after one message.
 func rests(name string, t process.Task) scenario {
 	return serving(name, t, func(m *measurement, t process.Task) (report.Figures, error) {
 		return m.idle(t, 10_000, wire.Repeat(t.Size), 1, time.Second)
 	})
 }
 
-// attached limits a scenario to the one implementation that has the option.
+// attached limits a scenario to the only implementation with the option.
 func attached(s scenario) scenario {
 	s.lacks = func(p *peer.Peer) string {
 		if p.Name == own {
@@ -207,8 +207,8 @@ func pushes(name string, connections int) scenario {
 	})
 }
 
-// broadcasts is a scenario of so many messages at once, so many times, each
-// time when all have arrived.
+// broadcasts returns a scenario that broadcasts a number of messages at once and waits until all
+// have arrived, several times.
 func broadcasts(name string, c wire.Compression, rounds, times int) scenario {
 	t := process.Task{Role: process.Broadcast, Size: 512, Text: true, Compression: c}
 	return serving(name, t, func(m *measurement, t process.Task) (report.Figures, error) {
@@ -227,8 +227,8 @@ func deflates(name string, c wire.Compression) scenario {
 	})
 }
 
-// resting is a scenario of connections that are idle after enough messages to fill
-// the windows of both directions.
+// resting returns a scenario of connections that are idle after enough messages to fill the
+// compression windows of both directions.
 func resting(name string, c wire.Compression) scenario {
 	t := process.Task{Size: 1 << 10, Text: true, Compression: c}
 	return serving(name, t, func(m *measurement, t process.Task) (report.Figures, error) {
@@ -247,7 +247,7 @@ func paces(connections int) scenario {
 	})
 }
 
-// calls is a scenario for every implementation's client.
+// calls returns a scenario for every implementation's client.
 func calls(name string, t process.Task) scenario {
 	t.Size = small
 	return scenario{

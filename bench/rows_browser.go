@@ -10,13 +10,13 @@ import (
 	"github.com/isosocket/isosocket/bench/internal/report"
 )
 
-// The baselines of the rows about browsers.
+// The baselines of the browser rows.
 const (
 	javascript = "javascript" // a page without WebAssembly
 	emptyGo    = "empty"      // a Go program that does nothing
 )
 
-// browserRows are the rows whose clients run in a browser.
+// browserRows returns the rows whose clients run in a browser.
 var browserRows = []*row{
 	{
 		id: "m", title: "browser: size of a client that dials, sends, receives and closes, gzip -9",
@@ -61,7 +61,7 @@ func weigh(m *measurement) (report.Figures, error) {
 	return report.Figures{BundleKB: float64(n) / 1000}, err
 }
 
-// browses is a scenario for clients in a browser.
+// browses returns a scenario for clients in a browser.
 func browses(name string, j chromium.Job) scenario {
 	return scenario{name: name, run: func(m *measurement) (report.Figures, error) {
 		browser, err := chromium.Find()
@@ -85,7 +85,7 @@ func browses(name string, j chromium.Job) scenario {
 		defer server.Close()
 		j := j
 		j.URL = "ws://" + server.Address()
-		// What a browser compiles as it goes is still getting faster after a second.
+		// A browser still optimizes code after a second.
 		j.Warmup, j.Duration = 15*m.warmup, max(m.window, 500*time.Millisecond)
 		rate, err := chromium.Run(browser, program, &j)
 		if err != nil && server.Err() != nil {
@@ -95,7 +95,7 @@ func browses(name string, j chromium.Job) scenario {
 	}}
 }
 
-// programs are the browser clients that were built, by implementation.
+// programs holds the compiled browser clients by implementation.
 type programs struct {
 	mu    sync.Mutex
 	built map[string][]byte

@@ -7,18 +7,17 @@ import (
 	"github.com/isosocket/isosocket/bench/internal/chromium"
 )
 
-// clientBudget is how much more than an empty program the client of row m may
-// weigh, gzipped, in KB of 1000 bytes: 3 % above what it did weigh when this was
-// written, with go1.26. A feature that needs more raises it.
+// clientBudget is the most by which the client of row m may be larger than an empty program,
+// gzipped, in KB of 1000 bytes. It is 3 % above the size measured with go1.26. A feature that
+// needs more raises it.
 const clientBudget = 275
 
 // unlinked are functions that a client must not contain, whatever its packages
 // import.
 var unlinked = []string{"fmt.(*pp).doPrint", "reflect.Value.", "os.OpenFile", "encoding/json.", "regexp.", "net/url.", "net/http."}
 
-// A browser client stays small. What makes it large is most often one call of
-// a package that brings others with it; go build -ldflags=-dumpdep shows
-// why a function is linked.
+// TestClientSize checks that a browser client stays small. A single call often links large
+// packages; go build -ldflags=-dumpdep shows why a function is linked.
 func TestClientSize(t *testing.T) {
 	weight := map[string]int{}
 	for _, name := range []string{emptyGo, own} {
@@ -36,6 +35,6 @@ func TestClientSize(t *testing.T) {
 		}
 	}
 	if more := weight[own] - weight[emptyGo]; more > clientBudget*1000 {
-		t.Errorf("the client weighs %d bytes more than an empty program, over %d KB", more, clientBudget)
+		t.Errorf("the client is %d bytes larger than an empty program, over %d KB", more, clientBudget)
 	}
 }

@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// Several makes may run in one checkout: make run beside make test. The folder dist is embedded, so
-// a temporary file there could end up in a program, or be gone when the compiler reads it.
+// Several makes may run in one checkout, such as make run and make test. The folder dist is
+// embedded, so a temporary file there could get into a program, or vanish while the compiler
+// reads it.
 func TestBuildsAtTheSameTime(t *testing.T) {
 	var builds sync.WaitGroup
 	for range 3 {

@@ -11,13 +11,14 @@ import (
 	"github.com/isosocket/isosocket/internal/testing/browser"
 )
 
-// venue is an engine and a place in it where a test binary runs.
+// venue is an engine and an environment in it in which a test binary runs.
 type venue struct {
 	engine browser.Engine
 	where  browser.Where
 }
 
-// String returns the name of the column that v has in the parity table, and of its subtests.
+// String returns the name of the column of v in the parity table, which is also that of its
+// subtests.
 func (v venue) String() string {
 	switch v.where {
 	case browser.InWorker:
@@ -30,7 +31,7 @@ func (v venue) String() string {
 	return string(v.engine)
 }
 
-// venues are the places where the packages' tests run.
+// venues are the environments in which the packages' tests run.
 var venues = []venue{
 	{browser.Chromium, browser.InPage},
 	{browser.Chromium, browser.InWorker},
@@ -41,7 +42,8 @@ var venues = []venue{
 	{browser.Bun, browser.InBun},
 }
 
-// furtherVenues are the places where only the harness and, with PARITY_PLACES=all, the cases run.
+// furtherVenues are the environments in which only the harness and, with PARITY_PLACES=all, the
+// cases run.
 var furtherVenues = []venue{
 	{browser.Chromium, browser.InSharedWorker},
 	{browser.Chromium, browser.InServiceWorker},
@@ -51,8 +53,8 @@ var furtherVenues = []venue{
 	{browser.WebKit, browser.InWorker},
 }
 
-// needEngine skips t if e is not here, and fails it where every engine is needed: where
-// ISOSOCKET_ENGINES_REQUIRED is set.
+// needEngine skips t if e is not installed. If ISOSOCKET_ENGINES_REQUIRED is set, it fails t
+// instead.
 func needEngine(t *testing.T, e browser.Engine) {
 	t.Helper()
 	_, err := e.Find(t.Context())
@@ -65,8 +67,8 @@ func needEngine(t *testing.T, e browser.Engine) {
 	}
 }
 
-// eachVenue runs f as a subtest in each of the places that selectedEngines selects, in one
-// browser an engine.
+// eachVenue runs f as a subtest in each environment of the selected engines, with one browser
+// for each engine.
 func eachVenue(t *testing.T, places []venue, o *browser.Options, f func(t *testing.T, b *browser.Browser, v venue)) {
 	t.Helper()
 	for _, e := range selectedEngines(t) {
@@ -92,8 +94,8 @@ func eachVenue(t *testing.T, places []venue, o *browser.Options, f func(t *testi
 	}
 }
 
-// selectedEngines returns the engines that $ENGINE names, with spaces or commas between
-// them, or Chromium without it.
+// selectedEngines returns the engines that $ENGINE names, separated by spaces or commas. The
+// default is Chromium.
 func selectedEngines(t *testing.T) []browser.Engine {
 	t.Helper()
 	names := strings.FieldsFunc(os.Getenv("ENGINE"), func(r rune) bool { return r == ' ' || r == ',' })

@@ -14,12 +14,12 @@ import (
 	"github.com/isosocket/isosocket/internal/testing/browser"
 )
 
-// sample has tests that end in every way, so that the harness that judges the other
-// packages is judged itself.
+// sample has tests that end in every way. The tests of this file check that the harness reports
+// them.
 const sample = "../internal/testing/browser/testdata/sample"
 
-// sampleTests is what a run of sample must find, in order, with each test's status and
-// words of its output.
+// sampleTests lists the tests that a run of sample must find, in order, with the status and part
+// of the output of each.
 var sampleTests = []struct {
 	name   string
 	status browser.TestStatus
@@ -82,7 +82,7 @@ func TestHarness(t *testing.T) {
 		}
 		place := find(got, "TestPlace").Output()
 		if want := "place=" + v.where.String() + " websocket=true"; !strings.Contains(place, want) {
-			t.Errorf("TestPlace said %q, want %q", place, want)
+			t.Errorf("TestPlace printed %q, want %q", place, want)
 		}
 		if v.engine.HasPages() && !strings.Contains(result.Console, "a warning of the "+v.where.String()) {
 			t.Errorf("the console is %q, want the test's warning in it", result.Console)
@@ -90,7 +90,8 @@ func TestHarness(t *testing.T) {
 	})
 }
 
-// harnessEnds are the ways a run can go wrong, and what the report of such a run must say.
+// harnessEnds are the ways in which a run can fail, and text that the report of each must
+// contain.
 var harnessEnds = []struct {
 	end     string // SAMPLE_END
 	run     string // -test.run
@@ -127,7 +128,7 @@ var harnessEnds = []struct {
 	},
 	{
 		end: "throwing", run: "^TestEndThrowing$",
-		want: []string{"--- FAIL: TestHarnessEnd/throwing/TestEndThrowing ", "nobody catches this", "the page's console:"},
+		want: []string{"--- FAIL: TestHarnessEnd/throwing/TestEndThrowing ", "this is not caught", "the page's console:"},
 	},
 	{
 		end: "leaking", run: "^TestEndLeaking$",
@@ -135,7 +136,7 @@ var harnessEnds = []struct {
 	},
 	{
 		end: "busy", run: "^TestEndBusy$", timeout: 3 * time.Second,
-		want: []string{"--- FAIL: TestHarnessEnd/busy/TestEndBusy ", "no end in time", "not finished: TestEndBusy"},
+		want: []string{"--- FAIL: TestHarnessEnd/busy/TestEndBusy ", "not finished in time", "not finished: TestEndBusy"},
 	},
 }
 
@@ -155,8 +156,8 @@ func TestHarnessReportsEveryBadEnd(t *testing.T) {
 	for _, tt := range harnessEnds {
 		t.Run(tt.end, func(t *testing.T) {
 			name := strings.ReplaceAll(tt.end, " ", "_")
-			// The results come at the end of the report, the output beside each subtest's
-			// beginning.
+			// The report has the results at the end, and the output of each subtest at its
+			// start.
 			var report strings.Builder
 			for i, section := range sections {
 				if strings.HasPrefix(section, name) || i == len(sections)-1 {

@@ -14,8 +14,8 @@ import (
 	"github.com/isosocket/isosocket/internal/testing/browser"
 )
 
-// Two tabs, the same client in a terminal, and isosocket dial, which speaks plain lines, in
-// one chat.
+// TestPageChat connects two tabs, the same client in a terminal, and isosocket dial, which sends
+// plain lines, to one chat.
 func TestPageChat(t *testing.T) {
 	s := serveDemo(t, "127.0.0.1:0")
 	b := browser.Start(t)
@@ -70,12 +70,13 @@ func TestPageChat(t *testing.T) {
 	plain.ends(0)
 	for _, tb := range []*tab{ada, bob} {
 		if exceptions := tb.Exceptions(); len(exceptions) > 0 {
-			t.Errorf("the page threw %q", exceptions)
+			t.Errorf("uncaught exceptions in the page: %q", exceptions)
 		}
 	}
 }
 
-// The reason after each kind of close: on the page, and as another one sees it.
+// TestPageShowsWhyItClosed checks the reason after each kind of close, on the page and on that
+// of another member.
 func TestPageShowsWhyItClosed(t *testing.T) {
 	s := serveDemo(t, "127.0.0.1:0")
 	b := browser.Start(t)
@@ -104,7 +105,7 @@ func TestPageShowsWhyItClosed(t *testing.T) {
 		{name: "by the server", end: func(tb *tab) { tb.closes(1008, "no cats here", "server") },
 			phase: "closed", headline: "Closed by the server", reason: "1008 (policy violation)", detail: "No cats here",
 			witnessed: "left: 1008 (policy violation): no cats here"},
-		{name: "by the server for a moment", end: func(tb *tab) { tb.closes(1012, "", "server") },
+		{name: "by the server, to restart", end: func(tb *tab) { tb.closes(1012, "", "server") },
 			phase: "waiting", headline: "Closed by the server", reason: "1012 (service restart)", detail: "The server restarts",
 			witnessed: "left: 1012 (service restart)", comesBack: true},
 		{name: "dropped", end: func(tb *tab) { tb.clicks("drop") },
@@ -120,8 +121,8 @@ func TestPageShowsWhyItClosed(t *testing.T) {
 			shown := fmt.Sprintf(`shown.some((s) => s.phase === %q && s.headline === %q && s.reason.startsWith(%q) && s.detail.startsWith(%q))`,
 				c.phase, c.headline, c.reason, c.detail)
 			if c.comesBack {
-				// The wait is random. The page may be connecting again before it has
-				// shown that it waits; then its log has both.
+				// The wait is random and may be too short to see; the log then has both
+				// statuses.
 				shown += ` || ` + logged + ` && happened("trying again in ")`
 			}
 			tb.waits("the end is shown", shown)
@@ -135,13 +136,13 @@ func TestPageShowsWhyItClosed(t *testing.T) {
 			}
 			tb.waits("connected again", `phase() === "open" && people().includes("`+name+`") && !visible("banner")`)
 			if exceptions := tb.Exceptions(); len(exceptions) > 0 {
-				t.Errorf("the page threw %q", exceptions)
+				t.Errorf("uncaught exceptions in the page: %q", exceptions)
 			}
 		})
 	}
 }
 
-// recordStatus has the page keep every status that it shows in the variable shown.
+// recordStatus makes the page record each status that it shows in the variable shown.
 func recordStatus(t *testing.T) chromedp.Action[chromedp.Void] {
 	return beforeLoading(t, `
 		var shown = [];
@@ -154,7 +155,7 @@ func recordStatus(t *testing.T) chromedp.Action[chromedp.Void] {
 		});`)
 }
 
-// beforeLoading has a script run in the page before any of its own.
+// beforeLoading runs a script in the page before those of the page.
 func beforeLoading(t *testing.T, script string) chromedp.Action[chromedp.Void] {
 	t.Helper()
 	return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
@@ -163,8 +164,8 @@ func beforeLoading(t *testing.T, script string) chromedp.Action[chromedp.Void] {
 	})
 }
 
-// A server that is stopped tells 1001; one that is killed tells nothing. Page and terminal
-// count down, and come back.
+// TestPageComesBack checks that page and terminal count down and reconnect, after a server that
+// closes with 1001 and after one that is killed.
 func TestPageComesBack(t *testing.T) {
 	s := serveDemo(t, "127.0.0.1:0")
 	b := browser.Start(t)
@@ -201,7 +202,8 @@ func TestPageComesBack(t *testing.T) {
 	s.ends(0)
 }
 
-// What a browser lacks, and what the server lacks, is said in a sentence.
+// TestPageSaysWhatIsMissing checks the notices for features that the browser or the server
+// lacks.
 func TestPageSaysWhatIsMissing(t *testing.T) {
 	s := serveDemo(t, "127.0.0.1:0")
 	b := browser.Start(t)
@@ -216,8 +218,8 @@ func TestPageSaysWhatIsMissing(t *testing.T) {
 		})
 	}
 	t.Run("the built client", func(t *testing.T) {
-		// The repository's own dist may be full: what is served is a copy of the sources
-		// without it.
+		// The repository's own dist may have files, so the server is built from the sources
+		// without them.
 		program := buildWithoutClient(t)
 		bare := start(t, program, "serve", "-addr", "127.0.0.1:0")
 		host := servedPage.FindStringSubmatch(bare.expect("page  http://"))[1]
@@ -235,7 +237,8 @@ func TestPageSaysWhatIsMissing(t *testing.T) {
 	})
 }
 
-// It fits every window, light and dark, without scrolling sideways.
+// TestPageFitsEveryWindow checks that the page needs no horizontal scrolling in windows of many
+// sizes, light and dark.
 func TestPageFitsEveryWindow(t *testing.T) {
 	s := serveDemo(t, "127.0.0.1:0")
 	b := browser.Start(t)
@@ -272,8 +275,8 @@ func TestPageFitsEveryWindow(t *testing.T) {
 	}
 }
 
-// Everything has a name that a screen reader can say, everything can be reached and used by
-// the keyboard alone, and nothing is loaded from another host.
+// TestPageForKeyboardAndScreenReader checks that all elements have accessible names and can be
+// used with the keyboard alone, and that the page loads nothing from another host.
 func TestPageForKeyboardAndScreenReader(t *testing.T) {
 	s := serveDemo(t, "127.0.0.1:0")
 	b := browser.Start(t)
@@ -289,16 +292,16 @@ func TestPageForKeyboardAndScreenReader(t *testing.T) {
 		t.Errorf("loaded from %v", hosts)
 	}
 	if !eval[bool](tb, `crossOriginIsolated`) {
-		t.Error("the page is not isolated, so that its clock is coarse")
+		t.Error("the page is not isolated, so its clock is coarse")
 	}
 
-	// From the top of the page by Tab, until every control has had the focus.
+	// Press Tab from the top of the page until every control has had the focus.
 	reached := map[string]bool{}
 	for range 40 {
 		tb.types("\t")
 		focused := eval[string](tb, `document.activeElement.id`)
 		if focused != "" && !eval[bool](tb, `document.activeElement.matches(":focus-visible") && getComputedStyle(document.activeElement).outlineStyle !== "none"`) {
-			t.Errorf("the focus on %s is not seen", focused)
+			t.Errorf("the focus on %s is not visible", focused)
 		}
 		reached[focused] = true
 	}

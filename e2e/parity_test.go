@@ -22,14 +22,14 @@ import (
 // conformance is the package whose TestConformance runs every case.
 const conformance = "../ws/wstest"
 
-// parityTimeout bounds one run of all cases; it is generous because machines are busy.
+// parityTimeout bounds one run of all cases. It is long enough for busy machines.
 const parityTimeout = 8 * time.Minute
 
-// TestParity runs every case natively, with the race detector, and in each engine that
-// ENGINE names, all against the same test server, and prints the runs side by side. With
-// PARITY_PLACES=all, the cases run in every kind of worker, too. With PARITY_DIR set, the
-// results of each run are written there as JSON. For work on a case, PARITY_CASES, a
-// regular expression, selects some.
+// TestParity runs every case natively, with the race detector, and in each engine that ENGINE
+// names, all with the same test server, and prints the results side by side. With
+// PARITY_PLACES=all, the cases also run in every kind of worker. If PARITY_DIR is set,
+// TestParity writes the results of each run there as JSON. PARITY_CASES, a regular expression,
+// selects cases.
 func TestParity(t *testing.T) {
 	server, err := parity.StartServer()
 	if err != nil {
@@ -47,7 +47,7 @@ func TestParity(t *testing.T) {
 
 	test := browser.CompileWasmTest(t, conformance)
 	test.Args = []string{"-test.run=" + selected()}
-	// Node and its like read the certificates to trust when they start.
+	// Node and similar runtimes read the trusted certificates when they start.
 	certificate := filepath.Join(t.TempDir(), "certificate.pem")
 	if err := os.WriteFile(certificate, []byte(addresses.Certificate), 0o600); err != nil {
 		t.Fatal(err)
@@ -82,7 +82,8 @@ func TestParity(t *testing.T) {
 	}
 }
 
-// parityEnv returns the variables that give a test binary the test server's addresses, and its column's name.
+// parityEnv returns the environment variables for a test binary: the addresses of the test
+// server, and the name of the column.
 func parityEnv(t *testing.T, target string, addresses wstest.Addresses) map[string]string {
 	t.Helper()
 	text, err := json.Marshal(addresses)
@@ -92,7 +93,7 @@ func parityEnv(t *testing.T, target string, addresses wstest.Addresses) map[stri
 	return map[string]string{"WSTEST_SERVER": string(text), "WSTEST_TARGET": target}
 }
 
-// selected is the pattern of the cases to run.
+// selected returns the pattern of the cases to run.
 func selected() string {
 	return "^TestConformance$/(" + os.Getenv("PARITY_CASES") + ")"
 }
@@ -118,7 +119,7 @@ func runNative(t *testing.T, env map[string]string) []wstest.Result {
 	return results
 }
 
-// collect returns the results that tests and their subtests wrote into their logs.
+// collect returns the results in the logs of tests and their subtests.
 func collect(t *testing.T, tests []*browser.TestResult) []wstest.Result {
 	t.Helper()
 	var results []wstest.Result

@@ -16,18 +16,18 @@ import (
 	"github.com/isosocket/isosocket/server"
 )
 
-// handshakeType is what the browser's probe asks for, and what marks the answer of this
-// library's server.
+// handshakeType is the media type that the browser's probe accepts, and that marks the answers
+// of this library's server.
 const handshakeType = "application/vnd.isosocket.handshake"
 
-// probed serves what the client's TestProbe wants: it loses handshakes, and answers plain
-// requests as a foreign server does or as this library's does.
+// probed is the server for the client's TestProbe. It resets handshakes, and answers plain
+// requests like another server or like one of this library.
 type probed struct {
 	mu   sync.Mutex
 	lost map[string]int // handshakes, by id
 }
 
-// lose resets the connection of a handshake, and reports false if enough of them were lost.
+// lose resets the connection of a handshake. It reports false if it has reset enough of them.
 func (p *probed) lose(w http.ResponseWriter, r *http.Request) bool {
 	if most, err := strconv.Atoi(r.FormValue("lose")); err == nil {
 		p.mu.Lock()
@@ -106,8 +106,8 @@ func (p *probed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(status)
 }
 
-// asksForPassword reports whether a path that redirects asks for a password, as it does if
-// there is a cookie.
+// asksForPassword reports whether a path that redirects requests a password, as it does if there
+// is a cookie.
 func asksForPassword(r *http.Request) bool {
 	return r.FormValue("scheme") != "" && r.Header.Get("Cookie") != ""
 }
@@ -117,7 +117,7 @@ func redirect(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/elsewhere", http.StatusFound)
 }
 
-// allow lets the page read the answer.
+// allow permits the page to read the answer.
 func allow(w http.ResponseWriter, r *http.Request) {
 	if r.FormValue("cors") != "no" {
 		w.Header().Set("Access-Control-Allow-Origin", r.Header.Get("Origin"))
@@ -125,8 +125,8 @@ func allow(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// TestProbe runs the tests of what Dial finds out about a handshake that failed, and those of calls
-// inside JavaScript callbacks.
+// TestProbe runs the tests of Dial's probe after a failed handshake, and those of calls inside
+// JavaScript callbacks.
 func TestProbe(t *testing.T) {
 	s := httptest.NewServer(&probed{lost: map[string]int{}})
 	t.Cleanup(s.Close)

@@ -19,11 +19,11 @@ import (
 	"time"
 )
 
-// patience bounds each wait for something that happens soon, on a machine that may be busy.
+// patience bounds each wait for an expected event. It is long enough for busy machines.
 const patience = 30 * time.Second
 
-// buildDemo has make build the wasm client and the server that contains it, once a run of
-// the tests.
+// buildDemo builds the wasm client and the server that contains it with make, once for each run
+// of the tests.
 var buildDemo = sync.OnceValues(func() (server string, err error) {
 	build := exec.Command("make", "--no-print-directory", "-C", "..", "build")
 	if output, err := build.CombinedOutput(); err != nil {
@@ -46,7 +46,7 @@ func buildProgram(t *testing.T, pkg string, flags ...string) string {
 	return path
 }
 
-// process is a program that runs beside the test, with all that it has written.
+// process is a program that runs in parallel with the test, and its output.
 type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
@@ -55,10 +55,11 @@ type process struct {
 
 	mu    sync.Mutex
 	lines []string
-	more  chan struct{} // closed, and replaced, when there is another line
+	more  chan struct{} // closed and replaced for each new line
 }
 
-// start runs a program until the test ends. Its output is printed if the test has failed by then.
+// start runs a program until the test ends. If the test has failed, start then prints the
+// output.
 func start(t *testing.T, name string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, cmd: exec.Command(name, args...), exited: make(chan struct{}), more: make(chan struct{})}
@@ -66,7 +67,8 @@ func start(t *testing.T, name string, args ...string) *process {
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
-	// One pipe for both, so that the lines keep their order; closed here when the program has it.
+	// One pipe for both keeps the order of the lines. This copy is closed after the program has
+	// started.
 	output, write, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +111,7 @@ func (p *process) read(output io.Reader) {
 	}
 }
 
-// expect waits for a line that contains words, among all that were written, and returns it.
+// expect waits until a line of the whole output contains words, and returns the line.
 func (p *process) expect(words string) string {
 	p.t.Helper()
 	late := time.After(patience)
@@ -157,7 +159,7 @@ func (p *process) ends(status int) {
 	}
 }
 
-// interrupt does what Ctrl-C does.
+// interrupt sends the signal of Ctrl-C.
 func (p *process) interrupt() {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(syscall.SIGINT); err != nil {
@@ -165,7 +167,7 @@ func (p *process) interrupt() {
 	}
 }
 
-// kill ends the program as a power failure does.
+// kill ends the program without a chance to clean up.
 func (p *process) kill() {
 	p.t.Helper()
 	if err := p.cmd.Process.Kill(); err != nil {
@@ -197,8 +199,7 @@ func serveDemo(t *testing.T, addr string, flags ...string) *demoServer {
 func (s *demoServer) page() string { return "http://" + s.host + "/" }
 func (s *demoServer) chat() string { return "ws://" + s.host + "/ws" }
 
-// buildWithoutClient compiles cmd/isosocket as it is without make build, whatever the
-// folder dist has.
+// buildWithoutClient compiles cmd/isosocket with an empty folder dist, as without make build.
 func buildWithoutClient(t *testing.T) string {
 	t.Helper()
 	replace := map[string]string{}

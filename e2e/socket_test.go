@@ -9,7 +9,7 @@ import (
 	"github.com/isosocket/isosocket/internal/testing/browser"
 )
 
-// socketTests are the tests in which the WebSocket is a fake one, or none.
+// socketTests are the packages whose tests use a fake WebSocket or none.
 var socketTests = []struct {
 	name string // relative to the module
 	path string // relative to this directory
@@ -20,8 +20,7 @@ var socketTests = []struct {
 	{"internal/wsurl", "../internal/wsurl", nil},
 }
 
-// TestSocket runs the browser transport's own tests, and those of what Dial makes of it, in
-// every engine.
+// TestSocket runs the tests of the browser transport and of Dial's use of it in every engine.
 func TestSocket(t *testing.T) {
 	for _, pkg := range socketTests {
 		t.Run(pkg.name, func(t *testing.T) {
@@ -32,7 +31,7 @@ func TestSocket(t *testing.T) {
 	}
 }
 
-// runEverywhere runs test as a subtest in each place of each engine.
+// runEverywhere runs test as a subtest in each environment of each engine.
 func runEverywhere(t *testing.T, test browser.WasmTest) {
 	t.Helper()
 	eachVenue(t, venues, nil, func(t *testing.T, b *browser.Browser, v venue) {

@@ -12,9 +12,8 @@ import (
 	"github.com/isosocket/isosocket/internal/testing/storm"
 )
 
-// TestStorm runs the tests of staying connected in a page, through a network that
-// fails in every way. ISOSOCKET_STORM_TIME says how long,
-// ten seconds unless it is set.
+// TestStorm runs the tests of reconnecting in a page, over a network with all kinds of faults.
+// ISOSOCKET_STORM_TIME sets the duration; the default is ten seconds.
 func TestStorm(t *testing.T) {
 	s, err := storm.Start()
 	if err != nil {

@@ -17,14 +17,14 @@ import (
 	"github.com/isosocket/isosocket/internal/testing/browser"
 )
 
-// tab is the demo's page in a browser's tab.
+// tab is a tab with the demo's page.
 type tab struct {
 	t *testing.T
 	*browser.Page
 	engine browser.Engine
 }
 
-// openTab opens a tab with url. before are done before it is loaded, in Chromium only.
+// openTab opens a tab with url. In Chromium, it performs before before it loads the page.
 func openTab(t *testing.T, b *browser.Browser, url string, before ...chromedp.Action[chromedp.Void]) *tab {
 	t.Helper()
 	tb := &tab{t, b.NewPage(t), b.Engine}
@@ -33,7 +33,7 @@ func openTab(t *testing.T, b *browser.Browser, url string, before ...chromedp.Ac
 	return tb
 }
 
-// openChat opens a tab with the page of s, and waits until name has joined there.
+// openChat opens a tab with the page of s, and waits until name has joined.
 func openChat(t *testing.T, b *browser.Browser, s *demoServer, name string) *tab {
 	t.Helper()
 	tb := openTab(t, b, s.page()+"?name="+name)
@@ -41,7 +41,7 @@ func openChat(t *testing.T, b *browser.Browser, s *demoServer, name string) *tab
 	return tb
 }
 
-// acts does something in the page that takes less than patience.
+// acts performs an action in the page, which must take less than patience.
 func (tb *tab) acts(what string, action func(ctx context.Context) error) {
 	tb.t.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), patience)
@@ -58,7 +58,7 @@ func (tb *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// words is what the expressions of these tests may use.
+// words defines the JavaScript functions for the expressions of these tests.
 const words = `
 	const $ = (id) => document.getElementById(id);
 	const visible = (id) => $(id).checkVisibility();
@@ -80,13 +80,13 @@ func eval[T any](tb *tab, expression string) T {
 	return value
 }
 
-// waits waits until expression is true; what says in words what that means.
+// waits waits until expression is true. what describes that for a failure.
 func (tb *tab) waits(what, expression string) {
 	tb.t.Helper()
-	// The page's own polling would need eval, which its content security policy forbids.
+	// Polling in the page would need eval, which its content security policy forbids.
 	for late := time.Now().Add(patience); !eval[bool](tb, expression); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(late) {
-			tb.t.Fatalf("not so within %v: %s\nthe page says: %s", patience, what, eval[string](tb, `document.body.innerText`))
+			tb.t.Fatalf("not within %v: %s\nthe page shows: %s", patience, what, eval[string](tb, `document.body.innerText`))
 		}
 	}
 }
@@ -135,8 +135,8 @@ func (tb *tab) size(width, height int64, dark bool) {
 	}
 }
 
-// screenshot writes a picture of what is seen into the ignored folder screenshots, under a
-// name of its own in each engine.
+// screenshot writes a screenshot to the folder screenshots, which git ignores, with a separate
+// name for each engine.
 func (tb *tab) screenshot(name string) {
 	tb.t.Helper()
 	if tb.engine != browser.Chromium {

@@ -10,7 +10,7 @@ import (
 	"github.com/isosocket/isosocket/internal/testing/browser"
 )
 
-// wasmPackages are the packages whose own tests run in a browser as they do natively.
+// wasmPackages are the packages whose tests run natively and in a browser.
 var wasmPackages = []struct {
 	name string // relative to the module
 	path string // relative to this directory
@@ -32,7 +32,7 @@ var wasmPackages = []struct {
 	{"wasm", "../wasm"},
 }
 
-// wasmTimeout bounds one package's tests in a browser; it is generous because machines are busy.
+// wasmTimeout bounds one package's tests in a browser. It is long enough for busy machines.
 const wasmTimeout = 5 * time.Minute
 
 func TestWasm(t *testing.T) {

@@ -28,7 +28,7 @@ internal/wsurl: errors js:internal/jscall native:golang.org/x/net/idna
 internal/browsersocket: errors ws ws/driver internal/jscall internal/relay
 internal/handshake: errors ws internal/rfc6455 internal/subprotocol github.com/coder/websocket
 .: errors ws ws/driver internal/presence internal/subprotocol internal/wsurl js:internal/jscall js:internal/browsersocket native:internal/rfc6455 native:internal/stream native:internal/handshake
-server: errors ws . internal/subprotocol internal/rfc6455 internal/stream internal/handshake github.com/coder/websocket golang.org/x/net/idna
+server: errors ws . internal/subprotocol internal/rfc6455 internal/stream internal/handshake github.com/coder/websocket golang.org/x/net/idna golang.org/x/time/rate
 internal/chat: errors ws
 wasm: errors ws . internal/chat js:github.com/hack-pad/safejs
 cmd/isosocket: errors ws . server internal/chat wasm

@@ -45,7 +45,8 @@ type acceptor struct {
 	origins  []string         // OriginPatterns as origins are written
 	flushers *stream.Flushers // of an Endpoint's connections
 	endpoint *Endpoint        // nil with Accept
-	err      error            // what is wrong with Options
+	limiter  *limiter
+	err      error // what is wrong with Options
 }
 
 func newAcceptor(o *Options) *acceptor {
@@ -61,6 +62,11 @@ func newAcceptor(o *Options) *acceptor {
 		answer := a.AnswerHeartbeat.WithDefaults() // one for all connections
 		a.AnswerHeartbeat = &answer
 	}
+	limiter, err := newLimiter(a.Limits)
+	if err != nil {
+		a.err = err
+	}
+	a.limiter = limiter
 	origins, err := compileOrigins(a.OriginPatterns)
 	if err != nil {
 		a.err = err
@@ -175,8 +181,6 @@ func (a *acceptor) connect(u *upgrade, r *http.Request, ctx *connContext) *Conn 
 	conn.url.set(r)
 	if ctx != nil {
 		o.EndsWith = ctx
-		ctx.traffic.RoundTrips = a.endpoint.tally.roundTrips
-		o.Traffic = &ctx.traffic
 		ctx.conn = conn // before New, which may start to read
 	}
 	transport := stream.New(u.conn, o)

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -26,10 +25,10 @@ type Endpoint struct {
 	advised  adviceLog
 	acceptor *acceptor
 	limits   limits
+	clients  addresses
 
 	mu       sync.Mutex
 	conns    map[*Conn]*connContext
-	tally    tally
 	pending  int           // handshakes under way
 	stopping *stopping     // nil while new connections are accepted
 	shutdown bool          // Shutdown was called
@@ -68,7 +67,7 @@ type stopping struct {
 func Handler(serve func(ctx context.Context, conn *Conn) error, o *Options) *Endpoint {
 	a := newAcceptor(o)
 	a.flushers = new(stream.Flushers)
-	e := &Endpoint{serve: serve, acceptor: a, conns: make(map[*Conn]*connContext), tally: newTally()}
+	e := &Endpoint{serve: serve, acceptor: a, conns: make(map[*Conn]*connContext)}
 	a.endpoint = e
 	return e
 }
@@ -79,33 +78,23 @@ func Handler(serve func(ctx context.Context, conn *Conn) error, o *Options) *End
 // ServeHTTP refuses requests that are not handshakes, and, with 503, all requests
 // after Shutdown or Drain.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	began := time.Now()
-	t, late := e.admit()
-	answered, running := false, false
-	defer func() { // also if Authorize, ChooseSubprotocol, HandshakeStart or a middleware's Hijack panics
-		if !answered {
-			e.handshakeEnded(r, began, 0, t.probe, errPanicked)
-		}
+	t, f := e.admit(r)
+	if f != nil {
+		e.refuseEarly(w, r, f)
+		return
+	}
+	running := false
+	defer func() { // also if Authorize, ChooseSubprotocol or a middleware's Hijack panics
 		if !running {
 			t.done()
 		}
 	}()
-	r = e.acceptor.Observer.handshakeStart(r)
-	if late != nil {
-		err := e.refuseLate(w, r, late)
-		answered = true
-		e.refused(&t, r, began, err)
-		return
-	}
 	ctx := &connContext{Context: e.values(r)}
 	conn, err := e.acceptor.accept(w, r, ctx)
-	answered = true
 	if err != nil {
-		e.refused(&t, r, began, err)
+		e.logRefusal(r, err)
 		return
 	}
-	e.handshakeEnded(r, began, http.StatusSwitchingProtocols, false, nil)
-	e.connectionStarted(ctx, r, conn)
 	run := e.run
 	if late := t.connected(conn, ctx); late != nil {
 		run = late.close
@@ -118,28 +107,11 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// errPanicked is why a handshake has no answer.
-var errPanicked = errors.New("websocket: a function panicked before the handshake was answered")
-
-// refused takes note that r was refused with err.
-func (e *Endpoint) refused(t *ticket, r *http.Request, began time.Time, err error) {
-	failed, _ := errors.AsType[*errors.ConnectionError](err)
-	t.status = failed.StatusCode
-	_, t.probe = probed(r)
-	if t.probe && t.status == http.StatusOK {
-		err = nil
-	}
-	e.logRefusal(r, failed)
-	e.handshakeEnded(r, began, t.status, t.probe, err)
-}
-
 // close closes a connection whose handshake was under way when Shutdown or Drain was
 // called.
-func (s *stopping) close(t ticket, ctx *connContext, conn *Conn) {
+func (s *stopping) close(t ticket, _ *connContext, conn *Conn) {
 	defer t.done()
-	began := time.Now()
 	conn.Close(s.cause.Reason, s.cause.Message)
-	t.ended(ctx, began, nil)
 }
 
 // values returns a context with the values that the function's context takes from
@@ -158,19 +130,21 @@ func (e *Endpoint) values(r *http.Request) context.Context {
 	return ctx
 }
 
-// refuseLate answers a request that comes after Shutdown or Drain.
-func (e *Endpoint) refuseLate(w http.ResponseWriter, r *http.Request, late *stopping) error {
+// refuseEarly answers a request that is refused whatever it says.
+func (e *Endpoint) refuseEarly(w http.ResponseWriter, r *http.Request, f *refusal) {
 	origin, err := checkOrigin(r, e.acceptor.origins)
 	if err != nil {
 		origin = ""
 	}
-	f := refuse(http.StatusServiceUnavailable, "This WebSocket endpoint is shutting down.")
-	if late.retryAfter > 0 {
-		seconds := (late.retryAfter + time.Second - 1) / time.Second
-		f.header = map[string][]string{"Retry-After": {strconv.FormatInt(int64(seconds), 10)}}
-	}
 	_, f.probed = probed(r)
-	return f.answer(w, r, origin)
+	f.answer(w, r, origin)
+}
+
+// refusal refuses a request that comes after Shutdown or Drain.
+func (s *stopping) refusal() *refusal {
+	f := refuse(http.StatusServiceUnavailable, "This WebSocket endpoint is shutting down.")
+	f.retryAfter(s.retryAfter)
+	return f
 }
 
 // run serves a connection after its handshake, until its function has returned.
@@ -178,62 +152,58 @@ func (e *Endpoint) run(t ticket, ctx *connContext, conn *Conn) {
 	defer t.done()
 	began := time.Now()
 	reason, message := errors.InternalError, "internal error"
-	failure := errNotReturned
 	// Also if serve ends the goroutine with runtime.Goexit.
 	defer func() {
 		conn.Close(reason, message)
-		t.ended(ctx, began, failure)
+		e.logEnd(ctx, conn, time.Since(began))
 	}()
 	defer func() {
-		if v := recover(); v != nil {
-			failure = fmt.Errorf("panic: %v", v)
-			if v != http.ErrAbortHandler {
-				e.logPanic(ctx, "handler", conn.RemoteAddr(), conn.URL().Path, v)
-			}
+		if v := recover(); v != nil && v != http.ErrAbortHandler {
+			e.logPanic(ctx, conn, v)
 		}
 	}()
-	reason, message, failure = e.outcome(ctx, conn, e.serve(ctx, conn))
+	reason, message = e.outcome(ctx, conn, e.serve(ctx, conn))
 }
 
-// errNotReturned is why a function has failed that ended its goroutine.
-var errNotReturned = errors.New("websocket: the function ended its goroutine")
-
-// outcome returns the reason and message to close with after serve returned err, and err
-// itself if it is a failure.
-func (e *Endpoint) outcome(ctx *connContext, conn *Conn, err error) (reason errors.CloseReason, message string, failure error) {
+// outcome returns the reason and message to close with after serve returned err.
+func (e *Endpoint) outcome(ctx *connContext, conn *Conn, err error) (errors.CloseReason, string) {
 	drained := ctx.drained.Load()
 	if drained != nil && (err == nil || errors.Is(err, context.Canceled)) {
-		return drained.Reason, drained.Message, nil
+		return drained.Reason, drained.Message
 	}
 	if err == nil {
-		return errors.NormalClosure, "", nil
+		return errors.NormalClosure, ""
 	}
 	if ended := conn.Err(); ended != nil && (errors.Is(err, ended) || errors.Is(err, context.Canceled)) {
-		return errors.NormalClosure, "", nil // without effect
+		return errors.NormalClosure, "" // without effect
 	}
 	if reason, message, ok := chosenReason(err); ok {
-		return reason, message, nil
+		return reason, message
 	}
 	if l := e.acceptor.Logger; l != nil {
 		l.Error("websocket: handler failed", "error", err, "remote", conn.RemoteAddr(), "path", conn.URL().Path)
 	}
-	return errors.InternalError, "internal error", err
+	return errors.InternalError, "internal error"
 }
 
 // logEnd says how a connection ended.
-func (e *Endpoint) logEnd(ctx *connContext, conn *Conn, r *ConnectionResult) {
+func (e *Endpoint) logEnd(ctx *connContext, conn *Conn, lived time.Duration) {
 	l := e.acceptor.Logger
 	if l == nil || !l.Enabled(ctx, slog.LevelDebug) {
 		return
 	}
-	closed := r.Closed
+	closed, ok := errors.AsType[*errors.ConnectionClosed](conn.Err())
+	if !ok {
+		return
+	}
+	received, sent := ctx.transport.Messages()
 	attributes := []slog.Attr{
 		slog.String("reason", closed.Reason.String()),
 		slog.String("message", closed.Message),
 		slog.Bool("byPeer", closed.Remote),
-		slog.Duration("duration", r.Duration),
-		slog.Uint64("received", r.Received.Messages),
-		slog.Uint64("sent", r.Sent.Messages),
+		slog.Duration("duration", lived),
+		slog.Uint64("received", uint64(received)),
+		slog.Uint64("sent", uint64(sent)),
 		slog.String("remote", conn.RemoteAddr()),
 		slog.String("path", conn.URL().Path),
 	}
@@ -278,14 +248,13 @@ func wrappedText(err error, reason errors.CloseReason) string {
 	return ""
 }
 
-// logPanic logs the panic of who, the handler or the observer.
-func (e *Endpoint) logPanic(ctx context.Context, who, remote, path string, v any) {
+func (e *Endpoint) logPanic(ctx context.Context, conn *Conn, v any) {
 	stack := debug.Stack()
 	if e.acceptor.Logger != nil {
-		e.acceptor.Logger.Error("websocket: "+who+" panicked", "panic", fmt.Sprint(v), "remote", remote, "path", path, "stack", string(stack))
+		e.acceptor.Logger.Error("websocket: handler panicked", "panic", fmt.Sprint(v), "remote", conn.RemoteAddr(), "path", conn.URL().Path, "stack", string(stack))
 		return
 	}
-	httpLogf(ctx)("websocket: panic serving %v: %v\n%s", remote, v, stack)
+	httpLogf(ctx)("websocket: panic serving %v: %v\n%s", conn.RemoteAddr(), v, stack)
 }
 
 // httpLogf returns the function with which net/http logs errors of the server of ctx.
@@ -296,7 +265,8 @@ func httpLogf(ctx context.Context) func(format string, args ...any) {
 	return log.Printf
 }
 
-func (e *Endpoint) logRefusal(r *http.Request, failed *errors.ConnectionError) {
+func (e *Endpoint) logRefusal(r *http.Request, err error) {
+	failed, _ := errors.AsType[*errors.ConnectionError](err)
 	e.logAdvice(r.Context(), failed.Err)
 	if e.acceptor.Logger == nil {
 		return
@@ -392,24 +362,52 @@ func (e *Endpoint) awaitIdle(ctx context.Context) bool {
 
 // ticket counts a request in, from its handshake until its function has returned.
 type ticket struct {
-	e    *Endpoint
-	conn *Conn // nil before the handshake is done
-	late bool  // it came after Shutdown or Drain, and is not in pending
-
-	status int               // with which the request was refused, 0 if it got no answer
-	probe  bool              // it is no handshake
-	result *ConnectionResult // how conn ended
+	e       *Endpoint
+	conn    *Conn    // nil before the handshake is done
+	address *address // nil if it is not limited
 }
 
-// admit counts a handshake in, unless it comes too late.
-func (e *Endpoint) admit() (t ticket, late *stopping) {
+// admit counts a request in, or says why it is refused.
+func (e *Endpoint) admit(r *http.Request) (ticket, *refusal) {
+	switch stopping, full := e.begin(); {
+	case stopping != nil:
+		return ticket{}, stopping.refusal()
+	case full:
+		return ticket{}, e.refuseConnection(r)
+	}
+	t := ticket{e: e}
+	if e.acceptor.err != nil {
+		return t, nil // refuses every request
+	}
+	limits := e.acceptor.limiter.of(r)
+	if limits == (addressLimits{}) {
+		return t, nil
+	}
+	addr := e.acceptor.limiter.proxies.client(r)
+	if !addr.IsValid() {
+		return t, nil
+	}
+	a, reached, wait := e.clients.enter(counted(addr), limits)
+	if reached != "" {
+		t.done()
+		return ticket{}, e.refuseAddress(r, reached, wait)
+	}
+	t.address = a
+	return t, nil
+}
+
+// begin counts a handshake in, unless it comes too late or there are too many connections.
+func (e *Endpoint) begin() (late *stopping, full bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.stopping != nil {
-		return ticket{e: e, late: true}, e.stopping
+		return e.stopping, false
+	}
+	if limit := e.acceptor.limiter.maxConnections; limit > 0 && e.pending+len(e.conns) >= limit {
+		return nil, true
 	}
 	e.pending++
-	return ticket{e: e}, nil
+	return nil, false
 }
 
 // connected counts conn in place of its handshake. It returns how to close it, if it
@@ -419,42 +417,21 @@ func (t *ticket) connected(conn *Conn, ctx *connContext) (late *stopping) {
 	defer t.e.mu.Unlock()
 	t.conn = conn
 	t.e.pending--
-	t.e.tally.accepted++
 	t.e.conns[conn] = ctx
 	return t.e.stopping
 }
 
 // done counts the request out.
 func (t *ticket) done() {
+	t.e.clients.leave(t.address)
 	t.e.mu.Lock()
 	defer t.e.mu.Unlock()
-	switch {
-	case t.conn != nil:
-		delete(t.e.conns, t.conn)
-		t.e.tally.close(t.result)
-	case t.late:
-		t.e.tally.refuse(t.status, t.probe)
-		return
-	default:
+	if t.conn == nil {
 		t.e.pending--
-		t.e.tally.refuse(t.status, t.probe)
+	} else {
+		delete(t.e.conns, t.conn)
 	}
 	t.e.checkIdle()
-}
-
-// ended takes note that the connection, which began at began, has ended, and that its
-// function has returned.
-func (t *ticket) ended(ctx *connContext, began time.Time, failure error) {
-	received, sent := ctx.transport.FinalTraffic()
-	t.result = &ConnectionResult{
-		Closed:   ctx.transport.Ending().Cause(),
-		Failure:  failure,
-		Duration: time.Since(began),
-		Received: traffic(received),
-		Sent:     traffic(sent),
-	}
-	t.e.logEnd(ctx, t.conn, t.result)
-	t.e.connectionEnded(ctx, t.conn, t.result)
 }
 
 func (e *Endpoint) checkIdle() {

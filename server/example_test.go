@@ -6,8 +6,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"time"
 
 	"github.com/isosocket/isosocket"
@@ -249,72 +251,61 @@ func ExampleStop() {
 	// <nil>
 }
 
-// What an endpoint has counted.
-func ExampleEndpoint_Stats() {
+// The Logger gets a record for each limit that a peer has reached, at Debug.
+func ExampleLimit() {
+	var log strings.Builder
 	endpoint := server.Handler(func(ctx context.Context, conn *server.Conn) error {
-		m, err := conn.Receive(ctx)
-		if err != nil {
-			return err
-		}
-		return conn.Send(ctx, m)
-	}, nil)
-	s := httptest.NewServer(endpoint)
-	defer s.Close()
-
-	ctx := context.Background()
-	conn, err := isosocket.Dial(ctx, s.URL, nil)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	conn.Send(ctx, ws.Text("hello"))
-	conn.Receive(ctx)
-	<-conn.Done()
-	endpoint.Shutdown(ctx)
-
-	stats := endpoint.Stats()
-	fmt.Println(stats.Open, "open of", stats.Accepted, "connections")
-	fmt.Println("received", stats.Received.Messages, "message of", stats.Received.Bytes, "bytes,", stats.Received.WireBytes > 0)
-	for closing, n := range stats.Closed {
-		fmt.Println(n, "closed with", closing.Reason)
-	}
-	// Output:
-	// 0 open of 1 connections
-	// received 1 message of 5 bytes, true
-	// 1 closed with 1000 (normal closure)
-}
-
-// An observer that logs refusals and ends.
-func ExampleObserver() {
-	endpoint := server.Handler(func(ctx context.Context, conn *server.Conn) error {
-		return errors.CloseReason(4001)
+		_, err := conn.Receive(ctx)
+		return err
 	}, &server.Options{
-		Authorize: func(r *http.Request) (any, error) {
-			if r.URL.Query().Get("ticket") == "" {
-				return nil, &errors.ConnectionError{StatusCode: http.StatusUnauthorized}
-			}
-			return nil, nil
-		},
-		Observer: &server.Observer{
-			HandshakeEnd: func(r *http.Request, result server.HandshakeResult) {
-				fmt.Println("handshake:", result.Status)
-			},
-			ConnectionEnd: func(ctx context.Context, conn *server.Conn, result server.ConnectionResult) {
-				fmt.Println("connection:", result.Closed.Reason)
-			},
-		},
+		MaxMessageSize: 10,
+		Logger:         slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	s := httptest.NewServer(endpoint)
 	defer s.Close()
 
-	for _, path := range []string{"/", "/?ticket=1"} {
-		if conn, err := isosocket.Dial(context.Background(), s.URL+path, nil); err == nil {
-			<-conn.Done()
-		}
+	conn, err := isosocket.Dial(context.Background(), s.URL, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
 	}
-	endpoint.Shutdown(context.Background())
+	defer conn.Close(errors.NormalClosure, "")
+	conn.Send(context.Background(), ws.Text("a message of more than ten bytes"))
+	_, err = conn.Receive(context.Background())
+	fmt.Println(errors.Is(err, errors.MessageTooBig))
+
+	endpoint.Shutdown(context.Background()) // waits until nothing writes to the log
+	fmt.Println(strings.Contains(log.String(), "limit="+string(server.LimitMessageSize)))
 	// Output:
-	// handshake: 401
-	// handshake: 101
-	// connection: 4001 (private application reason, 4000-4999)
+	// true
+	// true
+}
+
+// A server behind a proxy, whose clients are an office with one address.
+func ExampleLimits() {
+	s := httptest.NewServer(server.Handler(func(ctx context.Context, conn *server.Conn) error {
+		_, err := conn.Receive(ctx)
+		return err
+	}, &server.Options{Limits: &server.Limits{
+		MaxConnectionsPerAddress: 2,
+		HandshakeRate:            -1, // the proxy limits them
+		TrustedProxies:           []string{"127.0.0.1", "10.0.0.0/8"},
+	}}))
+	defer s.Close()
+
+	for range 3 {
+		conn, err := isosocket.Dial(context.Background(), s.URL, &isosocket.DialOptions{
+			Header: http.Header{"X-Forwarded-For": {"203.0.113.7"}}, // as the proxy does
+		})
+		if refused, ok := errors.AsType[*errors.ConnectionError](err); ok {
+			fmt.Println(refused.StatusCode, http.Header(refused.Header).Get("Retry-After"))
+			return
+		}
+		defer conn.CloseNow(errors.NormalClosure, "")
+		fmt.Println("connected")
+	}
+	// Output:
+	// connected
+	// connected
+	// 429 5
 }

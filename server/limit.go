@@ -12,6 +12,16 @@ import (
 // Limit names a limit of an [Endpoint], in logs and statistics.
 type Limit string
 
+// The limits of an endpoint and of an address. Each refuses handshakes.
+const (
+	// LimitConnections is Limits.MaxConnections.
+	LimitConnections Limit = "connections"
+	// LimitConnectionsPerAddress is Limits.MaxConnectionsPerAddress.
+	LimitConnectionsPerAddress Limit = "connections_per_address"
+	// LimitHandshakeRate is Limits.HandshakeRate.
+	LimitHandshakeRate Limit = "handshake_rate"
+)
+
 // The limits of one connection. Each ends a connection that exceeds it.
 const (
 	// LimitMessageSize is Options.MaxMessageSize.
@@ -58,7 +68,6 @@ func (l *limits) counts() map[Limit]uint64 {
 // nil, by a request that is then refused.
 func (e *Endpoint) limitStruck(limit Limit, conn *Conn, remote, path string) {
 	e.limits.struck(limit)
-	e.limitObserved(limit, conn, remote, path)
 	if l := e.acceptor.Logger; l != nil {
 		l.Debug("websocket: limit reached", slog.String("limit", string(limit)), slog.String("remote", remote), slog.String("path", path))
 	}

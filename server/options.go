@@ -90,6 +90,10 @@ type Options struct {
 	// 100,000, a negative number no limit.
 	MaxFragments int
 
+	// Limits are how many connections there may be, and how often clients may come. nil
+	// means the defaults.
+	Limits *Limits
+
 	// SendBuffer is the high-water mark in bytes: while as many are queued,
 	// Send waits. 0 means 1 MiB.
 	SendBuffer int
@@ -133,10 +137,6 @@ type Options struct {
 	// Compression, if not nil, accepts permessage-deflate (RFC 7692) from
 	// clients that offer it.
 	Compression *ws.Compression
-
-	// Observer, if not nil, is told about handshakes, connections and limits of an
-	// Endpoint. It has no effect on Accept.
-	Observer *Observer
 
 	// Logger gets a record for each function that returns an error or panics (Error),
 	// for the first handshake of each origin that may not connect, up to 100 origins,

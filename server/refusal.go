@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/isosocket/isosocket/errors"
 )
@@ -47,15 +49,32 @@ func refuseOrigin(r *http.Request, err error) *refusal {
 	return f
 }
 
+// retryAfter tells the client when to try again, rounded up to seconds, unless wait is 0 or
+// less.
+func (f *refusal) retryAfter(wait time.Duration) {
+	if wait > 0 {
+		seconds := (wait + time.Second - 1) / time.Second
+		f.header = map[string][]string{"Retry-After": {strconv.FormatInt(int64(seconds), 10)}}
+	}
+}
+
 // isLocal reports whether r comes from this machine, and was not forwarded.
 func isLocal(r *http.Request) bool {
-	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} {
-		if len(r.Header[name]) > 0 {
-			return false
-		}
+	if wasForwarded(r) {
+		return false
 	}
 	addr, err := netip.ParseAddrPort(r.RemoteAddr)
 	return err == nil && addr.Addr().IsLoopback()
+}
+
+// wasForwarded reports whether a proxy has forwarded r, or r says so.
+func wasForwarded(r *http.Request) bool {
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} {
+		if len(r.Header[name]) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // answer writes the refusal and returns it as an error. allowedOrigin is the

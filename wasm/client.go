@@ -14,23 +14,24 @@ import (
 
 const (
 	pingEvery = time.Second
-	// quitPatience is how long a client that quits waits for its own messages to come back.
+	// quitPatience bounds how long a client that quits waits for the server to return its
+	// messages.
 	quitPatience = 2 * time.Second
-	// stuckAt is how many bytes may wait to be sent before the client refuses to
-	// queue more. It is below the high-water mark, so that Send never waits.
+	// stuckAt is the number of unsent bytes above which the client queues no more messages. It
+	// is below the high-water mark, so Send never waits.
 	stuckAt = 256 << 10
-	// maxOutbox is how many texts may wait for a connection.
+	// maxOutbox is the maximum number of texts that wait for a connection.
 	maxOutbox = 1000
 )
 
-// view shows a state. show is called by the client's goroutine alone, each time
-// something may have changed. It may take the changes.
+// view shows a state. Only the client's goroutine calls show, each time something may have
+// changed. show may take the changes.
 type view interface {
 	show(s *state)
 }
 
-// client is the chat client. It carries out the requests of a person, handles
-// the events of the link, and updates the view.
+// client is the chat client. It handles the requests of a person and the events of the link, and
+// updates the view.
 type client struct {
 	link  *link
 	view  view
@@ -55,22 +56,21 @@ func newClient(l *link, v view, name string) *client {
 	return &client{link: l, view: v, state: newState(), asks: newMailbox[ask](), name: name}
 }
 
-// ask queues command for the client. It never waits; any goroutine may call it.
+// ask queues command for the client. It never waits. Any goroutine may call it.
 func (c *client) ask(command chat.Command) { c.asks.push(ask{command: command}) }
 
-// complain shows what is wrong with a person's request. It never waits; any
-// goroutine may call it.
+// complain shows the error of a person's request. It never waits. Any goroutine may call it.
 func (c *client) complain(err error) { c.asks.push(ask{err: err}) }
 
-// ask is a person's request, or the problem with it.
+// ask is a person's request, or its error.
 type ask struct {
 	command chat.Command
 	err     error
 }
 
-// run connects and runs until a person quits, the very first connection
-// cannot be opened by a link that is not stubborn, or ctx ends, which closes the
-// connection with 1001. It returns why the last connection ended.
+// run connects and runs until a person quits, until the first connection of a link that is not
+// stubborn fails, or until ctx ends, which closes the connection with 1001. It returns the error
+// with which the last connection ended.
 func (c *client) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -145,7 +145,7 @@ func (c *client) happened(ctx context.Context, e linkEvent) {
 		c.state.setStatus(status{phase: opened, headline: "Connected"}, e.at)
 		c.send(chat.Message{Type: chat.Join, Name: c.name, Platform: runtime.GOOS + "/" + runtime.GOARCH})
 	case linkMessage:
-		c.told(e)
+		c.received(e)
 	case linkDown:
 		s := ended(e.err)
 		s.phase, s.until = waiting, e.until
@@ -155,8 +155,8 @@ func (c *client) happened(ctx context.Context, e linkEvent) {
 	}
 }
 
-// told handles a message from the server.
-func (c *client) told(e linkEvent) {
+// received handles a message from the server.
+func (c *client) received(e linkEvent) {
 	if e.message.Type == chat.Pong {
 		c.pong(e)
 		return
@@ -189,7 +189,7 @@ func (c *client) over(ctx context.Context, e linkEvent, s status) {
 	}
 }
 
-// obey carries out a person's request.
+// obey handles a person's request.
 func (c *client) obey(ctx context.Context, command chat.Command) {
 	switch command.Verb {
 	case chat.VerbSay:
@@ -311,7 +311,7 @@ func (c *client) close(reason errors.CloseReason, message string) {
 	c.conn.close(reason, message)
 }
 
-// quitWhenSaid closes once the server has sent back all messages.
+// quitWhenSaid closes the connection once the server has returned all messages.
 func (c *client) quitWhenSaid() {
 	if !c.quitting || !c.connected() || c.quitSeq != 0 {
 		return
@@ -321,7 +321,7 @@ func (c *client) quitWhenSaid() {
 	c.send(chat.Message{Type: chat.Ping, Seq: c.quitSeq})
 }
 
-// tick sends a ping unless one is under way.
+// tick sends a ping unless it is waiting for a pong.
 func (c *client) tick(now time.Time) {
 	if c.state.status.phase == waiting {
 		c.state.changed.status = true // for the countdown

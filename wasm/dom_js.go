@@ -6,9 +6,9 @@ import (
 	"github.com/hack-pad/safejs"
 )
 
-// document is the page's document. Its methods report the first JavaScript
-// exception to the console instead of returning it: each of them is a defect of
-// the page, which must not end the connection.
+// document is the page's document. Its methods report the first JavaScript exception to the
+// console instead of returning it: an exception is a defect of the page, and must not end the
+// connection.
 type document struct {
 	value    safejs.Value
 	elements map[string]element // by id
@@ -81,7 +81,7 @@ func (e element) append(children ...element) {
 	}
 }
 
-// replace replaces all present children by children.
+// replace replaces all children with children.
 func (e element) replace(children ...element) {
 	values := make([]any, len(children))
 	for i, child := range children {
@@ -135,8 +135,8 @@ func (e element) call(method string) {
 	report(err)
 }
 
-// on calls f for each event of a kind, and prevents the browser's default
-// action. f must not wait. It is never removed.
+// on calls f for each event of a kind, and prevents the browser's default action. f must not
+// wait. The listener is never removed.
 func (e element) on(event string, f func()) {
 	listener, err := safejs.FuncOf(func(_ safejs.Value, args []safejs.Value) any {
 		if len(args) > 0 {

@@ -11,15 +11,14 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// dialTimeout bounds how long a person sees "connecting".
+// dialTimeout bounds the time in the status "connecting".
 const dialTimeout = 10 * time.Second
 
-// link is the client's way to the server: the only code that connects,
-// reconnects and receives. It sends every event to events.
-// Its methods belong to one goroutine.
+// link manages the connection to the server: it is the only code that connects, reconnects and
+// receives. It sends every event to events. Its methods belong to one goroutine.
 type link struct {
 	url string
-	// stubborn says whether to try again before the first connection.
+	// stubborn says whether to try again if the first connection fails.
 	stubborn  bool
 	heartbeat ws.Heartbeat
 	events    *mailbox[linkEvent]
@@ -43,7 +42,7 @@ type linkEvent struct {
 type linkEventKind uint8
 
 const (
-	linkDialing linkEventKind = iota + 1 // an attempt begins
+	linkDialing linkEventKind = iota + 1 // an attempt starts
 	linkUp                               // there is a connection
 	linkMessage                          // a message arrived
 	linkDown                             // the connection is gone; another attempt will follow
@@ -60,9 +59,9 @@ func newLink(url string, stubborn bool) *link {
 	}
 }
 
-// open connects and receives, and connects again when that makes sense, until
-// ctx ends, the connection was closed for good, or open is called again. It does
-// not wait. There may not be an open connection.
+// open connects and receives, and reconnects when that makes sense, until ctx ends, the
+// connection is closed and not retried, or open is called again. It does not wait. There must be
+// no open connection.
 func (l *link) open(ctx context.Context) {
 	l.cancel()
 	ctx, l.cancel = context.WithCancel(ctx)
@@ -74,13 +73,13 @@ func (l *link) open(ctx context.Context) {
 // current reports whether e comes from the last call of open.
 func (l *link) current(e linkEvent) bool { return e.open == l.opens }
 
-// attempts is what one call of open started.
+// attempts holds the state of one call of open.
 type attempts struct {
 	open       int
-	worthwhile bool // to try again after a failure
+	worthwhile bool // whether to try again after a failure
 	heartbeat  ws.Heartbeat
 	events     *mailbox[linkEvent]
-	closed     error // how this side's close of the last connection went, nil if it did not close
+	closed     error // the error of this side's close of the last connection, nil if it did not close
 }
 
 func (a *attempts) run(ctx context.Context, url string) {
@@ -113,8 +112,8 @@ func (a *attempts) retry(err error) bool {
 	return a.closed == nil && a.worthwhile && isosocket.DefaultRetry(err)
 }
 
-// receive passes messages on until the connection ends. If this side
-// closed, it returns how that went.
+// receive passes messages on until the connection ends. If this side closed it, receive returns
+// the error of the close.
 func (a *attempts) receive(ctx context.Context, conn *connection) error {
 	stop := context.AfterFunc(ctx, func() { conn.close(errors.GoingAway, "") })
 	defer stop()
@@ -146,8 +145,8 @@ type connection struct {
 	closes  chan error
 }
 
-// close ends the connection for a reason of this side. It does not wait: the
-// link sends an event when the server has answered, or its time is over.
+// close closes the connection with a reason of this side. It does not wait: the link sends an
+// event when the server has answered or the timeout has passed.
 func (c *connection) close(reason errors.CloseReason, message string) {
 	if c.Err() != nil || !c.closing.CompareAndSwap(false, true) {
 		return
@@ -161,8 +160,8 @@ func (c *connection) close(reason errors.CloseReason, message string) {
 	}()
 }
 
-// closed waits until close, if it was called, has done its work, and returns
-// how the connection ended; nil if close was not called.
+// closed waits for close, if it was called, and returns its error. It returns nil if close was
+// not called.
 func (c *connection) closed() error {
 	if !c.closing.Load() {
 		return nil

@@ -2,9 +2,8 @@ package main
 
 import "sync"
 
-// mailbox is an unbounded queue, so that neither a JavaScript event nor a
-// connection's goroutine ever waits for the client. The zero value is not ready;
-// use newMailbox.
+// mailbox is an unbounded queue: neither a JavaScript event nor a connection's goroutine may
+// wait for the client. newMailbox makes one; the zero value is not usable.
 type mailbox[T any] struct {
 	mu    sync.Mutex
 	items []T

@@ -15,7 +15,7 @@ import (
 	"github.com/isosocket/isosocket/internal/chat"
 )
 
-// maxShown is how many entries the page keeps in its log.
+// maxShown is the maximum number of entries in the page's log.
 const maxShown = maxEntries
 
 func main() {
@@ -32,8 +32,8 @@ func main() {
 	}
 }
 
-// whereAndWho returns the address of the chat beside the page, and the name to
-// take: the page's parameter name, the one that this tab had before, or a new one.
+// whereAndWho returns the address of the chat on the page's server, and the name to use: the
+// page's parameter name, the earlier name of this tab, or a new one.
 func whereAndWho() (address, name string) {
 	location, err := safejs.Global().Get("location")
 	report(err)
@@ -56,7 +56,7 @@ func whereAndWho() (address, name string) {
 	return address, inventName()
 }
 
-// stringOf returns the string that a call returned, "" if it did not.
+// stringOf returns the string that a call returned, or "".
 func stringOf(value safejs.Value, err error) string {
 	if err != nil || value.Type() != safejs.TypeString {
 		return ""
@@ -68,8 +68,8 @@ func stringOf(value safejs.Value, err error) string {
 
 const nameKey = "isosocket.name"
 
-// remembered returns the name that this tab had before it was reloaded. A
-// browser may be configured to store nothing, so errors are ignored.
+// remembered returns the name that this tab had before it was reloaded. It ignores errors,
+// because a browser may be configured to store nothing.
 func remembered() string {
 	storage, err := safejs.Global().Get("sessionStorage")
 	if err != nil {
@@ -91,11 +91,12 @@ type page struct {
 	log, scroll element
 
 	shown int   // entries in the log
-	phase phase // the last one shown; belongs to JavaScript's thread, which there is one of
+	phase phase // the last one shown; only JavaScript's single thread uses it
 
 }
 
-// prepare fills in the parts of index.html that the client provides, and listens.
+// prepare fills in the parts of index.html that the client provides, and adds the event
+// listeners.
 func (p *page) prepare(address string) {
 	p.byID("log-empty").set("textContent", "Nothing has been said yet.")
 	p.byID("terminal-hint").set("textContent", "go run ./wasm "+address)
@@ -117,12 +118,12 @@ func (p *page) prepare(address string) {
 	p.byID("drop").on("click", func() { p.client.ask(chat.Command{Verb: chat.VerbDrop}) })
 	p.byID("reconnect").on("click", func() {
 		p.client.ask(chat.Command{Verb: chat.VerbReconnect})
-		// The button disappears; the person now wants to write.
+		// The button disappears, so move the focus to the message box.
 		p.byID("say").call("focus")
 	})
 }
 
-// say sends the text in the message box. A text that cannot be sent stays there.
+// say sends the text in the message box. A text that cannot be sent stays in the box.
 func (p *page) say() {
 	input := p.byID("say")
 	line := input.text("value")
@@ -138,7 +139,7 @@ func (p *page) say() {
 		return
 	}
 	if command.Verb == chat.VerbQuit {
-		// Only closing the page leaves it.
+		// Only closing the page ends the client, so /quit closes the connection.
 		command = chat.Command{Verb: chat.VerbClose, Reason: errors.NormalClosure}
 	}
 	p.client.ask(command)
@@ -269,7 +270,7 @@ func (p *page) avatar(tag string, person chat.Person) element {
 }
 
 func (p *page) showEntries(entries []entry) {
-	// A reader who has scrolled up stays there.
+	// The log stays in position if the reader has scrolled up.
 	atEnd := p.scroll.number("scrollHeight")-p.scroll.number("scrollTop")-p.scroll.number("clientHeight") < 40
 	p.byID("log-empty").show(false)
 	for _, e := range entries {

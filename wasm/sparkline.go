@@ -30,7 +30,7 @@ func sparkline(samples []time.Duration, width, height float64) (line, area strin
 	}
 	line = b.String()
 	if len(samples) == 1 {
-		// A single point is drawn only as a line, however short.
+		// A single point is drawn only if it is a line of some length.
 		line += " h0.1"
 	}
 	return line, b.String() + " L" + number(width) + " " + number(height) + " L" + number(left) + " " + number(height) + " Z"

@@ -15,28 +15,27 @@ const (
 	maxSamples = 60
 )
 
-// state is everything that the client knows and a view shows. It belongs to the
-// client's goroutine.
+// state is the data that a view shows. Only the client's goroutine uses it.
 type state struct {
 	status  status
 	self    chat.Person   // ID 0 before the server has given one
-	people  []chat.Person // the longest there first
+	people  []chat.Person // in the order in which they joined
 	entries []entry       // the last maxEntries
 	samples []time.Duration
 	changed changes
 
-	added    int            // entries that there ever were
-	own      map[int]string // the names under which this client joined, by ID
+	added    int            // entries added in total
+	own      map[int]string // the names with which this client joined, by ID
 	lastSaid int64          // the Time of the newest text
 }
 
-// changes says what is new since the last take.
+// changes describes the changes since the last take.
 type changes struct {
 	status, self, people, samples bool
-	entries                       int // how many
+	entries                       int // the number of new ones
 }
 
-// entry is one line of what happened.
+// entry is one line of the log.
 type entry struct {
 	kind entryKind
 	time time.Time
@@ -48,9 +47,9 @@ type entry struct {
 type entryKind uint8
 
 const (
-	said    entryKind = iota + 1 // somebody's text
-	notice                       // something that happened
-	problem                      // something that did not work
+	said    entryKind = iota + 1 // a text of a member
+	notice                       // an event
+	problem                      // an error
 )
 
 // line returns the entry as a line of text.
@@ -64,36 +63,36 @@ func (e entry) line() string {
 	return "* " + e.text
 }
 
-// phase is the state of a connection's life.
+// phase is the state of a connection.
 type phase string
 
 const (
 	connecting phase = "connecting"
 	opened     phase = "open"
-	waiting    phase = "waiting" // lost or refused, and to be tried again
+	waiting    phase = "waiting" // lost or refused, before the next attempt
 	closing    phase = "closing"
-	closed     phase = "closed" // by a close frame, of either side
+	closed     phase = "closed" // with a close frame of either side
 	lost       phase = "lost"   // without a close frame
-	failed     phase = "failed" // there was none
+	failed     phase = "failed" // could not be opened
 )
 
-// live reports whether there is a connection, or soon will be one unless it fails.
+// live reports whether there is a connection or an attempt to open one.
 func (p phase) live() bool {
 	return p == connecting || p == opened || p == closing || p == waiting
 }
 
-// status is the state of the connection, in words and code.
+// status describes the state of the connection, in words and with its reason or HTTP status.
 type status struct {
 	phase    phase
 	headline string
-	reason   errors.CloseReason // why it ended, 0 unless it did
-	code     int                // the HTTP status that refused it, 0 unless one did
+	reason   errors.CloseReason // why it ended, or 0
+	code     int                // the HTTP status of a refusal, or 0
 	detail   string
 	since    time.Time
 	until    time.Time // of waiting: when the next attempt will be made
 }
 
-// countdown says how long a waiting connection still waits.
+// countdown describes the time until the next attempt.
 func (s status) countdown(now time.Time) string {
 	seconds := int((s.until.Sub(now) + time.Second - 1) / time.Second)
 	if seconds <= 0 {
@@ -184,14 +183,14 @@ func meaning(r errors.CloseReason) string {
 
 func newState() *state { return &state{own: map[int]string{}} }
 
-// take returns what changed since the last call.
+// take returns the changes since the last call.
 func (s *state) take() changes {
 	c := s.changed
 	s.changed = changes{}
 	return c
 }
 
-// fresh returns the last n entries, those that changes counted.
+// fresh returns the last n entries, where n is the count of changes.
 func (s *state) fresh(n int) []entry { return s.entries[max(0, len(s.entries)-n):] }
 
 func (s *state) setStatus(to status, now time.Time) {
@@ -202,7 +201,7 @@ func (s *state) setStatus(to status, now time.Time) {
 	if to.phase == failed || to.phase == lost || to.phase == waiting {
 		kind = problem
 	}
-	if to.phase != opened { // the welcome reports that
+	if to.phase != opened { // the welcome message adds the entry
 		s.add(entry{kind: kind, time: now, text: to.sentence()})
 	}
 	if to.phase != opened && to.phase != closing {
@@ -219,7 +218,7 @@ func (s *state) add(e entry) {
 	s.changed.entries = min(s.changed.entries+1, maxEntries)
 }
 
-// apply applies a message that the server sent at the time now.
+// apply applies a message of the server that arrived at the time now.
 func (s *state) apply(m chat.Message, now time.Time) {
 	tell := func(text string) { s.add(entry{kind: notice, time: now, text: text}) }
 	who := chat.Person{ID: m.ID, Name: m.Name, Platform: m.Platform}
@@ -267,13 +266,13 @@ func (s *state) heard(m chat.Message, own bool) {
 	s.add(entry{kind: said, time: m.When(), from: chat.Person{ID: m.ID, Name: m.Name}, own: own, text: m.Text})
 }
 
-// sample records how long one message took to the server and back.
+// sample records the duration of one round trip.
 func (s *state) sample(d time.Duration) {
 	s.samples = append(s.samples[max(0, len(s.samples)+1-maxSamples):], d)
 	s.changed.samples = true
 }
 
-// roundTrip sums up the samples; ok is false if there are none.
+// roundTrip summarizes the samples; ok is false if there are none.
 func (s *state) roundTrip() (r roundTrip, ok bool) {
 	if len(s.samples) == 0 {
 		return r, false
@@ -294,7 +293,7 @@ func (r roundTrip) String() string {
 		", " + milliseconds(r.least) + " to " + milliseconds(r.most)
 }
 
-// milliseconds writes d with a useful number of digits.
+// milliseconds formats d with a useful number of digits.
 func milliseconds(d time.Duration) string {
 	ms := float64(d) / float64(time.Millisecond)
 	digits := 0

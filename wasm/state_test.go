@@ -111,7 +111,7 @@ func TestApply(t *testing.T) {
 		t.Errorf("self = %+v", s.self)
 	}
 	if own := s.entries[3].own; !own || s.entries[0].own {
-		t.Error("own texts are not distinguished from others'")
+		t.Error("the client's own texts are not distinguished from others'")
 	}
 	c := s.take()
 	if c.entries != len(want) || !c.status || !c.self || !c.people || c.samples {
@@ -122,7 +122,8 @@ func TestApply(t *testing.T) {
 	}
 }
 
-// A connection that comes back brings the last texts again; they are shown once.
+// TestWelcomeAfterAReconnectShowsEachTextOnce checks that texts in the history of a second
+// welcome are not shown twice.
 func TestWelcomeAfterAReconnectShowsEachTextOnce(t *testing.T) {
 	t.Parallel()
 	s := newState()
@@ -133,7 +134,7 @@ func TestWelcomeAfterAReconnectShowsEachTextOnce(t *testing.T) {
 	s.apply(text(1, "ada", "one", 1000), noon)
 	s.setStatus(ended(&errors.ConnectionClosed{Reason: 1006}), noon)
 	if len(s.people) != 0 {
-		t.Error("people are there without a connection")
+		t.Error("there are people without a connection")
 	}
 	s.apply(chat.Message{Type: chat.Welcome, ID: 5, Name: "ada", History: []chat.Message{text(1, "ada", "one", 1000), text(4, "bob", "two", 2000)}}, noon)
 	var texts []string

@@ -35,7 +35,7 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run is the client in a terminal; it returns the exit status.
+// run runs the client in a terminal and returns the exit status.
 func run(ctx context.Context, args []string, in io.Reader, out, problems io.Writer) int {
 	f := flag.NewFlagSet("wasm", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
@@ -57,8 +57,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, problems io.Writ
 	}
 
 	c := newClient(newLink(f.Arg(0), false), &terminal{out: out, problems: problems}, *name)
-	// Nothing can stop it while it waits for a line; it ends with the input, or
-	// the process.
+	// This goroutine cannot be stopped while it reads a line; it ends with the input or the
+	// process.
 	go readLines(in, c)
 	return exitStatus(c.run(ctx))
 }

@@ -23,7 +23,7 @@ import (
 
 const patience = 20 * time.Second
 
-// session is a client in a terminal that runs in this process.
+// session is a terminal client that runs in this process.
 type session struct {
 	t      *testing.T
 	keys   *io.PipeWriter
@@ -82,9 +82,9 @@ func (s *session) ends(status int) {
 	}
 }
 
-// chatServer serves the chat to one person at a time: it lets them join, echoes what they
-// say, and answers pings. Every message that came is in asked, how each connection ended in
-// ended. react, if not nil, may do more.
+// chatServer serves the chat to one client at a time: it answers joins and pings, and echoes
+// texts. asked receives every message, and ended the error of every connection. react, if not
+// nil, handles each message in addition.
 type chatServer struct {
 	url   string
 	asked chan chat.Message
@@ -159,12 +159,12 @@ func (s *chatServer) hears(t *testing.T, want chat.Type) chat.Message {
 				return m
 			}
 		case <-late:
-			t.Fatalf("the server did not hear a %s", want)
+			t.Fatalf("the server did not receive a %s", want)
 		}
 	}
 }
 
-// sees fails unless the connection ends with reason and message, closed by the client.
+// sees fails unless the client closes the connection with reason and message.
 func (s *chatServer) sees(t *testing.T, reason errors.CloseReason, message string) {
 	t.Helper()
 	select {
@@ -202,7 +202,8 @@ func TestTerminalChat(t *testing.T) {
 	srv.sees(t, errors.NormalClosure, "")
 }
 
-// All that was piped in is said, and comes back, before the connection is closed.
+// TestTerminalSaysAllBeforeItQuits checks that the client sends all of its input, and that the
+// server returns it, before the client closes.
 func TestTerminalSaysAllBeforeItQuits(t *testing.T) {
 	t.Parallel()
 	srv := newChatServer(t, nil)
@@ -216,7 +217,7 @@ func TestTerminalSaysAllBeforeItQuits(t *testing.T) {
 	text := s.screen.String()
 	for n := range 200 {
 		if !strings.Contains(text, fmt.Sprintf(": line %d\n", n)) {
-			t.Fatalf("line %d did not come back", n)
+			t.Fatalf("line %d was not returned", n)
 		}
 	}
 }

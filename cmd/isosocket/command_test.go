@@ -30,7 +30,7 @@ import (
 
 const patience = 30 * time.Second
 
-// command is isosocket as a process of its own.
+// command is isosocket as a separate process.
 type command struct {
 	t              *testing.T
 	cmd            *exec.Cmd
@@ -115,7 +115,7 @@ func (c *command) signal(s os.Signal) {
 
 var served = regexp.MustCompile(`http://([^/]+)/`)
 
-// startServe runs isosocket serve on a free port and returns where.
+// startServe runs isosocket serve on a free port and returns its address.
 func startServe(t *testing.T, flags ...string) (c *command, host string) {
 	t.Helper()
 	c = startCommand(t, append([]string{"serve", "-addr", "127.0.0.1:0"}, flags...)...)
@@ -123,7 +123,7 @@ func startServe(t *testing.T, flags ...string) (c *command, host string) {
 	return c, served.FindStringSubmatch(c.stdout.String())[1]
 }
 
-// startEchoes returns the address of a server whose paths behave in the ways that dial must
+// startEchoes returns the address of a server with a path for each behaviour that dial must
 // distinguish.
 func startEchoes(t *testing.T) string {
 	t.Helper()

@@ -16,8 +16,8 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// Over TCP, where the system buffers a lot, somebody who stops reading is dropped with a
-// reason, and costs the others nothing.
+// TestSlowReaderOverTCP checks that a member that stops reading is removed with a reason, and
+// does not delay the others, over TCP with its large buffers.
 func TestSlowReaderOverTCP(t *testing.T) {
 	t.Parallel()
 	d := newDemo(demoOptions{maxMessage: 1 << 20, logger: slog.New(slog.DiscardHandler)})
@@ -78,7 +78,7 @@ func TestSlowReaderOverTCP(t *testing.T) {
 		longest = max(longest, time.Since(began))
 	}
 	if !dropped {
-		t.Fatal("who reads nothing is never dropped")
+		t.Fatal("a member that does not read is never removed")
 	}
 	if longest > time.Second {
 		t.Errorf("a round trip took %v while one member did not read", longest)
@@ -87,7 +87,7 @@ func TestSlowReaderOverTCP(t *testing.T) {
 		if _, err := next(slow); err != nil {
 			// Sending the data in the system's buffers may take longer than the server waits.
 			if !errors.Is(err, errors.TryAgainLater) && !errors.Is(err, errors.AbnormalClosure) {
-				t.Errorf("the slow one ended with %v", err)
+				t.Errorf("the slow member ended with %v", err)
 			}
 			break
 		}

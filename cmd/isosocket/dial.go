@@ -83,8 +83,7 @@ func dial(ctx context.Context, args []string, t terminal) int {
 	return d.run(ctx)
 }
 
-// explainDial says in one line why there is no connection, with the server's
-// answer.
+// explainDial describes in one line why there is no connection, with the server's answer.
 func explainDial(err error) string {
 	what := strings.TrimPrefix(err.Error(), "websocket: ")
 	if refused, ok := errors.AsType[*errors.ConnectionError](err); ok {
@@ -104,7 +103,7 @@ func isTerminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// dialogue is one connection and the lines that go both ways.
+// dialogue exchanges lines over one connection.
 type dialogue struct {
 	terminal
 	conn       *ws.Conn
@@ -114,7 +113,7 @@ type dialogue struct {
 	raw        bool // print messages as they are, not made safe for a terminal
 }
 
-// run goes on until the connection, the input or ctx ends.
+// run runs until the connection, the input or ctx ends.
 func (d *dialogue) run(ctx context.Context) int {
 	came := make(chan struct{}, 1)
 	ended := make(chan error, 1)
@@ -123,8 +122,8 @@ func (d *dialogue) run(ctx context.Context) int {
 		ended <- d.print(came)
 	}()
 	input := make(chan error, 1)
-	// Nothing can stop this goroutine while it waits for a line; it ends with the
-	// input, or the process.
+	// This goroutine cannot be stopped while it reads a line; it ends with the input or the
+	// process.
 	go func() { input <- d.send(ctx) }()
 
 	var err error
@@ -219,10 +218,10 @@ func (d *dialogue) print(came chan<- struct{}) error {
 	}
 }
 
-// outputFailed closes a connection whose messages cannot be printed any more.
+// outputFailed closes the connection after the output has failed.
 func (d *dialogue) outputFailed(err error) error {
 	_ = d.conn.Close(errors.GoingAway, "")
-	return fmt.Errorf("cannot write what came: %w", err)
+	return fmt.Errorf("cannot write the messages: %w", err)
 }
 
 func (d *dialogue) line(m ws.Message) string {

@@ -11,8 +11,8 @@ import (
 // maxKept is the largest buffer that an idle connection keeps.
 const maxKept = 64 << 10
 
-// echo sends every message back. One buffer serves all messages of a
-// connection: Send is done with the data when it returns.
+// echo sends every message back. It reuses one buffer for all messages of a connection, because
+// Send does not keep the data.
 func echo(ctx context.Context, conn *server.Conn) error {
 	var buf []byte
 	for {

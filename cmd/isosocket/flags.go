@@ -29,8 +29,8 @@ func newFlags(command, synopsis, explanation string) *flag.FlagSet {
 	return f
 }
 
-// parse reads args, in which flags may also follow other arguments, and
-// returns those others. If ok is false, the command ends with status.
+// parse parses args, in which flags may also follow other arguments, and returns the other
+// arguments. If ok is false, the command ends with status.
 func (t terminal) parse(f *flag.FlagSet, args []string) (rest []string, status int, ok bool) {
 	for {
 		switch err := f.Parse(args); {
@@ -48,7 +48,7 @@ func (t terminal) parse(f *flag.FlagSet, args []string) (rest []string, status i
 	}
 }
 
-// fail writes one line about what went wrong and returns the exit status.
+// fail writes the error on one line and returns the exit status.
 func (t terminal) fail(command, what string) int {
 	fmt.Fprintln(t.err, strings.TrimRight("isosocket "+command, " ")+": "+what)
 	return exitFailed
@@ -87,8 +87,7 @@ func (s *size) Set(value string) error {
 	return nil
 }
 
-// span is a flag for a duration, which may be negative only where that has a
-// meaning.
+// span is a flag for a duration. It may be negative only if that has a meaning.
 type span struct {
 	time.Duration
 	allowNegative bool
@@ -106,7 +105,7 @@ func (s *span) Set(value string) error {
 	return nil
 }
 
-// list is a flag that may be given more than once, with values between commas.
+// list is a flag that may be given more than once, with values separated by commas.
 type list []string
 
 func (l *list) String() string { return strings.Join(*l, ",") }

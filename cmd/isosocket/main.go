@@ -26,7 +26,7 @@ usage:
   isosocket help [COMMAND]    explain a command
 `
 
-// terminal is where a command reads and writes.
+// terminal holds the input and outputs of a command.
 type terminal struct {
 	in       io.Reader
 	out, err io.Writer

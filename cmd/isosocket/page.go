@@ -21,8 +21,8 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-// built holds the files that make build creates: the wasm client, compressed, and the
-// JavaScript that Go needs to run it. Without make build it is empty.
+// built holds the files that make build creates: the compressed wasm client, and the JavaScript
+// that Go needs to run it. It is empty without make build.
 //
 //go:embed all:dist
 var built embed.FS
@@ -77,7 +77,7 @@ func mustRead(files fs.FS, name string) []byte {
 // add adds a file with content, or with the content that zipped contains.
 func (p *page) add(name string, plain, zipped []byte) {
 	f := &pageFile{contentType: mime.TypeByExtension(path.Ext(name)), plain: plain, zipped: zipped}
-	// The type in the system's tables is not always the one that a browser needs.
+	// The system's tables do not always have the type that a browser needs.
 	switch path.Ext(name) {
 	case ".wasm":
 		f.contentType = "application/wasm"
@@ -92,7 +92,7 @@ func (p *page) add(name string, plain, zipped []byte) {
 		f.zipped = b.Bytes()
 	}
 	sum := sha256.Sum256(f.zipped)
-	// Weak, because it stands for both encodings.
+	// Weak, because it is the tag of both encodings.
 	f.etag = `W/"` + hex.EncodeToString(sum[:8]) + `"`
 	p.files[name] = f
 }
@@ -100,7 +100,7 @@ func (p *page) add(name string, plain, zipped []byte) {
 // built reports whether the page has its client.
 func (p *page) built() bool { return p.files["/"+clientName] != nil }
 
-// contentSecurityPolicy lets the page load from this server alone.
+// contentSecurityPolicy permits the page to load from this server only.
 const contentSecurityPolicy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; " +
 	"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -117,7 +117,7 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "This server was built without the wasm client; run make build, and start bin/isosocket serve.", http.StatusNotFound)
 		return
 	case f == nil:
-		http.Error(w, "There is nothing here; the page is at /.", http.StatusNotFound)
+		http.Error(w, "There is no page here; the demo is at /.", http.StatusNotFound)
 		return
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		header.Set("Allow", "GET, HEAD")
@@ -126,7 +126,7 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	header.Set("Content-Security-Policy", contentSecurityPolicy)
 	header.Set("Referrer-Policy", "no-referrer")
-	// Isolated, a page gets a clock that is fine enough for round trips on loopback.
+	// An isolated page gets a clock precise enough for round trips on loopback.
 	header.Set("Cross-Origin-Opener-Policy", "same-origin")
 	header.Set("Cross-Origin-Embedder-Policy", "require-corp")
 	header.Set("Cache-Control", "no-cache")
@@ -163,7 +163,7 @@ func (f *pageFile) write(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// acceptsGzip reads an Accept-Encoding header (RFC 9110, section 12.5.3).
+// acceptsGzip parses an Accept-Encoding header (RFC 9110, section 12.5.3).
 func acceptsGzip(header string) bool {
 	for item := range strings.SplitSeq(header, ",") {
 		coding, parameters, _ := strings.Cut(item, ";")
@@ -176,7 +176,7 @@ func acceptsGzip(header string) bool {
 	return false
 }
 
-// matches reads an If-None-Match header (RFC 9110, section 13.1.2).
+// matches parses an If-None-Match header (RFC 9110, section 13.1.2).
 func matches(header, etag string) bool {
 	for item := range strings.SplitSeq(header, ",") {
 		item = strings.TrimPrefix(strings.TrimSpace(item), "W/")

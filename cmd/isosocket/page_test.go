@@ -64,7 +64,7 @@ func TestPageServes(t *testing.T) {
 			t.Fatal(err)
 		}
 		if unzipped, _ := io.ReadAll(r); !bytes.Equal(unzipped, plain.Body.Bytes()) {
-			t.Errorf("%s: compressed, it is something else", c.path)
+			t.Errorf("%s: the compressed content differs", c.path)
 		}
 		h := plain.Header()
 		if !strings.HasPrefix(h.Get("Content-Security-Policy"), "default-src 'none';") || h.Get("X-Content-Type-Options") != "nosniff" ||
@@ -73,7 +73,7 @@ func TestPageServes(t *testing.T) {
 		}
 		again := get(p, "GET", c.path, map[string]string{"If-None-Match": `"x", ` + h.Get("ETag")})
 		if again.Code != http.StatusNotModified || again.Body.Len() != 0 {
-			t.Errorf("%s: asked again, %d with %d bytes", c.path, again.Code, again.Body.Len())
+			t.Errorf("%s: with If-None-Match, %d with %d bytes", c.path, again.Code, again.Body.Len())
 		}
 		if head := get(p, "HEAD", c.path, nil); head.Code != 200 || head.Body.Len() != 0 || head.Header().Get("Content-Length") != plain.Header().Get("Content-Length") {
 			t.Errorf("%s: HEAD = %d, %v", c.path, head.Code, head.Header())
@@ -89,7 +89,7 @@ func TestPageRefuses(t *testing.T) {
 		status             int
 		words              string
 	}{
-		{"nothing there", "GET", "/secret", builtDist, 404, "the page is at /"},
+		{"nothing there", "GET", "/secret", builtDist, 404, "the demo is at /"},
 		{"another method", "POST", "/", builtDist, 405, "Only GET and HEAD"},
 		{"no client", "GET", "/client.wasm", nil, 404, "run make build"},
 		{"half a build", "GET", "/client.wasm", fstest.MapFS{"dist/client.wasm.gz": builtDist["dist/client.wasm.gz"]}, 404, "run make build"},

@@ -47,11 +47,11 @@ type member struct {
 
 // visitor holds the details of a connection that serve needs in addition to it.
 type visitor struct {
-	name string // that a client which speaks plain lines asked for, "" for any
+	name string // requested by a client that speaks plain lines, or "" for any
 	cut  func() // breaks the connection without a close frame
 }
 
-// departure is the error of a member that leaves for a reason that it asked for.
+// departure is the error of a member that leaves with its own reason.
 type departure struct {
 	reason errors.CloseReason
 	text   string
@@ -60,8 +60,8 @@ type departure struct {
 
 func (d *departure) Error() string { return "chat: " + d.reason.String() + ": " + d.text }
 
-// serve lets one connection take part until it ends or is removed, and then
-// closes it. The error is why the connection ended, nil if serve closed it.
+// serve serves one connection until it ends or is removed, and then closes it. It returns the
+// error with which the connection ended, or nil if serve closed it.
 func (r *room) serve(ctx context.Context, conn *ws.Conn, v visitor) error {
 	ctx, remove := context.WithCancelCause(ctx)
 	defer remove(nil)
@@ -152,7 +152,7 @@ func decode(in ws.Message) (chat.Message, error) {
 	return chat.Decode(in.Data)
 }
 
-// listen carries out m's requests until m leaves.
+// listen handles m's requests until m leaves.
 func (r *room) listen(ctx context.Context, m *member) error {
 	for {
 		in, err := m.conn.Receive(ctx)
@@ -174,7 +174,7 @@ func (r *room) listen(ctx context.Context, m *member) error {
 	}
 }
 
-// obey carries out the request of a JSON message.
+// obey handles the request of a JSON message.
 func (r *room) obey(m *member, in ws.Message) error {
 	asked, err := decode(in)
 	if err != nil {
@@ -201,7 +201,7 @@ func (r *room) obey(m *member, in ws.Message) error {
 	return nil
 }
 
-// obeyLine carries out the request of a typed line.
+// obeyLine handles the request of a typed line.
 func (r *room) obeyLine(m *member, in ws.Message) error {
 	if in.Kind != ws.KindText {
 		_, err := decode(in)
@@ -298,7 +298,7 @@ func (r *room) tell(event chat.Message) {
 	}
 }
 
-// people returns the members, those who joined first at the start. The caller holds r.mu.
+// people returns the members in the order in which they joined. The caller holds r.mu.
 func (r *room) people() []chat.Person {
 	people := make([]chat.Person, 0, len(r.members))
 	for _, m := range r.members {
@@ -337,12 +337,12 @@ func (m *member) tell(event chat.Message) {
 	m.send(ws.Prepare(ws.Message{Kind: ws.KindText, Data: event.Encode()}))
 }
 
-// send queues out and never waits. A member that reads too slowly to take it is
-// removed, so that it does not delay the others.
+// send queues out and never waits. It removes a member that reads too slowly, so no member
+// delays the others.
 func (m *member) send(out *ws.Prepared) {
 	unread := m.conn.Buffered()
 	if unread <= maxUnread {
-		// Any other error is the connection's end, which its own goroutine sees.
+		// Any other error means that the connection has ended, which its own goroutine handles.
 		if err := m.conn.TrySendPrepared(out); !errors.Is(err, errors.ErrWouldBlock) {
 			return
 		}

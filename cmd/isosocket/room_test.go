@@ -22,7 +22,7 @@ import (
 type guest struct {
 	t    *testing.T
 	conn *ws.Conn
-	left chan error // what serve returned
+	left chan error // the error of serve
 	cut  chan struct{}
 }
 
@@ -80,7 +80,7 @@ func (g *guest) event() chat.Message {
 	return m
 }
 
-// hears fails unless the next events have the types wanted; it returns the last one.
+// hears fails unless the next events have the given types. It returns the last one.
 func (g *guest) hears(want ...chat.Type) (last chat.Message) {
 	g.t.Helper()
 	for _, w := range want {
@@ -91,7 +91,7 @@ func (g *guest) hears(want ...chat.Type) (last chat.Message) {
 	return last
 }
 
-// isClosed fails unless the connection ends with reason and a message that has words.
+// isClosed fails unless the connection ends with reason and a message that contains words.
 func (g *guest) isClosed(reason errors.CloseReason, words string) {
 	g.t.Helper()
 	ctx, cancel := context.WithTimeout(g.t.Context(), 10*time.Second)
@@ -258,7 +258,7 @@ func TestRoomRefusesWithoutClosing(t *testing.T) {
 	}
 }
 
-func TestRoomCutsOffWhoAsks(t *testing.T) {
+func TestRoomCutsConnectionOnRequest(t *testing.T) {
 	t.Parallel()
 	r := newRoom()
 	witness := join(t, r, "witness")
@@ -275,7 +275,8 @@ func TestRoomCutsOffWhoAsks(t *testing.T) {
 	}
 }
 
-// The others go on, at full speed, while one member reads nothing at all.
+// TestRoomDropsASlowReader checks that a member that reads nothing does not slow down the
+// others.
 func TestRoomDropsASlowReader(t *testing.T) {
 	t.Parallel()
 	r := newRoom()
@@ -295,7 +296,7 @@ func TestRoomDropsASlowReader(t *testing.T) {
 	}
 }
 
-func TestRoomWaitsForAJoinOnlySoLong(t *testing.T) {
+func TestRoomLimitsTheWaitForAJoin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -313,7 +314,7 @@ func (g *guest) isClosedAfter(start time.Time, wait time.Duration, reason errors
 	<-g.left
 }
 
-func TestRoomHasOneOrderForAll(t *testing.T) {
+func TestRoomHasOneOrderForAllMembers(t *testing.T) {
 	t.Parallel()
 	r := newRoom()
 	const speakers, lines = 8, 40

@@ -112,15 +112,15 @@ func reachable(addr net.Addr) string {
 	return addr.String()
 }
 
-// netConnKey finds, in a request's context, the connection that it came over.
+// netConnKey is the key of the network connection in a request's context.
 type netConnKey struct{}
 
 func withNetConn(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, netConnKey{}, conn)
 }
 
-// cut breaks the connection of a request as a failing network does: no close
-// frame, and a TCP reset instead of an orderly end.
+// cut breaks the connection of a request like a network failure: without a close frame, and with
+// a TCP reset.
 func cut(ctx context.Context) {
 	conn, ok := ctx.Value(netConnKey{}).(net.Conn)
 	if !ok {

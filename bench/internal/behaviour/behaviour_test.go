@@ -16,10 +16,10 @@ import (
 )
 
 const (
-	// patience is how long something that should come may take, and how long
-	// something that should not is waited for.
+	// patience bounds the wait for something that should happen, and is the time to wait for
+	// something that should not.
 	patience = 3 * time.Second
-	// brief is how long a client waits for a message that comes in halves.
+	// brief is how long a client waits for a message that arrives in two halves.
 	brief = 50 * time.Millisecond
 
 	page = "../../../docs/comparison.md"
@@ -36,14 +36,14 @@ var peers = []struct {
 	{"gws", dialGWS},
 }
 
-// client is a connection of any of them, as a program would use it that does
-// no more than it is asked.
+// client is a connection of any of the libraries, used without any background work of the
+// program.
 type client interface {
-	// receive waits for a message, at most for limit.
+	// receive waits for a message for at most limit.
 	receive(limit time.Duration) (string, error)
 	send(text string) error
-	// reason returns the close reason that the library has reported, 0 if none.
-	// err is what the last send returned.
+	// reason returns the close reason that the library has reported, or 0. err is the error of
+	// the last send.
 	reason(err error) int
 	drop()
 }
@@ -95,8 +95,8 @@ func TestBehaviour(t *testing.T) {
 	}
 }
 
-// TestBehaviourWithAReader shows that the rows about programs that do not
-// receive are equal for those that always do.
+// TestBehaviourWithAReader shows that the libraries behave the same in a program that always
+// receives.
 func TestBehaviourWithAReader(t *testing.T) {
 	t.Parallel()
 	for _, b := range behaviours[1:] {
@@ -111,7 +111,7 @@ func TestBehaviourWithAReader(t *testing.T) {
 	}
 }
 
-// TestTableIsInTheDocs keeps the comparison of docs/comparison.md what the tests show.
+// TestTableIsInTheDocs checks that docs/comparison.md has the table that the tests show.
 func TestTableIsInTheDocs(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(page)
@@ -132,8 +132,7 @@ func TestTableIsInTheDocs(t *testing.T) {
 	}
 }
 
-// runTimeout sends half of a message, and the rest when the client has given
-// up waiting.
+// runTimeout sends half of a message, and the rest after the client's receive has timed out.
 func runTimeout(t *testing.T, dial func(url string) (client, error)) string {
 	const text = "in the middle of a message"
 	frame := wire.AppendServerFrame(nil, wire.Text, []byte(text))
@@ -143,7 +142,7 @@ func runTimeout(t *testing.T, dial func(url string) (client, error)) string {
 			return err
 		}
 		<-rest
-		// A client that has closed is an outcome, no failure.
+		// A client that has closed is a result, not a failure.
 		_, _ = conn.Write(frame[len(frame)/2:])
 		_, _ = io.Copy(io.Discard, conn)
 		return nil
@@ -160,7 +159,7 @@ func runTimeout(t *testing.T, dial func(url string) (client, error)) string {
 	return neverComes
 }
 
-// runPing sends a ping to a client that does nothing.
+// runPing sends a ping to a client that makes no calls.
 func runPing(t *testing.T, dial func(url string) (client, error)) string {
 	result := make(chan string, 1)
 	connect(t, dial, func(conn net.Conn) error {
@@ -180,19 +179,19 @@ func runPing(t *testing.T, dial func(url string) (client, error)) string {
 		default:
 			return fmt.Errorf("a frame with opcode %d answers a ping", opcode)
 		}
-		_, _ = io.Copy(io.Discard, conn) // until the client is gone
+		_, _ = io.Copy(io.Discard, conn) // until the client disconnects
 		return nil
 	})
 	select {
 	case got := <-result:
 		return got
 	case <-time.After(2 * patience):
-		t.Fatal("the server saw neither a pong nor the end of its time")
+		t.Fatal("the server saw neither a pong nor its timeout")
 		return ""
 	}
 }
 
-// runClose closes properly on a client that sends all the time.
+// runClose sends a close frame to a client that only sends.
 func runClose(t *testing.T, dial func(url string) (client, error)) string {
 	payload := append(binary.BigEndian.AppendUint16(nil, 4001), "enough"...)
 	c := connect(t, dial, func(conn net.Conn) error {
@@ -202,7 +201,7 @@ func runClose(t *testing.T, dial func(url string) (client, error)) string {
 		if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 			return err
 		}
-		for { // as a server does that waits for the answer, but not forever
+		for { // like a server that waits for the answer with a timeout
 			opcode, got, err := readFrame(conn)
 			if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, io.EOF) {
 				return nil
@@ -234,8 +233,7 @@ func runClose(t *testing.T, dial func(url string) (client, error)) string {
 	return ""
 }
 
-// connect has one client meet a server that does what serve does after the
-// handshake.
+// connect connects a client to a server that calls serve after the handshake.
 func connect(t *testing.T, dial func(url string) (client, error), serve func(net.Conn) error) client {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

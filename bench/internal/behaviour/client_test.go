@@ -18,7 +18,7 @@ import (
 type isosocketClient struct{ conn *ws.Conn }
 
 func dialIsosocket(url string) (client, error) {
-	// The server of a test may be gone without having answered a close.
+	// The server of a test may disconnect without an answer to a close.
 	conn, err := isosocket.Dial(context.Background(), url, &isosocket.DialOptions{CloseTimeout: time.Millisecond})
 	return isosocketClient{conn}, err
 }
@@ -93,8 +93,8 @@ func (c gorillaClient) reason(err error) int {
 
 func (c gorillaClient) drop() { c.conn.Close() }
 
-// gwsClient reads in gws's read loop, which calls back with messages: the
-// library has no other way.
+// gwsClient reads in gws's read loop, which passes messages to callbacks: the library has no
+// other interface.
 type gwsClient struct {
 	conn   *gws.Conn
 	events *gwsEvents
@@ -123,8 +123,7 @@ func dialGWS(url string) (client, error) {
 	return gwsClient{conn, events}, nil
 }
 
-// receive bounds the wait by a read deadline, gws's way to give up on a
-// read. Without one a read cannot be given up.
+// receive bounds the wait with a read deadline, gws's only way to end a read.
 func (c gwsClient) receive(limit time.Duration) (string, error) {
 	if err := c.conn.SetReadDeadline(time.Now().Add(limit)); err != nil {
 		return "", err
@@ -154,13 +153,13 @@ func (c gwsClient) reason(error) int {
 
 func (c gwsClient) drop() { c.conn.NetConn().Close() }
 
-// readingClient keeps a reader running, as coder and gorilla ask for.
+// readingClient keeps a reader running, as coder and gorilla require.
 type readingClient struct {
 	client
 	ended chan error
 }
 
-// reading makes a program of dial's client that always receives.
+// reading wraps dial: its client always receives.
 func reading(dial func(url string) (client, error)) func(url string) (client, error) {
 	return func(url string) (client, error) {
 		c, err := dial(url)

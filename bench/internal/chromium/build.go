@@ -24,7 +24,7 @@ var (
 		out, err := exec.Command("go", "env", "GOMOD").Output()
 		file := strings.TrimSpace(string(out))
 		if err != nil || filepath.Base(file) != "go.mod" {
-			return "", errors.New("the rows about browsers build programs: run bench in its module's folder")
+			return "", errors.New("the browser rows build programs: run bench in the directory of its module")
 		}
 		return filepath.Dir(file), nil
 	})
@@ -52,7 +52,7 @@ func Build(pkg string) ([]byte, error) {
 	return os.ReadFile(out.Name())
 }
 
-// Gzipped returns how many bytes gzip -9 makes of b.
+// Gzipped returns the size of b after gzip -9.
 func Gzipped(b []byte) (int, error) {
 	var out bytes.Buffer
 	w, err := gzip.NewWriterLevel(&out, gzip.BestCompression)

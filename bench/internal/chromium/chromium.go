@@ -27,10 +27,10 @@ var wasmJS []byte
 //go:embed plain.js
 var plainJS []byte
 
-// patience is how long a browser may take from its start to its result.
+// patience bounds the time from the start of a browser to its result.
 const patience = 60 * time.Second
 
-// Find returns the path of Chromium as the repository's script finds it.
+// Find returns the path of the Chromium that the repository's script finds.
 func Find() (string, error) {
 	dir, err := moduleDir()
 	if err != nil {
@@ -46,14 +46,14 @@ func Find() (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// Job is what a client does.
+// Job describes the load of a client.
 type Job struct {
 	URL      string        // of the neutral server
 	Size     int           // bytes of data in a message
 	Depth    int           // messages in flight
-	Burst    bool          // send Depth messages, then receive as many; else one for each that came
-	Warmup   time.Duration // before it is measured
-	Duration time.Duration // while it is measured
+	Burst    bool          // send Depth messages, then receive as many; else send one for each received
+	Warmup   time.Duration // before the measurement
+	Duration time.Duration // of the measurement
 }
 
 func (j *Job) args() []string {
@@ -65,15 +65,15 @@ func (j *Job) args() []string {
 		fmt.Sprint(j.Warmup.Milliseconds()), fmt.Sprint(j.Duration.Milliseconds())}
 }
 
-// result is what the page posts.
+// result is the body that the page posts.
 type result struct {
 	Messages     float64
 	Milliseconds float64
 	Error        string
 }
 
-// Run starts a browser in which a client does j, and returns how many messages
-// it received a second. wasm is the client's program; nil is plain JavaScript.
+// Run starts a browser in which a client does j, and returns how many messages it received a
+// second. wasm is the client's program; nil selects plain JavaScript.
 func Run(browser string, wasm []byte, j *Job) (perSecond float64, err error) {
 	wasmExec, err := os.ReadFile(filepath.Join(goRoot(), "lib", "wasm", "wasm_exec.js"))
 	if err != nil {
@@ -88,7 +88,7 @@ func Run(browser string, wasm []byte, j *Job) (perSecond float64, err error) {
 		return 0, err
 	}
 	results := make(chan result, 1)
-	var last atomic.Value // what the page asked for last
+	var last atomic.Value // the last path that the page requested
 	last.Store("nothing")
 	mux := http.NewServeMux()
 	serve := func(path, kind string, body []byte) {
@@ -136,12 +136,11 @@ func Run(browser string, wasm []byte, j *Job) (perSecond float64, err error) {
 		}
 		return got.Messages / got.Milliseconds * 1000, nil
 	case <-time.After(patience):
-		return 0, fmt.Errorf("no result from the browser within %v; it asked for %s last", patience, last.Load())
+		return 0, fmt.Errorf("no result from the browser within %v; its last request was %s", patience, last.Load())
 	}
 }
 
-// start starts a browser that shows url and has a profile of its own. stop ends
-// it, with all its processes.
+// start starts a browser with a new profile on url. stop ends the browser and all its processes.
 func start(path, url string) (stop func(), err error) {
 	profile, err := os.MkdirTemp("", "bench-chromium-")
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package latency keeps how long things took, in little memory and to within 3 %.
+// Package latency records durations in little memory, to within 3 %.
 package latency
 
 import (
@@ -18,8 +18,7 @@ type Histogram struct{ counts [buckets]atomic.Uint32 }
 
 // Record counts d.
 func (h *Histogram) Record(d time.Duration) {
-	// One goroutine records, so a plain increment will do; the atomics are for
-	// those who look on.
+	// Only one goroutine records, so load and store are enough; the atomics are for readers.
 	c := &h.counts[index(d)]
 	c.Store(c.Load() + 1)
 }
@@ -44,22 +43,22 @@ func value(i int) time.Duration {
 // Counts is a Histogram at one moment, or the sum of several.
 type Counts [buckets]uint64
 
-// Add adds what h counted.
+// Add adds the counts of h.
 func (c *Counts) Add(h *Histogram) {
 	for i := range h.counts {
 		c[i] += uint64(h.counts[i].Load())
 	}
 }
 
-// Sub takes an earlier moment away.
+// Sub subtracts the counts of an earlier moment.
 func (c *Counts) Sub(earlier *Counts) {
 	for i := range c {
 		c[i] -= earlier[i]
 	}
 }
 
-// Quantile returns the duration that the share q of all stayed within, 0 if
-// there are none.
+// Quantile returns the duration that a share q of all durations does not exceed, or 0 if there
+// are none.
 func (c *Counts) Quantile(q float64) time.Duration {
 	var total uint64
 	for _, n := range c {

@@ -29,12 +29,12 @@ func TestEveryDurationHasABucket(t *testing.T) {
 		c.Add(&h)
 		want := float64(max(d, 0))
 		if got := float64(c.Quantile(0.5)); math.Abs(got-want) > 0.03*want {
-			t.Errorf("Record(%d) came back as %v", d, got)
+			t.Errorf("Record(%d) is reported as %v", d, got)
 		}
 	}
 }
 
-func TestSubLeavesWhatCameLater(t *testing.T) {
+func TestSubLeavesLaterCounts(t *testing.T) {
 	var h Histogram
 	h.Record(time.Second)
 	var earlier, now Counts

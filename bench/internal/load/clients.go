@@ -13,12 +13,12 @@ import (
 	"github.com/isosocket/isosocket/bench/internal/wire"
 )
 
-// patience is how long a reply may take before the load gives up.
+// patience bounds the wait for a reply.
 const patience = 30 * time.Second
 
 // Clients are connections to a measured server.
 type Clients struct {
-	// Agreed is what the server answered to the offered extensions.
+	// Agreed is the server's answer to the offered extensions.
 	Agreed string
 
 	conns   []*client
@@ -31,13 +31,13 @@ type Clients struct {
 type client struct {
 	counter
 	conn    *net.TCPConn
-	rest    []byte // came with the handshake
+	rest    []byte // arrived with the handshake
 	scanner wire.Scanner
-	sent    int // messages of the script
+	sent    int // messages of the script sent
 	times   *latency.Histogram
 }
 
-// Open opens n connections to address, several at a time, offering extensions.
+// Open opens n connections to address, several at a time, and offers extensions.
 func Open(address string, n int, extensions string) (*Clients, error) {
 	c := &Clients{conns: make([]*client, n)}
 	var next atomic.Int64
@@ -74,7 +74,7 @@ func (c *Clients) fail(err error) {
 	}
 }
 
-// Err returns what went wrong first, nil if all is well.
+// Err returns the first error, or nil.
 func (c *Clients) Err() error {
 	if err := c.failure.Load(); err != nil {
 		return *err
@@ -82,7 +82,7 @@ func (c *Clients) Err() error {
 	return nil
 }
 
-// Close leaves, without a closing handshake, and waits for all goroutines.
+// Close disconnects without closing handshakes and waits for all goroutines.
 func (c *Clients) Close() {
 	c.closing.Store(true)
 	for _, k := range c.conns {
@@ -93,7 +93,7 @@ func (c *Clients) Close() {
 	c.done.Wait()
 }
 
-// Count returns what came back so far.
+// Count returns the replies so far.
 func (c *Clients) Count() Count {
 	var sum Count
 	for _, k := range c.conns {
@@ -107,7 +107,7 @@ func (c *Clients) Count() Count {
 // Time switches the timing of round trips on or off.
 func (c *Clients) Time(on bool) { c.timing.Store(on) }
 
-// Times returns the round trips that were timed.
+// Times returns the durations of the timed round trips.
 func (c *Clients) Times() *latency.Counts {
 	sum := new(latency.Counts)
 	for _, k := range c.conns {
@@ -118,7 +118,7 @@ func (c *Clients) Times() *latency.Counts {
 	return sum
 }
 
-// each runs f for every connection, on goroutines of their own.
+// each runs f for every connection, each on its own goroutine.
 func (c *Clients) each(f func(*client) error) {
 	for _, k := range c.conns {
 		c.done.Go(func() {
@@ -129,9 +129,9 @@ func (c *Clients) each(f func(*client) error) {
 	}
 }
 
-// Echo keeps depth messages of script in flight on every connection: it sends
-// them at once and the next ones when all replies are there. The first reply of
-// every connection is compared with what was sent.
+// Echo keeps depth messages of script in flight on every connection: it sends them at once, and
+// the next ones after all replies have arrived. It compares the first reply of every connection
+// with the message.
 func (c *Clients) Echo(script *wire.Script, depth, buffer int) {
 	var same []byte
 	if len(script.Again) == 1 && bytes.Equal(script.First[0], script.Again[0]) {
@@ -167,7 +167,7 @@ func (c *Clients) Echo(script *wire.Script, depth, buffer int) {
 	})
 }
 
-// compareFirst sends the first message and holds the reply against it.
+// compareFirst sends the first message and compares the reply with it.
 func (k *client) compareFirst(script *wire.Script, buf []byte) error {
 	if _, err := k.conn.Write(script.Frame(0)); err != nil {
 		return err
@@ -185,7 +185,7 @@ func (k *client) compareFirst(script *wire.Script, buf []byte) error {
 		}
 		if ok {
 			if !bytes.Equal(data, script.Documents[0]) {
-				return errors.New("load: the reply is not what was sent")
+				return errors.New("load: the reply differs from the message")
 			}
 			break
 		}
@@ -224,7 +224,7 @@ func (k *client) await(messages int, buf []byte) error {
 	return nil
 }
 
-// Read counts whatever the server sends.
+// Read counts the messages that the server sends.
 func (c *Clients) Read(buffer int) {
 	c.each(func(k *client) error {
 		buf := make([]byte, buffer)
@@ -284,8 +284,8 @@ func (k *client) few(script *wire.Script, messages int, buf []byte) error {
 	return nil
 }
 
-// Swallow sends one message of which only the receipt comes back, on the first
-// connection, and waits for that.
+// Swallow sends one message on the first connection and waits for the receipt, which is all that
+// the server returns.
 func (c *Clients) Swallow(script *wire.Script) error {
 	k := c.conns[0]
 	if err := k.conn.SetDeadline(time.Now().Add(patience)); err != nil {
@@ -297,7 +297,7 @@ func (c *Clients) Swallow(script *wire.Script) error {
 	return k.await(1, make([]byte, 1024))
 }
 
-// Wait waits until so many messages have come in all.
+// Wait waits until the given number of messages has arrived in total.
 func (c *Clients) Wait(messages int64) (Count, error) {
 	for deadline := time.Now().Add(patience); ; time.Sleep(500 * time.Microsecond) {
 		count := c.Count()
@@ -308,7 +308,7 @@ func (c *Clients) Wait(messages int64) (Count, error) {
 			return count, nil
 		}
 		if time.Now().After(deadline) {
-			return count, fmt.Errorf("load: %d of %d messages came within %v", count.Messages, messages, patience)
+			return count, fmt.Errorf("load: %d of %d messages arrived within %v", count.Messages, messages, patience)
 		}
 	}
 }

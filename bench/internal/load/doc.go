@@ -1,5 +1,4 @@
-// Package load is the other side of what is measured: clients for a measured
-// server and a server for measured clients. It speaks frames that were built
-// beforehand and counts those that come back by their headers, so that it is
-// not the bottleneck, and uses none of the libraries.
+// Package load is the other side of a measurement: clients for a measured server, and a server
+// for measured clients. It sends prebuilt frames and counts replies by their headers alone, so
+// that it is not the bottleneck. It uses none of the libraries.
 package load

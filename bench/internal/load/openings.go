@@ -9,7 +9,7 @@ import (
 	"github.com/isosocket/isosocket/bench/internal/wire"
 )
 
-// Openings opens connections and leaves them again, as fast as it can.
+// Openings opens and closes connections as fast as it can.
 type Openings struct {
 	counters []counter
 	times    []latency.Histogram
@@ -19,8 +19,8 @@ type Openings struct {
 	done     sync.WaitGroup
 }
 
-// OpenAgainAndAgain starts opening connections to address, so many at a time.
-func OpenAgainAndAgain(address string, workers int) *Openings {
+// OpenRepeatedly starts to open connections to address, several at a time.
+func OpenRepeatedly(address string, workers int) *Openings {
 	o := &Openings{counters: make([]counter, workers), times: make([]latency.Histogram, workers)}
 	for i := range workers {
 		o.done.Go(func() {
@@ -42,7 +42,7 @@ func OpenAgainAndAgain(address string, workers int) *Openings {
 	return o
 }
 
-// Count returns how many connections were opened so far, as messages.
+// Count returns the number of connections opened so far, as messages.
 func (o *Openings) Count() Count {
 	var sum Count
 	for i := range o.counters {
@@ -55,7 +55,7 @@ func (o *Openings) Count() Count {
 // Time switches the timing of handshakes on or off.
 func (o *Openings) Time(on bool) { o.timing.Store(on) }
 
-// Times returns the handshakes that were timed.
+// Times returns the durations of the timed handshakes.
 func (o *Openings) Times() *latency.Counts {
 	sum := new(latency.Counts)
 	for i := range o.times {
@@ -64,7 +64,7 @@ func (o *Openings) Times() *latency.Counts {
 	return sum
 }
 
-// Err returns what went wrong first, nil if all is well.
+// Err returns the first error, or nil.
 func (o *Openings) Err() error {
 	if err := o.failure.Load(); err != nil {
 		return *err
@@ -72,7 +72,7 @@ func (o *Openings) Err() error {
 	return nil
 }
 
-// Close stops opening and waits for what is under way.
+// Close stops and waits for the handshakes in progress.
 func (o *Openings) Close() {
 	o.closing.Store(true)
 	o.done.Wait()

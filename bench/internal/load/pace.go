@@ -8,14 +8,14 @@ import (
 	"github.com/isosocket/isosocket/bench/internal/wire"
 )
 
-// Pace sends one message of script every so often, on the connections in turn,
-// and counts what comes back. The pace does not depend on the replies.
+// Pace sends messages of script at a fixed rate, on the connections in turn, and counts the
+// replies. The rate does not depend on them.
 func (c *Clients) Pace(script *wire.Script, every time.Duration, buffer int) {
 	c.Read(buffer)
 	frame := script.Frame(0)
 	c.done.Go(func() {
-		// A thread of its own, with sleeps that end when they should: the
-		// runtime's timers are a millisecond off when the process is idle.
+		// A locked thread with its own sleeps is exact: the runtime's timers are a millisecond
+		// late when the process is idle.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		const prSetTimerSlack = 29
@@ -32,7 +32,7 @@ func (c *Clients) Pace(script *wire.Script, every time.Duration, buffer int) {
 			}
 			next = next.Add(every)
 			if late := time.Since(next); late > 100*time.Millisecond {
-				next = time.Now() // what was missed is not made up for in a burst
+				next = time.Now() // missed messages are not sent in a burst
 			}
 		}
 	})

@@ -13,7 +13,7 @@ import (
 // chunk is how many bytes the server reads or writes at once.
 const chunk = 32 << 10
 
-// Server is what measured clients talk to.
+// Server is the server for measured clients.
 type Server struct {
 	listener net.Listener
 	closing  atomic.Bool
@@ -29,8 +29,8 @@ type served struct {
 	conn net.Conn
 }
 
-// Answer starts a server that answers every message with one of payload, all
-// that one read brought with one write.
+// Answer starts a server that answers every message with one of payload. It answers all messages
+// of one read with one write.
 func Answer(payload []byte) (*Server, error) {
 	frame := wire.AppendServerFrame(nil, wire.Binary, payload)
 	var replies []byte
@@ -107,17 +107,17 @@ func listen(serve func(*served) error) (*Server, error) {
 				if !s.closing.Load() {
 					s.failure.CompareAndSwap(nil, &err)
 				}
-				conn.Close() // so that the client need not wait for what never comes
+				conn.Close() // for the client not to wait for a message that never arrives
 			})
 		}
 	})
 	return s, nil
 }
 
-// Address is where to dial.
+// Address returns the address to dial.
 func (s *Server) Address() string { return s.listener.Addr().String() }
 
-// Count returns what the clients were sent, or sent, so far.
+// Count returns the messages sent to or received from the clients so far.
 func (s *Server) Count() Count {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,7 +136,7 @@ func (s *Server) Time(bool) {}
 // Times returns nil: measured clients time their own round trips.
 func (s *Server) Times() *latency.Counts { return nil }
 
-// Err returns what went wrong first, nil if all is well.
+// Err returns the first error, or nil.
 func (s *Server) Err() error {
 	if err := s.failure.Load(); err != nil {
 		return *err

@@ -12,8 +12,8 @@ import (
 	"github.com/isosocket/isosocket/bench/internal/wire"
 )
 
-// Coder is written as its echo example is, but that it reads into a buffer
-// used again: "zero alloc reads and writes" are had through Reader and Write.
+// Coder follows its echo example, except that it reads into a reused buffer: Reader and Write
+// give "zero alloc reads and writes".
 var Coder = Peer{
 	Name:   "coder",
 	Module: "github.com/coder/websocket",

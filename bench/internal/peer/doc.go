@@ -1,4 +1,4 @@
-// Package peer has one implementation of the measured tasks per library, each
-// written as the library's own documentation recommends for speed, and one
-// over bare TCP that does the same bytes: the limit that the machine sets.
+// Package peer implements the measured tasks once for each library, in the way that the
+// library's documentation recommends for speed. One more implementation moves the same bytes
+// over bare TCP: it shows the limit of the machine.
 package peer

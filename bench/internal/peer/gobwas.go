@@ -17,10 +17,10 @@ import (
 	"github.com/isosocket/isosocket/bench/internal/wire"
 )
 
-// Gobwas upgrades without net/http, which its documentation recommends "for
-// high-load services", and uses the frame functions underneath wsutil: headers
-// read from a buffer, the payload into memory used again, a header and its
-// payload written at once. A broadcast compiles its frame once.
+// Gobwas upgrades without net/http, as its documentation recommends "for high-load services",
+// and uses the frame functions below wsutil. It reads headers from a buffer and payloads into
+// reused memory, and writes a header and its payload at once. A broadcast compiles its frame
+// once.
 var Gobwas = Peer{
 	Name:   "gobwas",
 	Module: "github.com/gobwas/ws",
@@ -75,7 +75,7 @@ var Gobwas = Peer{
 	},
 }
 
-// gobwasHelper is wsflate.DefaultHelper at the level that the others use.
+// gobwasHelper is wsflate.DefaultHelper with the compression level of the others.
 var gobwasHelper = wsflate.Helper{Compressor: gobwasCompressor, Decompressor: gobwasDecompressor}
 
 func gobwasCompressor(w io.Writer) wsflate.Compressor {
@@ -88,7 +88,7 @@ func gobwasCompressor(w io.Writer) wsflate.Compressor {
 
 func gobwasDecompressor(r io.Reader) wsflate.Decompressor { return gobwasInflater{flate.NewReader(r)} }
 
-// gobwasInflater gives klauspost's reader the Reset that wsflate.Reader looks for.
+// gobwasInflater adds the Reset method that wsflate.Reader needs to klauspost's reader.
 type gobwasInflater struct{ io.ReadCloser }
 
 func (i gobwasInflater) Reset(r io.Reader) {
@@ -97,8 +97,8 @@ func (i gobwasInflater) Reset(r io.Reader) {
 	}
 }
 
-// onlyReader hides ReadByte: wsflate v1.5.0 takes a zero byte too many from a
-// source that has it.
+// onlyReader hides ReadByte: wsflate v1.5.0 reads one zero byte too many from a source that has
+// it.
 type onlyReader struct{ io.Reader }
 
 type gobwasConn struct {
@@ -109,9 +109,9 @@ type gobwasConn struct {
 
 	header [ws.MaxHeaderSize]byte
 	buf    []byte
-	out    bytes.Buffer // a frame to be written, header first
+	out    bytes.Buffer // a frame to write, header first
 
-	deflated bytes.Reader // hidden behind onlyReader
+	deflated bytes.Reader // read through onlyReader
 	inflated []byte
 	deflater *wsflate.Writer
 	inflater *wsflate.Reader

@@ -12,10 +12,9 @@ import (
 	"github.com/isosocket/isosocket/bench/internal/wire"
 )
 
-// Gorilla follows its documentation's section on buffers (sizes that fit the
-// messages, a pool for writing), lets the handler return so that net/http's
-// memory goes, as its chat example does, reads through NextReader into a
-// buffer used again, and broadcasts a PreparedMessage.
+// Gorilla follows the section on buffers in its documentation: sizes that fit the messages, and
+// a pool for writing. As in its chat example, the handler returns, which frees net/http's
+// memory. It reads through NextReader into a reused buffer, and broadcasts a PreparedMessage.
 var Gorilla = Peer{
 	Name:   "gorilla",
 	Module: "github.com/gorilla/websocket",

@@ -11,9 +11,9 @@ import (
 	"github.com/isosocket/isosocket/bench/internal/wire"
 )
 
-// GWS runs its own server and answers from within OnMessage, as its quick
-// start does; UTF-8 checks are off, as is its default ("turn off the
-// performance will be better"); it broadcasts with its Broadcaster.
+// GWS runs its own server and answers in OnMessage, as its quick start does. UTF-8 checks are
+// off, which is its default ("turn off the performance will be better"). It broadcasts with its
+// Broadcaster.
 var GWS = Peer{
 	Name:   "gws",
 	Module: "github.com/lxzan/gws",
@@ -78,7 +78,7 @@ type gwsHandler struct {
 	opened, message func(Conn, []byte)
 }
 
-// session is where the handler keeps its own connection in gws's.
+// session is the key of the handler's own connection in the session of a gws connection.
 const session = "conn"
 
 func (h *gwsHandler) OnOpen(socket *gws.Conn) {
@@ -92,7 +92,7 @@ func (h *gwsHandler) OnMessage(socket *gws.Conn, m *gws.Message) {
 	defer m.Close()
 	h.limit(socket)
 	if h.task.Role == process.Echo {
-		// What the quick start does, without a look into the session.
+		// The quick start does the same, without a lookup in the session.
 		_ = socket.WriteMessage(m.Opcode, m.Bytes())
 		return
 	}
@@ -113,10 +113,10 @@ type gwsConn struct {
 
 func (c *gwsConn) Send(data []byte) error { return c.conn.WriteMessage(c.opcode, data) }
 
-// Receive is never called: gws calls back instead.
+// Receive is never called: gws passes messages to callbacks instead.
 func (c *gwsConn) Receive() ([]byte, error) { return nil, io.EOF }
 
-// gwsSilence keeps gws from logging every connection that the load leaves.
+// gwsSilence keeps gws from logging every connection that the load closes.
 type gwsSilence struct{}
 
 func (gwsSilence) Error(...any) {}

@@ -13,8 +13,8 @@ import (
 	"github.com/isosocket/isosocket/bench/internal/wire"
 )
 
-// Isosocket is this library as a user would write it: a Handler, a context
-// that can be cancelled in every call, and a buffer used again.
+// Isosocket is this library in typical use: a Handler, a context that can be cancelled in every
+// call, and a reused buffer.
 var Isosocket = Peer{
 	Name:   "isosocket",
 	Module: "github.com/isosocket/isosocket",
@@ -23,7 +23,7 @@ var Isosocket = Peer{
 			serve(newIsosocketConn(ctx, conn.Conn, t))
 			return nil
 		}, &server.Options{
-			Detach:         !t.Attached, // row g is about it; the safe default keeps what net/http holds
+			Detach:         !t.Attached, // row g measures it; the safe default keeps the memory of net/http
 			MaxMessageSize: max(t.Size, 1<<20),
 			Compression:    isosocketCompression(t.Compression),
 		}))
@@ -43,7 +43,7 @@ var Isosocket = Peer{
 		return nil
 	},
 	Dial: func(t *process.Task) (Conn, error) {
-		// What ends the process ends its connections; nothing else cancels them.
+		// The connections last until the process ends; nothing else cancels them.
 		ctx, cancel := context.WithCancel(context.Background())
 		conn, err := isosocket.Dial(ctx, "ws://"+t.Address, nil)
 		if err != nil {

@@ -12,8 +12,7 @@ import (
 // Conn is a connection of any library. One goroutine at a time may receive,
 // and one may send.
 type Conn interface {
-	// Send sends one message of the task's kind. data is the caller's again
-	// when it returns.
+	// Send sends one message of the task's kind. The caller may reuse data afterwards.
 	Send(data []byte) error
 
 	// Receive returns the data of the next message, valid until the next call.
@@ -23,32 +22,31 @@ type Conn interface {
 // Peer is one implementation.
 type Peer struct {
 	Name   string
-	Module string // its module path, "" for the standard library alone
+	Module string // its module path, or "" for the standard library
 
 	// Serve accepts connections from l and calls serve for each, on a goroutine
 	// of its own. It returns when l fails.
 	Serve func(l net.Listener, t *process.Task, serve func(Conn)) error
 
-	// ServeEvents is Serve for a library that calls back with each message
-	// instead of letting one be received; Serve is nil then.
+	// ServeEvents replaces Serve for a library that passes each message to a callback; Serve is
+	// nil then.
 	ServeEvents func(l net.Listener, t *process.Task, opened, message func(Conn, []byte)) error
 
-	// Broadcast sends data to all of conns, as a library's own means allow.
+	// Broadcast sends data to all of conns with the functions that the library has for it.
 	Broadcast func(t *process.Task, conns []Conn, data []byte) error
 
-	// Dial connects to a server. nil if there is no client.
+	// Dial connects to a server. It is nil if there is no client.
 	Dial func(t *process.Task) (Conn, error)
 
-	// DialEvents is Dial for a library that calls back with each message. It
-	// runs the connection until it ends, on the caller's goroutine.
+	// DialEvents replaces Dial for a library that passes each message to a callback. It runs the
+	// connection on the caller's goroutine until it ends.
 	DialEvents func(t *process.Task, opened, message func(Conn, []byte)) (run func(), err error)
 
-	// Lacks says what the implementation cannot do of t, "" if it can all.
+	// Lacks says which part of t the implementation cannot do, or returns "".
 	Lacks func(t *process.Task) string
 }
 
-// All are the implementations in the order of the tables: bare TCP, this
-// library, the others.
+// All lists the implementations in the order of the tables: bare TCP, this library, the others.
 var All = []*Peer{&TCP, &Isosocket, &Coder, &Gorilla, &GWS, &Gobwas}
 
 // Find returns the implementation of that name.
@@ -72,7 +70,7 @@ func Names() string {
 	return s
 }
 
-// opcode is the one of the task's messages.
+// opcode returns the opcode of the task's messages.
 func opcode(t *process.Task) byte {
 	if t.Text {
 		return wire.Text
@@ -80,6 +78,6 @@ func opcode(t *process.Task) byte {
 	return wire.Binary
 }
 
-// bufferSize is what a library's documentation means by a buffer that fits the
-// largest expected message: its data and the longest header, within reason.
+// bufferSize returns the size of a buffer that fits the largest expected message with the
+// longest header, as the libraries' documentation recommends, within limits.
 func bufferSize(t *process.Task) int { return min(max(t.Size+14, 1024), 64<<10+14) }

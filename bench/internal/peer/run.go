@@ -11,8 +11,7 @@ import (
 	"github.com/isosocket/isosocket/bench/internal/wire"
 )
 
-// Run carries out c's task, on this side of the control connection, until the
-// other side ends it.
+// Run performs c's task until the other side ends the control connection.
 func Run(c *process.Control) error {
 	p, err := Find(c.Task.Peer)
 	if err != nil {
@@ -40,7 +39,7 @@ type runner struct {
 	payload []byte
 
 	mu    sync.Mutex
-	conns []Conn // of a broadcaster
+	conns []Conn // for broadcasts
 }
 
 func (r *runner) listen() (address string, err error) {
@@ -63,8 +62,8 @@ func (r *runner) listen() (address string, err error) {
 	return l.Addr().String(), nil
 }
 
-// serve has a connection until it ends, however that comes: the load simply
-// leaves when it has measured enough.
+// serve uses a connection until it ends. Any error is a normal end: the load disconnects after
+// the measurement.
 func (r *runner) serve(c Conn) {
 	switch r.Task.Role {
 	case process.Echo:
@@ -135,7 +134,8 @@ func (r *runner) join(c Conn) {
 	r.conns = append(r.conns, c)
 }
 
-// broadcast returns when all was handed over, which need not be delivered yet.
+// broadcast returns once every message has been passed to the library; they may not have
+// arrived.
 func (r *runner) broadcast(rounds int) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -147,7 +147,7 @@ func (r *runner) broadcast(rounds int) error {
 	return nil
 }
 
-// dial opens the task's connections and lets each go as soon as it stands.
+// dial opens the task's connections and starts each as soon as it is open.
 func (r *runner) dial() error {
 	for range r.Task.Connections {
 		if r.peer.DialEvents != nil {
@@ -167,7 +167,7 @@ func (r *runner) dial() error {
 	return nil
 }
 
-// call is what a client does on one connection until an error ends it.
+// call runs a client on one connection until an error ends it.
 func (r *runner) call(c Conn) error {
 	if r.Task.Role == process.Drain {
 		for {
@@ -193,7 +193,7 @@ func (r *runner) call(c Conn) error {
 	}
 }
 
-// dialEvents is call for a library that calls back.
+// dialEvents is call for a library with callbacks.
 func (r *runner) dialEvents() (run func(), err error) {
 	drain := r.Task.Role == process.Drain
 	t := r.timer()
@@ -220,8 +220,8 @@ func (r *runner) dialEvents() (run func(), err error) {
 	return r.peer.DialEvents(&r.Task, opened, message)
 }
 
-// timer times the round trips of a client with one message in flight. With
-// more, they cannot be told apart, and it does nothing.
+// timer times the round trips of a client with one message in flight. With more, it cannot match
+// replies to messages and does nothing.
 type timer struct {
 	h    *latency.Histogram
 	last time.Time

@@ -10,9 +10,8 @@ import (
 	"github.com/isosocket/isosocket/bench/internal/wire"
 )
 
-// TCP moves the same bytes as the others over bare TCP, a whole read and a
-// whole write at a time, without looking at them: the limit that the machine
-// and Go's network poller set.
+// TCP moves the same bytes as the others over bare TCP, with large reads and writes and without
+// parsing them. It shows the limit of the machine and of Go's network poller.
 var TCP = Peer{
 	Name: "tcp",
 	Serve: func(l net.Listener, t *process.Task, serve func(Conn)) error {
@@ -76,18 +75,16 @@ func acceptEach(l net.Listener, serve func(net.Conn) error) error {
 		}
 		go func() {
 			defer conn.Close()
-			// The load leaves when it has measured enough; an error here is that.
+			// An error is a normal end: the load disconnects after the measurement.
 			_ = serve(conn)
 		}()
 	}
 }
 
-// bulk is how many bytes bare TCP reads or writes at once where messages are
-// small and many.
+// bulk is how many bytes bare TCP reads or writes at once if there are many small messages.
 const bulk = 16 << 10
 
-// frames returns an integral number of equal server frames. They are prepared
-// once, for all connections.
+// frames returns a whole number of equal server frames, which all connections share.
 func frames(t *process.Task) (all []byte, each int) {
 	if t.Role == process.Swallow {
 		return nil, 0
@@ -117,9 +114,9 @@ func tcpEcho(conn net.Conn, t *process.Task, replies []byte, out int) error {
 		whole := have / in
 		have %= in
 		if in == len(buf) && whole == 1 && answered {
-			// A large message goes back from where it was read to, as the bytes of
-			// an echo do, though still masked. The first reply is compared with what
-			// was sent, so it comes from the prepared ones.
+			// A large message is written from the buffer that it was read into, like an echo,
+			// although still masked. The load compares the first reply with the message, so it
+			// is one of the prepared frames.
 			at := in - out
 			copy(buf[at:], replies[:out-t.Size])
 			if _, err := conn.Write(buf[at:]); err != nil {
@@ -147,7 +144,7 @@ func tcpSwallow(conn net.Conn, t *process.Task) error {
 	return err
 }
 
-// tcpConn is a connection that only waits.
+// tcpConn is an idle connection.
 type tcpConn struct{ net.Conn }
 
 func (c *tcpConn) Send(data []byte) error {
@@ -161,15 +158,14 @@ func (c *tcpConn) Receive() ([]byte, error) {
 	return b[:n], err
 }
 
-// tcpClient receives as many messages as one read brought, and answers with
-// one write when all of those were taken.
+// tcpClient returns the messages of one read one by one, and answers all of them with one write.
 type tcpClient struct {
 	conn    net.Conn
 	buf     []byte
-	in      int // bytes of a message that comes
-	have    int // bytes read but not yet taken as messages
+	in      int // bytes of an incoming message
+	have    int // bytes read but not yet returned as messages
 	out     []byte
-	frame   int // bytes of a message that goes
+	frame   int // bytes of an outgoing message
 	waiting int // messages sent but not yet written
 	size    int
 }
@@ -188,7 +184,7 @@ func newTCPClient(conn net.Conn, t *process.Task, have int) *tcpClient {
 
 func (c *tcpClient) Send(data []byte) error {
 	if len(data) != c.size {
-		return fmt.Errorf("tcp: a message of %d bytes, where all have %d", len(data), c.size)
+		return fmt.Errorf("tcp: a message of %d bytes, want %d", len(data), c.size)
 	}
 	c.waiting++
 	if c.have >= c.in && c.waiting < len(c.out)/c.frame {

@@ -27,14 +27,13 @@ type Control struct {
 	broadcast  func(rounds int) error
 }
 
-// Fail notes that a connection failed when it should not have. The first
-// failure goes with every sample.
+// Fail records an unexpected failure of a connection. Every sample carries the first failure.
 func (c *Control) Fail(err error) {
 	s := err.Error()
 	c.failure.CompareAndSwap(nil, &s)
 }
 
-// Histogram returns one of which the quantiles go into the samples.
+// Histogram returns a histogram whose quantiles the samples carry.
 func (c *Control) Histogram() *latency.Histogram {
 	h := new(latency.Histogram)
 	c.mu.Lock()
@@ -43,7 +42,7 @@ func (c *Control) Histogram() *latency.Histogram {
 	return h
 }
 
-// OnBroadcast sets what sends to all connections, so many times.
+// OnBroadcast sets the function that sends to all connections, a given number of times.
 func (c *Control) OnBroadcast(f func(rounds int) error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -58,8 +57,8 @@ type request struct {
 // ready is the first line that a measured process writes.
 type ready struct{ Address, Error string }
 
-// Run lets start begin the task, reports where it listens, and answers
-// requests until the other end closes the connection.
+// Run calls start, reports the address on which it listens, and answers requests until the other
+// end closes the connection.
 func (c *Control) Run(start func() (address string, err error)) error {
 	out := json.NewEncoder(os.Stdout)
 	address, err := start()
@@ -113,7 +112,7 @@ func (c *Control) answer(r *request) (Sample, error) {
 		s.P50, s.P99 = now.Quantile(0.5), now.Quantile(0.99)
 		return s, err
 	case "collect":
-		// Twice, since what a finalizer or a pool holds goes with the second.
+		// The second call frees objects that finalizers or pools hold.
 		debug.FreeOSMemory()
 		debug.FreeOSMemory()
 		if err := resetPeak(); err != nil {
@@ -140,7 +139,7 @@ func (c *Control) answer(r *request) (Sample, error) {
 	return Sample{}, fmt.Errorf("unknown request %q", r.Op)
 }
 
-// writeHeapProfile overwrites the one of an earlier moment.
+// writeHeapProfile overwrites an earlier profile.
 func writeHeapProfile(name string) error {
 	f, err := os.Create(name)
 	if err != nil {

@@ -1,5 +1,4 @@
-// Package process runs the measured code in its own process: this program
-// once more, in the role of a [Task]. A control connection, its standard
-// input and output, carries requests and [Sample]s, one JSON object per
-// line. The process ends when the connection ends.
+// Package process runs the measured code in its own process: another instance of this program,
+// which performs a [Task]. Its standard input and output are a control connection with requests
+// and [Sample]s, one JSON object per line. The process ends with the connection.
 package process

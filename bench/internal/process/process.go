@@ -13,13 +13,12 @@ import (
 // Flag is the name of the flag that gives this program its [Task], as JSON.
 const Flag = "task"
 
-// patience is how long a process may take to start or to answer.
+// patience bounds the time for a process to start or to answer.
 const patience = 60 * time.Second
 
-// Process is a measured process, seen from outside. One goroutine at a time
-// may use it.
+// Process controls a measured process. One goroutine at a time may use it.
 type Process struct {
-	// Address is where it listens, "" for a client.
+	// Address is the address on which it listens, or "" for a client.
 	Address string
 
 	cmd *exec.Cmd
@@ -29,8 +28,8 @@ type Process struct {
 	dec *json.Decoder
 }
 
-// Start runs this program once more, for t, and waits until it is ready. The
-// caller has to Stop it.
+// Start runs another instance of this program for t, and waits until it is ready. The caller
+// must call Stop.
 func Start(t *Task) (*Process, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -71,10 +70,10 @@ func (p *Process) Begin() (Sample, error) { return p.ask(request{Op: "begin"}) }
 // End samples the process at the end of a measured window.
 func (p *Process) End() (Sample, error) { return p.ask(request{Op: "end"}) }
 
-// Collect makes the process give back all memory that it can, and samples it.
+// Collect makes the process free memory, and samples it.
 func (p *Process) Collect() (Sample, error) { return p.ask(request{Op: "collect"}) }
 
-// Broadcast makes the process send to all its connections, so many times.
+// Broadcast makes the process send to all its connections, rounds times.
 func (p *Process) Broadcast(rounds int) error {
 	_, err := p.ask(request{Op: "broadcast", Rounds: rounds})
 	return err
@@ -94,7 +93,7 @@ func (p *Process) ask(r request) (s Sample, err error) {
 }
 
 func (p *Process) read(v any) error {
-	// A pipe has no deadline here, so a process that hangs is ended from beside.
+	// This pipe has no deadline, so a timer ends a process that hangs.
 	timer := time.AfterFunc(patience, func() { p.cmd.Process.Kill() })
 	defer timer.Stop()
 	return p.dec.Decode(v)

@@ -9,22 +9,22 @@ import (
 	"time"
 )
 
-// Sample is what a process has used at one moment.
+// Sample holds the resources that a process has used at one moment.
 type Sample struct {
 	CPU     time.Duration // user and system time so far
 	Mallocs uint64        // heap objects allocated so far
 	Alloc   uint64        // heap bytes allocated so far
 	RSS     int64         // bytes resident now
-	Heap    uint64        // of those, in heap objects
-	Stacks  uint64        // of those, in stacks of goroutines
-	Peak    int64         // the most bytes that were resident since the last reset
-	P50     time.Duration // of the round trips that a client timed since the last begin
+	Heap    uint64        // of these, in heap objects
+	Stacks  uint64        // of these, in goroutine stacks
+	Peak    int64         // the most bytes resident since the last reset
+	P50     time.Duration // of the round trips of a client since the last begin
 	P99     time.Duration
-	Error   string // what went wrong on a connection, "" for nothing
+	Error   string // the first error on a connection, or ""
 }
 
-// readSample samples this process. A sample that begins a window reads the
-// processor time last, one that ends it first, so that sampling is not in it.
+// readSample samples this process. A sample at the start of a window reads the processor time
+// last, and one at the end reads it first, to exclude the cost of sampling.
 func readSample(begin bool) (Sample, error) {
 	var s Sample
 	var err error
@@ -71,5 +71,5 @@ func resident() (rss, peak int64, err error) {
 	return rss, peak, nil
 }
 
-// resetPeak makes what is resident now the most there was (proc(5), clear_refs).
+// resetPeak sets the peak of resident memory to its current value (proc(5), clear_refs).
 func resetPeak() error { return os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) }

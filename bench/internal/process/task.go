@@ -6,24 +6,24 @@ import (
 	"github.com/isosocket/isosocket/bench/internal/wire"
 )
 
-// Role is what the process does on its connections.
+// Role selects what a process does on its connections.
 type Role string
 
-// The roles of a server, then those of a client.
+// The roles of servers, then those of clients.
 const (
 	Echo      Role = "echo"      // returns every message
 	Push      Role = "push"      // sends as fast as it can
 	Broadcast Role = "broadcast" // keeps connections and sends to all on command
 	Swallow   Role = "swallow"   // answers every message with two bytes
 
-	PingPong Role = "ping-pong" // sends a message for each that comes, Depth to begin with
+	PingPong Role = "ping-pong" // sends Depth messages, then one for each received
 	Drain    Role = "drain"     // receives as fast as it can
 )
 
-// Task is what a process is started for.
+// Task describes the work of a process.
 type Task struct {
 	Peer        string           // the implementation's name
-	Role        Role             // what it does
+	Role        Role             // of the process
 	Address     string           // the server to dial, for clients
 	Connections int              // how many to dial, for clients
 	Depth       int              // messages in flight on each, for clients
@@ -31,8 +31,8 @@ type Task struct {
 	Text        bool             // text messages, not binary ones
 	Compression wire.Compression // permessage-deflate
 	Limit       time.Duration    // a fresh limit for every receive, 0 for none
-	Attached    bool             // keep net/http's goroutine and buffers, where that is an option
-	Fresh       bool             // receive into memory of the message's own, not a buffer used again
+	Attached    bool             // keep net/http's goroutine and buffers, if there is an option for it
+	Fresh       bool             // receive into new memory, not a reused buffer
 	Profile     string           // file for a CPU profile of the measured window, or a heap profile; "" for none
 }
 

@@ -23,7 +23,7 @@ const (
 	titleHeight = 86
 )
 
-// emphasis are the fills of this library, of the limit, and of the others.
+// The fill colours of this library, of the limit, and of the others.
 func fill(peer string) string {
 	switch peer {
 	case "isosocket":
@@ -42,7 +42,7 @@ type panel struct {
 
 func (p *panel) height() int { return headHeight + len(p.entries)*barPitch }
 
-// panels returns what there is to draw: cases in which something was measured.
+// panels returns the cases with measurements, one panel for each.
 func (r *Report) panels() []panel {
 	var panels []panel
 	for _, row := range r.Results {
@@ -71,7 +71,7 @@ func (r *Report) panels() []panel {
 	return panels
 }
 
-// columnName is the column that a row is foremost about.
+// columnName returns the name of a row's main column.
 func (r *Result) columnName() string {
 	for _, col := range columns(r.Unit) {
 		if col.name == r.Foremost || strings.HasPrefix(col.name, r.Foremost+" ") || r.Foremost == "rate" && strings.HasSuffix(col.name, "/s") {
@@ -81,7 +81,7 @@ func (r *Result) columnName() string {
 	return ""
 }
 
-// better says which way a figure is good.
+// better says whether a higher or a lower figure is better.
 func better(name string) string {
 	if strings.HasSuffix(name, "/s") {
 		return "more is better"

@@ -1,3 +1,3 @@
-// Package report says what was measured: medians over rounds, the bars that
-// are held against them, and both as text, Markdown, JSON and an SVG chart.
+// Package report presents measurements: medians over rounds and the bars that they are compared
+// with, as text, Markdown, JSON and an SVG chart.
 package report

@@ -4,8 +4,8 @@ import (
 	"slices"
 )
 
-// Figures are what one run of one implementation came to, or the medians of
-// several. A figure that a row does not measure is 0.
+// Figures holds the measurements of one run of one implementation, or the medians of several
+// runs. A figure that a row does not measure is 0.
 type Figures struct {
 	Rate        float64 `json:"messages_per_second,omitzero"`
 	CPUMicros   float64 `json:"cpu_us_per_message,omitzero"`
@@ -22,7 +22,7 @@ type Figures struct {
 	Description string  `json:"note,omitempty"`
 }
 
-// Median returns the median of each figure by itself.
+// Median returns the median of each figure separately.
 func Median(rounds []Figures) Figures {
 	m := rounds[0]
 	for _, field := range []func(*Figures) *float64{

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Report is a whole run.
+// Report holds the results of a run.
 type Report struct {
 	Date     string            `json:"date"`
 	Machine  string            `json:"machine"`
@@ -20,14 +20,14 @@ type Report struct {
 	Results  []*Result         `json:"rows"`
 }
 
-// WriteJSON writes everything, every round included.
+// WriteJSON writes all results, including every round.
 func (r *Report) WriteJSON(w io.Writer) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	return e.Encode(r)
 }
 
-// Heading is the first lines of the report: what, where and how.
+// Heading returns the first lines of the report: versions, machine and settings.
 func (r *Report) Heading() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %s, %s\n", r.Date, r.Machine, r.Go)
@@ -40,7 +40,7 @@ func (r *Report) Heading() string {
 	return b.String()
 }
 
-// column is one figure in a table.
+// column shows one figure in a table.
 type column struct {
 	name   string
 	figure Figure
@@ -70,7 +70,7 @@ func (c *Case) table(unit string) [][]string {
 	var used []column
 	for i, col := range columns(unit) {
 		for _, e := range c.Peers {
-			// Allocations of 0 are a figure too, where CPU was measured.
+			// Allocations of 0 count as measured if CPU was.
 			if len(e.Rounds) > 0 && (col.figure(e.Median) > 0 || i == 4 && e.Median.CPUMicros > 0) {
 				used = append(used, col)
 				break
@@ -116,7 +116,7 @@ func group(v float64, digits int) string {
 	return whole
 }
 
-// String says how the bar went.
+// String formats the result of the bar.
 func (c *Check) String() string {
 	relation := "at most"
 	if c.Least {

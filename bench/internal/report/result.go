@@ -11,38 +11,37 @@ type Result struct {
 	Cases []Case  `json:"cases"`
 	Bars  []Check `json:"bars"`
 
-	// Foremost is the figure that the row is about before all others: the first
-	// word of its column, or "rate".
+	// Foremost names the main figure of the row: the first word of its column, or "rate".
 	Foremost string `json:"foremost"`
 }
 
-// Case is one load that a row puts on every implementation.
+// Case is one load, with the results of every implementation.
 type Case struct {
 	Name  string  `json:"name"`
 	Peers []Entry `json:"peers"`
 }
 
-// Entry is what one implementation came to.
+// Entry holds the results of one implementation.
 type Entry struct {
 	Peer   string    `json:"peer"`
 	Median Figures   `json:"median"`
 	Rounds []Figures `json:"rounds,omitempty"`
 	Lacks  string    `json:"lacks,omitempty"` // why it was not measured
-	Error  string    `json:"error,omitempty"` // what failed, in one round at least
+	Error  string    `json:"error,omitempty"` // the error of a failed round
 	Failed int       `json:"failed_rounds,omitempty"`
 }
 
-// Check is a bar held against the figures.
+// Check is the result of a bar.
 type Check struct {
 	Text  string  `json:"text"`
 	Value float64 `json:"value"`
 	Limit float64 `json:"limit"`
-	Least bool    `json:"at_least"` // the value has to reach the limit, not stay within it
+	Least bool    `json:"at_least"` // the limit is a minimum, not a maximum
 	Known bool    `json:"known"`    // false if something was not measured
 	Than  string  `json:"than,omitempty"`
 }
 
-// Met reports whether the bar is met. One that could not be held is not.
+// Met reports whether the bar is met. It is false if something was not measured.
 func (c *Check) Met() bool {
 	if !c.Known || math.IsNaN(c.Value) {
 		return false
@@ -53,10 +52,10 @@ func (c *Check) Met() bool {
 	return c.Value <= c.Limit
 }
 
-// Figure is a name of one of the Figures.
+// Figure names a field of Figures.
 type Figure func(Figures) float64
 
-// The figures that bars are about. A better one is lower, except for Rate.
+// The figures that bars compare. Lower is better, except for Rate.
 var (
 	Rate      Figure = func(f Figures) float64 { return f.Rate }
 	CPU       Figure = func(f Figures) float64 { return f.CPUMicros }
@@ -66,7 +65,7 @@ var (
 	BundleKB  Figure = func(f Figures) float64 { return f.BundleKB }
 )
 
-// Of returns a figure of an implementation, ok if it was measured.
+// Of returns a figure of an implementation. ok is false if it was not measured.
 func (c *Case) Of(peer string, figure Figure) (value float64, ok bool) {
 	for _, e := range c.Peers {
 		if e.Peer == peer && len(e.Rounds) > 0 {
@@ -77,8 +76,8 @@ func (c *Case) Of(peer string, figure Figure) (value float64, ok bool) {
 	return 0, false
 }
 
-// Best returns the best figure among the implementations that are neither own
-// nor a limit, and whose it is.
+// Best returns the best figure of the implementations other than own and the limits, and the
+// name of its implementation.
 func (c *Case) Best(figure Figure, highest bool, not ...string) (value float64, peer string, ok bool) {
 next:
 	for _, e := range c.Peers {

@@ -1,5 +1,4 @@
-// Package wire speaks just enough WebSocket by hand to put any library under
-// load and to be put under load by it: handshakes with one fixed key, frames
-// built beforehand, and a scanner that counts messages by their headers alone.
-// It uses no WebSocket library, so that no library is measured against itself.
+// Package wire implements the small part of WebSocket that a load needs: handshakes with one
+// fixed key, prebuilt frames, and a scanner that counts messages by their headers alone. It uses
+// no WebSocket library, so no library is measured against itself.
 package wire

@@ -14,8 +14,8 @@ const (
 	maskBit = 0x80
 )
 
-// maskingKey is what every client frame is masked with. A fixed one does for
-// load: no library's cost depends on its value.
+// maskingKey masks every client frame. A fixed key is enough for a load: the cost of unmasking
+// does not depend on its value.
 var maskingKey = [4]byte{0x37, 0xfa, 0x21, 0x3d}
 
 // AppendServerFrame appends an unmasked frame that is a whole message.
@@ -24,8 +24,8 @@ func AppendServerFrame(dst []byte, opcode byte, payload []byte) []byte {
 	return append(dst, payload...)
 }
 
-// AppendClientFrame appends a masked frame that is a whole message. compressed
-// sets the bit that says so (RFC 7692, section 6).
+// AppendClientFrame appends a masked frame that is a whole message. compressed sets the bit for
+// compressed messages (RFC 7692, section 6).
 func AppendClientFrame(dst []byte, opcode byte, compressed bool, payload []byte) []byte {
 	first := finBit | opcode
 	if compressed {

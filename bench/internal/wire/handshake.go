@@ -18,8 +18,8 @@ const (
 	maxHead = 16 << 10
 )
 
-// Request returns the handshake request of a client, always with the same key.
-// extensions is the value of Sec-WebSocket-Extensions, "" for none.
+// Request returns the handshake request of a client, always with the same key. extensions is the
+// value of Sec-WebSocket-Extensions, or "" for none.
 func Request(host, extensions string) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "GET / HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
@@ -31,20 +31,20 @@ func Request(host, extensions string) []byte {
 	return []byte(b.String())
 }
 
-// Response is the answer to [Request], for servers that know it beforehand.
+// Response is the answer to [Request]. Servers can send it without parsing the request.
 var Response = []byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 	"Sec-WebSocket-Accept: " + accept + "\r\n\r\n")
 
-// Dial connects to address and performs the handshake. extensions is offered,
-// agreed is what the server answered, and rest holds frames that came with it.
+// Dial connects to address and performs the handshake. It offers extensions. agreed is the
+// server's answer, and rest holds frames that arrived with it.
 func Dial(address, extensions string) (conn *net.TCPConn, agreed string, rest []byte, err error) {
 	c, err := net.Dial("tcp", address)
 	if err != nil {
 		return nil, "", nil, err
 	}
 	conn = c.(*net.TCPConn)
-	// The close is a reset, so that ten thousand connections a round leave no
-	// ten thousand ports in TIME_WAIT.
+	// Close resets the connection: otherwise, every round would leave ten thousand ports in
+	// TIME_WAIT.
 	if err = conn.SetLinger(0); err == nil {
 		agreed, rest, err = handshake(conn, address, extensions)
 	}
@@ -80,7 +80,7 @@ func Accept(conn net.Conn) error {
 		return err
 	}
 	if len(rest) > 0 {
-		return errors.New("wire: the client sent frames before the handshake was done")
+		return errors.New("wire: the client sent frames before the end of the handshake")
 	}
 	sum := sha1.Sum([]byte(field(head, "Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	_, err = fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+

@@ -5,18 +5,17 @@ import (
 	"fmt"
 )
 
-// Scanner counts the messages in a stream of frames, from either side, without
-// looking at their payloads. Its zero value stands at the start of a stream.
+// Scanner counts the messages in a stream of frames, from either side, without reading their
+// payloads. The zero value is ready to use.
 type Scanner struct {
-	left   uint64 // payload bytes of the current frame still to come
+	left   uint64 // remaining payload bytes of the current frame
 	header [14]byte
 	have   int  // bytes in header
 	fin    bool // the current frame ends a message
 }
 
-// Scan takes the next bytes of the stream and returns how many messages ended
-// in them. Pings and pongs are passed over. A close frame, or what is no frame,
-// is an error.
+// Scan reads the next bytes of the stream and returns how many messages end in them. It skips
+// pings and pongs. A close frame, or bytes that are not a frame, are an error.
 func (s *Scanner) Scan(p []byte) (messages int, err error) {
 	for {
 		if s.left > 0 {
@@ -30,7 +29,7 @@ func (s *Scanner) Scan(p []byte) (messages int, err error) {
 				messages++
 			}
 		}
-		// The common case, a whole short header at once, needs no copy.
+		// The common case, a short header that arrived whole, needs no copy.
 		if s.have == 0 && len(p) >= 2 && p[1]&0x7f < 126 && p[0]&0x0f <= Binary {
 			n := 2 + int(p[1]>>7)*4
 			if len(p) >= n {
@@ -77,7 +76,7 @@ func (s *Scanner) headerSize() int {
 	return n
 }
 
-// begin enters the frame whose header is complete.
+// begin starts the frame whose header is complete.
 func (s *Scanner) begin() error {
 	s.have = 0
 	switch n := s.header[1] & 0x7f; n {

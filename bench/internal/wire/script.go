@@ -8,13 +8,13 @@ import (
 	"math/rand/v2"
 )
 
-// Script is an endless sequence of client messages, built beforehand.
+// Script is an endless sequence of prebuilt client messages.
 type Script struct {
-	// Documents are what the messages say, in turn.
+	// Documents are the payloads of the messages, in turn.
 	Documents [][]byte
 
-	// First and Again are the frames of the first round through Documents and of
-	// every later one. They differ where a compression context is taken over.
+	// First and Again are the frames of the first round through Documents and of every later
+	// one. They differ with context takeover.
 	First, Again [][]byte
 }
 
@@ -33,10 +33,10 @@ type Compression string
 const (
 	None     Compression = ""
 	Isolated Compression = "isolated" // each message by itself
-	Takeover Compression = "takeover" // with the context of the ones before
+	Takeover Compression = "takeover" // with the context of the previous ones
 )
 
-// Offer is the value of Sec-WebSocket-Extensions that asks for c.
+// Offer returns the value of Sec-WebSocket-Extensions that offers c.
 func (c Compression) Offer() string {
 	switch c {
 	case Isolated:
@@ -47,14 +47,14 @@ func (c Compression) Offer() string {
 	return ""
 }
 
-// Repeat is the script of one binary message of size bytes.
+// Repeat returns a script of one binary message of size bytes.
 func Repeat(size int) *Script {
 	payload := Payload(size)
 	frames := [][]byte{AppendClientFrame(nil, Binary, false, payload)}
 	return &Script{Documents: [][]byte{payload}, First: frames, Again: frames}
 }
 
-// Payload returns size bytes that no deflate makes smaller, always the same.
+// Payload returns size bytes, always the same, that deflate cannot compress.
 func Payload(size int) []byte {
 	payload := make([]byte, size)
 	r := rand.New(rand.NewPCG(6455, uint64(size)))
@@ -64,11 +64,11 @@ func Payload(size int) []byte {
 	return payload
 }
 
-// documents are as many as fill a window of 32 KiB twice, so that the second
-// round finds in the window exactly what every later one does.
+// documents fill a window of 32 KiB twice. The window then has the same contents in the second
+// and in every later round.
 const documents = 64
 
-// JSON is the script of text messages of about 1 KiB of JSON each.
+// JSON returns a script of text messages of about 1 KiB of JSON each.
 func JSON(c Compression) (*Script, error) {
 	s := new(Script)
 	for i := range documents {
@@ -132,9 +132,9 @@ func document(i int) []byte {
 	return b.Bytes()
 }
 
-// Message takes the first message off stream, inflated if it says so. It must
-// be unfragmented. Pings and pongs before it are passed over. ok is false while it has
-// not come wholly.
+// Message returns the first message of stream, inflated if it is compressed. The message must
+// not be fragmented. Message skips pings and pongs before it. ok is false until the whole
+// message has arrived.
 func Message(stream []byte) (data []byte, ok bool, err error) {
 	var s Scanner
 	if len(stream) < 2 {
@@ -151,7 +151,7 @@ func Message(stream []byte) (data []byte, ok bool, err error) {
 	}
 	control := first&0x08 != 0
 	if !s.fin && !control {
-		return nil, false, fmt.Errorf("wire: the first message comes in fragments")
+		return nil, false, fmt.Errorf("wire: the first message is fragmented")
 	}
 	if uint64(len(stream)-n) < s.left {
 		return nil, false, nil

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// stream is a stream of whole messages of many sizes, with what control
-// frames and fragments there are in between, and how many messages it has.
+// stream returns a stream of messages of many sizes with control frames and fragments, and the
+// number of messages.
 func stream(masked bool) (b []byte, messages int) {
 	for _, size := range []int{0, 1, 64, 125, 126, 127, 300, 65535, 65536, 70000} {
 		if masked {
@@ -26,7 +26,7 @@ func stream(masked bool) (b []byte, messages int) {
 	return b, messages
 }
 
-func TestScannerCountsHoweverTheStreamIsCut(t *testing.T) {
+func TestScannerCountsWithReadsOfAnySize(t *testing.T) {
 	for name, masked := range map[string]bool{"from a server": false, "from a client": true} {
 		b, want := stream(masked)
 		for _, step := range []int{1, 2, 3, 5, 7, 13, 4096, len(b)} {
@@ -48,7 +48,7 @@ func TestScannerCountsHoweverTheStreamIsCut(t *testing.T) {
 	}
 }
 
-func TestScannerRefusesWhatIsNoMessage(t *testing.T) {
+func TestScannerRefusesInvalidFrames(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"close frame":      {0x88, 2, 3, 0xe8},
 		"reserved opcode":  {0x83, 0},
@@ -69,7 +69,7 @@ func TestClientFrameSize(t *testing.T) {
 	}
 }
 
-// unmasked returns the payload of a client's frame as a server's frame.
+// unmasked returns a client's frame as a server's frame.
 func unmasked(t *testing.T, frame []byte) []byte {
 	t.Helper()
 	var s Scanner
@@ -85,7 +85,7 @@ func unmasked(t *testing.T, frame []byte) []byte {
 	return out
 }
 
-func TestScriptsSayTheirDocuments(t *testing.T) {
+func TestScriptsContainTheirDocuments(t *testing.T) {
 	for _, c := range []Compression{None, Isolated} {
 		s, err := JSON(c)
 		if err != nil {
@@ -95,15 +95,15 @@ func TestScriptsSayTheirDocuments(t *testing.T) {
 			for _, frame := range [][]byte{s.First[i], s.Again[i]} {
 				got, ok, err := Message(unmasked(t, frame))
 				if err != nil || !ok || !bytes.Equal(got, want) {
-					t.Fatalf("%q: document %d comes back as %d bytes, %v, %v; want %d", c, i, len(got), ok, err, len(want))
+					t.Fatalf("%q: document %d is decoded as %d bytes, %v, %v; want %d", c, i, len(got), ok, err, len(want))
 				}
 			}
 		}
 	}
 }
 
-// TestMessagePassesPingsOver: a server may ping before it answers.
-func TestMessagePassesPingsOver(t *testing.T) {
+// TestMessageSkipsPings covers a server that pings before it answers.
+func TestMessageSkipsPings(t *testing.T) {
 	stream := []byte("\x89\x02hi\x8a\x00\x81\x05Hello")
 	for n := range stream {
 		if _, ok, err := Message(stream[:n]); ok || err != nil {

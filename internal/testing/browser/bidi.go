@@ -18,7 +18,7 @@ import (
 type bidi struct {
 	conn    *ws.Conn
 	onEvent func(method string, params json.RawMessage)
-	read    chan struct{} // closed once no further event comes
+	read    chan struct{} // closed after the last event
 
 	mu      sync.Mutex
 	last    int
@@ -26,7 +26,7 @@ type bidi struct {
 	err     error // why the session ended
 }
 
-// bidiMessage is any message of the browser.
+// bidiMessage is a message of the browser.
 type bidiMessage struct {
 	Type    string          `json:"type"` // success, error or event
 	ID      int             `json:"id"`
@@ -37,8 +37,8 @@ type bidiMessage struct {
 	Params  json.RawMessage `json:"params"`
 }
 
-// dialBiDi connects to the browser at url. onEvent gets every event, in order; it must
-// neither block nor call the session.
+// dialBiDi connects to the browser at url. It calls onEvent with every event, in order; onEvent
+// must neither block nor call the session.
 func dialBiDi(ctx context.Context, url string, onEvent func(method string, params json.RawMessage)) (*bidi, error) {
 	conn, err := isosocket.Dial(ctx, url, &isosocket.DialOptions{MaxMessageSize: 64 << 20})
 	if err != nil {
@@ -77,7 +77,7 @@ func (b *bidi) readAll() {
 	}
 }
 
-// fail ends every call, and those to come, with err.
+// fail ends every call, and later ones, with err.
 func (b *bidi) fail(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -129,8 +129,8 @@ func (b *bidi) call(ctx context.Context, method string, params, result any) erro
 	}
 }
 
-// close ends the connection. No event comes after it has returned.
+// close ends the connection. There are no events after it has returned.
 func (b *bidi) close() {
-	_ = b.conn.Close(errors.NormalClosure, "") // the browser may be gone
+	_ = b.conn.Close(errors.NormalClosure, "") // the browser may have ended
 	<-b.read
 }

@@ -18,53 +18,53 @@ const (
 // Browser is a running headless browser with a profile of its own. Its methods may be
 // called from many goroutines.
 type Browser struct {
-	// Engine is what runs, and Version its version. They do not change.
+	// Engine is the engine of the browser, and Version its version. They do not change.
 	Engine  Engine
 	Version string
 
 	driver driver
 }
 
-// Options are how to start a browser. Nil means every default.
+// Options configure the start of a browser. Nil means the defaults.
 type Options struct {
-	// Trust is a self-signed certificate, PEM, that pages trust at TrustAt, HOST:PORT.
-	// WebKit's driver trusts every certificate or none: it trusts every one when Trust is
-	// set. Empty: only what the machine trusts.
+	// Trust is a self-signed certificate, PEM, that pages trust at TrustAt, HOST:PORT. WebKit's
+	// driver trusts every certificate or none: it trusts every one if Trust is set. If Trust is
+	// empty, pages only trust the certificates of the system.
 	Trust, TrustAt string
 }
 
 // driver runs a browser of one engine; each engine's file has one. Its methods may be
 // called from many goroutines.
 type driver interface {
-	// open opens an empty page. Its events go to page until close has returned.
+	// open opens an empty page. It passes its events to page until close has returned.
 	open(ctx context.Context, page *Page) (tab, error)
-	// close ends the browser and all that was started for it.
+	// close ends the browser and all processes that were started for it.
 	close(ctx context.Context) error
 }
 
 // tab is an open page of one engine. One goroutine at a time calls its methods.
 type tab interface {
-	// navigate opens url, and returns once it has loaded. It does not wait for that in a
-	// page that runs tests, which may keep it too busy to say so.
+	// navigate opens url, and returns once it has loaded. It does not wait in a page that runs
+	// tests, which may be too busy to report that.
 	navigate(ctx context.Context, url string) error
-	// evaluate returns the value of a JavaScript expression, a string, whatever the page's
-	// content security policy says.
+	// evaluate returns the value of a JavaScript expression, a string. The page's content
+	// security policy has no effect on it.
 	evaluate(ctx context.Context, expression string) (string, error)
 	// click presses the mouse's first button at a point of the page.
 	click(ctx context.Context, x, y float64) error
 	// press presses the keys of text one after the other; "\n" is Enter and "\t" Tab.
 	press(ctx context.Context, text string) error
-	// screenshot returns what is seen of the page, PNG.
+	// screenshot returns the visible part of the page as PNG.
 	screenshot(ctx context.Context) ([]byte, error)
 	close(ctx context.Context) error
 }
 
-// StartEngine starts a headless browser that runs until tb and its subtests have ended. It
-// fails tb, with a line that says what to do, when e is not there, and with what the
-// browser printed when that does not start.
+// StartEngine starts a headless browser that runs until tb and its subtests have ended. If e is
+// not installed, it fails tb with a line that says what to do. If the browser does not start, it
+// fails tb with the browser's output.
 //
-// The browser makes no connection of its own to any network where that can be turned off,
-// and does not slow down pages that are not visible.
+// As far as the engine allows, the browser connects to no network by itself, and does not slow
+// down pages that are not visible.
 func StartEngine(tb testing.TB, e Engine, o *Options) *Browser {
 	tb.Helper()
 	if o == nil {
@@ -106,7 +106,7 @@ func newBrowser(tb testing.TB, e Engine, version string, d driver) *Browser {
 	return &Browser{Engine: e, Version: version, driver: d}
 }
 
-// tail is an io.Writer that keeps the last limit bytes. Safe for concurrent use.
+// tail is an io.Writer that keeps the last limit bytes. It is safe for concurrent use.
 type tail struct {
 	limit int
 	mu    sync.Mutex

@@ -22,15 +22,15 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// chromium drives Chromium by the DevTools protocol, with chromedp.
+// chromium controls Chromium with the DevTools protocol, through chromedp.
 type chromium struct {
 	ctx  context.Context // chromedp's, of the whole browser
 	free func()
 }
 
-// Start starts a headless Chromium as [StartEngine] does, without its sandbox only when the
-// tests run as root, where it must. It uses no GPU and no QUIC. More options of chromedp's,
-// such as chromedp.Flag, come last and win.
+// Start starts a headless Chromium as [StartEngine] does. It disables the sandbox only if the
+// tests run as root, where Chromium requires that. Chromium uses no GPU and no QUIC. The options
+// in more, such as chromedp.Flag, override the others.
 func Start(tb testing.TB, more ...chromedp.ExecAllocatorOption) *Browser {
 	tb.Helper()
 	path, err := Chromium.Find(tb.Context())
@@ -58,8 +58,8 @@ func Start(tb testing.TB, more ...chromedp.ExecAllocatorOption) *Browser {
 	allocator, free := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(allocator)
 
-	// The context of chromedp's first call is the browser's life, so a timeout of that call
-	// must not be its context.
+	// The browser lives as long as the context of chromedp's first call, so that context must
+	// not have the timeout of the call.
 	late := time.AfterFunc(startTimeout, cancel)
 	err = chromedp.Do(ctx)
 	if !late.Stop() || err != nil {
@@ -89,7 +89,7 @@ func startChromium(tb testing.TB, o *Options) *Browser {
 	return Start(tb, chromedp.Flag("ignore-certificate-errors-spki-list", hash))
 }
 
-// publicKeyHash returns what Chromium names the public key of a certificate by.
+// publicKeyHash returns the hash by which Chromium names the public key of a certificate.
 func publicKeyHash(certificate string) (string, error) {
 	parsed, err := parseCertificate(certificate)
 	if err != nil {
@@ -102,7 +102,7 @@ func publicKeyHash(certificate string) (string, error) {
 func parseCertificate(certificate string) (*x509.Certificate, error) {
 	block, _ := pem.Decode([]byte(certificate))
 	if block == nil {
-		return nil, errors.New("browser: Options.Trust is no certificate in PEM")
+		return nil, errors.New("browser: Options.Trust is not a certificate in PEM")
 	}
 	return x509.ParseCertificate(block.Bytes)
 }
@@ -126,7 +126,7 @@ func (c *chromium) open(ctx context.Context, page *Page) (tab, error) {
 	t := &chromiumTab{tests: page.onReport != nil}
 	t.ctx, t.cancel = chromedp.NewContext(c.ctx, chromedp.WithListener(func(event any) { recordChromium(page, event) }))
 	page.ctx = t.ctx
-	// The context of the first call is the page's life.
+	// The page lives as long as the context of the first call.
 	stop := context.AfterFunc(ctx, t.cancel)
 	err := chromedp.Do(t.ctx)
 	if !stop() || err != nil {
@@ -184,7 +184,8 @@ func (t *chromiumTab) navigate(ctx context.Context, url string) error {
 		return t.do(ctx, chromedp.Navigate(url))
 	}
 	return t.do(ctx, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-		// The browser would report every frame of every WebSocket, which slows both sides down.
+		// Otherwise the browser reports every frame of every WebSocket, which slows both sides
+		// down.
 		if _, err := cdp.Call(ctx, target, network.Disable, cdp.Empty{}); err != nil {
 			return err
 		}

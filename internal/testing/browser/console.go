@@ -10,10 +10,10 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 )
 
-// exceptionKind marks the entries of a console that are exceptions which nothing caught.
+// exceptionKind marks the entries of a console that are uncaught exceptions.
 const exceptionKind = "exception"
 
-// console keeps what a page said. Safe for concurrent use.
+// console records the console of a page. It is safe for concurrent use.
 type console struct {
 	mu      sync.Mutex
 	entries []consoleEntry
@@ -52,7 +52,7 @@ func (c *console) exceptions() []string {
 	return texts
 }
 
-// consoleText joins the arguments of a console call as a person would read them.
+// consoleText formats the arguments of a console call for a reader.
 func consoleText(args []*runtime.RemoteObject) string {
 	texts := make([]string, len(args))
 	for i, arg := range args {
@@ -64,7 +64,7 @@ func consoleText(args []*runtime.RemoteObject) string {
 func objectText(object *runtime.RemoteObject) string {
 	var s *string
 	switch {
-	case len(object.Value) > 0 && json.Unmarshal(object.Value, &s) == nil && s != nil: // JSON's null fits a string, too
+	case len(object.Value) > 0 && json.Unmarshal(object.Value, &s) == nil && s != nil: // JSON's null decodes into a string, too
 		return *s
 	case len(object.Value) > 0:
 		return string(object.Value)

@@ -42,8 +42,8 @@ func (e Engine) Label() string {
 	return strings.ToUpper(string(e[:1])) + string(e[1:])
 }
 
-// Find returns the path of the program that tests use as e, or says in one line what to do.
-// It installs nothing.
+// Find returns the path of the program that tests use as e, or an error of one line that says
+// what to do. It installs nothing.
 //
 // The order is that of scripts/engine.sh, which Find runs, so the working directory must be
 // in this module, or in one that uses it.
@@ -55,7 +55,8 @@ func (e Engine) Find(ctx context.Context) (string, error) {
 	return paths[0], nil
 }
 
-// programs returns what Find does and, in WebKit, what else is needed.
+// programs returns the path that Find returns and, for WebKit, those of the other programs that
+// it needs.
 func (e Engine) programs(ctx context.Context) ([]string, error) {
 	root, err := moduleRoot(ctx)
 	if err != nil {

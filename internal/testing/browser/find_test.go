@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// toolsOnly returns a directory to be $PATH, which has nothing but the programs named.
+// toolsOnly returns a directory for $PATH that contains only the named programs.
 func toolsOnly(t *testing.T, names ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -33,8 +33,8 @@ func writeProgram(t *testing.T, path, script string) {
 	}
 }
 
-// needNoBundle skips t on a macOS that has a browser in its usual place, because the script
-// finds that one.
+// needNoBundle skips t on macOS if a browser is installed in its usual directory, because the
+// script finds it.
 func needNoBundle(t *testing.T) {
 	t.Helper()
 	for _, bundle := range []string{"/Applications/Google Chrome.app", "/Applications/Chromium.app"} {
@@ -79,11 +79,11 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestScriptInstalls runs scripts/chromium.sh without --no-install on a machine that is
-// made up: its apt-get writes what it is asked into a log and, when it works, a chromium.
+// TestScriptInstalls runs scripts/chromium.sh without --no-install and with a fake apt-get,
+// which logs its arguments and, if it succeeds, creates a chromium.
 func TestScriptInstalls(t *testing.T) {
 	if _, err := os.Stat("/etc/debian_version"); err != nil {
-		t.Skip("only where apt-get would be asked: on Debian and what comes from it")
+		t.Skip("the script uses apt-get only on Debian and its derivatives")
 	}
 	tests := []struct {
 		name, user, apt string
@@ -106,14 +106,14 @@ func TestScriptInstalls(t *testing.T) {
 			out, err := script.Output()
 
 			if tt.found && (err != nil || string(out) != filepath.Join(dir, "chromium")+"\n") {
-				t.Errorf("the script printed %q and gave %v, want the path of the new chromium", out, err)
+				t.Errorf("the script printed %q and returned %v, want the path of the new chromium", out, err)
 			}
 			if !tt.found && (script.ProcessState.ExitCode() != 1 || len(out) > 0 || !strings.Contains(stderr.String(), tt.err)) {
-				t.Errorf("the script printed %q, %q and gave %v, want exit status 1 and %q on standard error", out, stderr.String(), err, tt.err)
+				t.Errorf("the script printed %q, %q and returned %v, want exit status 1 and %q on standard error", out, stderr.String(), err, tt.err)
 			}
 			log, err := os.ReadFile(filepath.Join(dir, "apt-get.log"))
 			if (err != nil) != (tt.log == "") || !strings.Contains(string(log), tt.log) {
-				t.Errorf("apt-get was asked %q, want %q in it", log, tt.log)
+				t.Errorf("apt-get ran with %q, want %q in it", log, tt.log)
 			}
 		})
 	}

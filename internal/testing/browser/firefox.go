@@ -18,8 +18,8 @@ import (
 	"sync"
 )
 
-// firefoxPreferences are set in the profile of every Firefox. No network but the tests' own
-// is asked, and pages that are not visible are not slowed down.
+// firefoxPreferences are set in the profile of every Firefox. Firefox uses no network except
+// that of the tests, and does not slow down pages that are not visible.
 var firefoxPreferences = map[string]any{
 	"app.normandy.enabled":                                       false,
 	"app.update.disabledForTesting":                              true,
@@ -42,16 +42,16 @@ var firefoxPreferences = map[string]any{
 	"network.captive-portal-service.enabled":                     false,
 	"network.connectivity-service.enabled":                       false,
 	"network.manage-offline-status":                              false,
-	"services.settings.server":                                   "http://127.0.0.1:9/", // nothing listens there
+	"services.settings.server":                                   "http://127.0.0.1:9/", // refuses connections
 	"remote.active-protocols":                                    1,                     // BiDi
 	"toolkit.startup.max_resumed_crashes":                        -1,
 	"toolkit.telemetry.reportingpolicy.firstRun":                 false,
-	// A service worker that runs tests hears nothing from its page meanwhile.
+	// A service worker that runs tests gets no events from its page meanwhile.
 	"dom.serviceWorkers.idle_timeout":          600_000,
 	"dom.serviceWorkers.idle_extended_timeout": 600_000,
 }
 
-// firefox drives Firefox by WebDriver BiDi.
+// firefox controls Firefox with WebDriver BiDi.
 type firefox struct {
 	session *bidi
 	cmd     *exec.Cmd
@@ -150,9 +150,8 @@ func firefoxProfile(o *Options) (string, error) {
 	return dir, nil
 }
 
-// overrideCertificate writes the file in which Firefox keeps the certificates that a user
-// has said to trust at one address: the address, what the certificate's hash was made with,
-// and the hash.
+// overrideCertificate writes the file in which Firefox stores exceptions for certificates: the
+// address, the hash function, and the hash of the certificate.
 func overrideCertificate(profile string, o *Options) error {
 	certificate, err := parseCertificate(o.Trust)
 	if err != nil {
@@ -165,7 +164,7 @@ func overrideCertificate(profile string, o *Options) error {
 	return os.WriteFile(filepath.Join(profile, "cert_override.txt"), []byte(line), 0o600)
 }
 
-// event gets every event of the session.
+// event handles the events of the session.
 func (f *firefox) event(method string, params json.RawMessage) {
 	var event struct {
 		Context string // of contextDestroyed
@@ -212,7 +211,7 @@ func (f *firefox) close(ctx context.Context) error {
 	return err
 }
 
-// end ends whatever still runs, and removes the profile.
+// end ends the running processes, and removes the profile.
 func (f *firefox) end() {
 	if f.cmd != nil {
 		_ = f.cmd.Process.Kill()
@@ -280,7 +279,7 @@ func (t *firefoxTab) evaluate(ctx context.Context, expression string) (string, e
 	case answer.Type != "success":
 		return "", errors.New(answer.ExceptionDetails.Text)
 	case answer.Result.Type != "string":
-		return "", errors.New("the value is no string: " + answer.Result.Type)
+		return "", errors.New("the value is not a string: " + answer.Result.Type)
 	}
 	return answer.Result.Value, nil
 }
@@ -312,7 +311,7 @@ func (t *firefoxTab) close(ctx context.Context) error {
 	return t.f.session.call(ctx, "browsingContext.close", map[string]any{"context": t.context}, nil)
 }
 
-// pointerActions and keyActions are what both WebDriver protocols take: a click of the
+// pointerActions and keyActions return actions for both WebDriver protocols: a click of the
 // mouse, and keys one by one.
 func pointerActions(x, y float64) []any {
 	return []any{map[string]any{"type": "pointer", "id": "mouse", "parameters": map[string]any{"pointerType": "mouse"}, "actions": []any{

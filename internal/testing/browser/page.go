@@ -13,7 +13,7 @@ import (
 // Page is a tab of a [Browser].
 type Page struct {
 	engine  Engine
-	ctx     context.Context // ends when the page is closed, or gone
+	ctx     context.Context // ends when the page is closed or has crashed
 	cancel  context.CancelFunc
 	tab     tab
 	console console
@@ -21,9 +21,8 @@ type Page struct {
 	onReport func(report) // not nil in a page that runs tests
 }
 
-// NewPage opens an empty tab that stays open until tb and its subtests have ended. When tb
-// has failed by then, the page's console is printed. It fails tb when the tab does not
-// open.
+// NewPage opens an empty tab that stays open until tb and its subtests have ended. If tb has
+// failed, NewPage then prints the page's console. It fails tb if the tab does not open.
 func (b *Browser) NewPage(tb testing.TB) *Page {
 	tb.Helper()
 	page, err := b.open(tb.Context(), nil)
@@ -39,8 +38,8 @@ func (b *Browser) NewPage(tb testing.TB) *Page {
 	return page
 }
 
-// open opens a tab; onReport, if not nil, gets what the tests in it report, in order, and
-// must neither block nor call the browser.
+// open opens a tab. It calls onReport, if not nil, with the reports of the tests in it, in
+// order; onReport must neither block nor call the browser.
 func (b *Browser) open(ctx context.Context, onReport func(report)) (*Page, error) {
 	page := &Page{engine: b.Engine, onReport: onReport}
 	page.ctx, page.cancel = context.WithCancel(context.Background())
@@ -57,7 +56,7 @@ func (b *Browser) open(ctx context.Context, onReport func(report)) (*Page, error
 func (p *Page) close() {
 	ctx, done := context.WithTimeout(context.Background(), stopTimeout)
 	defer done()
-	_ = p.tab.close(ctx) // the browser ends soon, and says what is wrong
+	_ = p.tab.close(ctx) // the browser ends soon, and reports errors
 	p.cancel()
 }
 
@@ -68,8 +67,8 @@ func (p *Page) Context() context.Context { return p.ctx }
 // Navigate opens url and returns once the page has loaded.
 func (p *Page) Navigate(ctx context.Context, url string) error { return p.tab.navigate(ctx, url) }
 
-// Evaluate stores the value of a JavaScript expression in the page in value, as JSON brings
-// it there.
+// Evaluate evaluates a JavaScript expression in the page and stores the result in value, through
+// JSON.
 func (p *Page) Evaluate(ctx context.Context, expression string, value any) error {
 	text, err := p.tab.evaluate(ctx, "JSON.stringify("+expression+") ?? \"null\"")
 	if err != nil {
@@ -103,20 +102,19 @@ func (p *Page) Click(ctx context.Context, selector string) error {
 // Press presses the keys of text one after the other; "\n" is Enter and "\t" Tab.
 func (p *Page) Press(ctx context.Context, text string) error { return p.tab.press(ctx, text) }
 
-// Screenshot returns what is seen of the page, PNG.
+// Screenshot returns the visible part of the page as PNG.
 func (p *Page) Screenshot(ctx context.Context) ([]byte, error) { return p.tab.screenshot(ctx) }
 
-// Console returns what the page wrote to its console so far, what the browser logged about
-// it (a failed request, say), and the exceptions that nothing caught, one line each,
-// "(empty)" when there was nothing. What came before an action of this page has returned is
-// included. Workers have consoles of their own.
+// Console returns the page's console so far: its own messages, those of the browser, such as
+// failed requests, and uncaught exceptions, one line each, or "(empty)". It includes all
+// messages from before the end of the last action of this page. Workers have consoles of their
+// own.
 func (p *Page) Console() string { return p.console.String() }
 
-// Exceptions returns the exceptions in this page that nothing caught, promises' rejections
-// included.
+// Exceptions returns the uncaught exceptions in this page, including rejections of promises.
 func (p *Page) Exceptions() []string { return p.console.exceptions() }
 
-// reported is called with each report of the tests in the page, as assets/page.js writes them.
+// reported handles a report of the tests in the page, in the format of assets/page.js.
 func (p *Page) reported(text string) {
 	if p.onReport == nil {
 		return
@@ -131,7 +129,7 @@ func (p *Page) reported(text string) {
 	p.onReport(r)
 }
 
-// crashed is called when the page can no longer report.
+// crashed handles the crash of the page.
 func (p *Page) crashed(why string) {
 	p.console.add("crash", why)
 	if p.onReport != nil {

@@ -4,7 +4,7 @@ package browser
 
 import "sync"
 
-// report is one message from the place where a wasm test binary runs.
+// report is one message from the page or process in which a wasm test binary runs.
 type report struct {
 	Type  string `json:"type"`
 	Text  string `json:"text"`  // of output, error and console
@@ -17,13 +17,13 @@ const (
 	reportOutput  = "output"  // the binary wrote Text
 	reportConsole = "console" // something wrote Text to a worker's console
 	reportExit    = "exit"    // the binary exited with Code
-	reportError   = "error"   // the binary cannot run, or cannot go on
+	reportError   = "error"   // the binary cannot run or continue
 )
 
-// reports is an unbounded queue: who adds to it, the loop that reads the browser's messages
-// say, must never wait.
+// reports is an unbounded queue. Adding to it never blocks, because the loop that reads the
+// browser's messages must not wait.
 type reports struct {
-	ready chan struct{} // holds a token while there may be something to take
+	ready chan struct{} // holds a token while the queue may not be empty
 
 	mu    sync.Mutex
 	queue []report
@@ -43,7 +43,7 @@ func (r *reports) add(one report) {
 	}
 }
 
-// take returns what has been added since the last take; the slice is the caller's.
+// take returns the reports since the last take. The caller owns the slice.
 func (r *reports) take() []report {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -13,20 +13,21 @@ import (
 	"time"
 )
 
-// command returns the arguments with which a runtime runs script, Go's own for Node, and
-// what script is then given.
+// command returns the command line with which a runtime runs script, which is Go's own script
+// for Node, with args.
 func (e Engine) command(path, script string, args []string) []string {
 	switch e {
 	case Node:
-		return append([]string{path, "--stack-size=8192", script}, args...) // the stack size is the one Go's own tests need
+		return append([]string{path, "--stack-size=8192", script}, args...) // Go's own tests use this stack size
 	case Deno:
 		return append([]string{path, "run", "--allow-all", "--quiet", "--no-config", "--no-lock", script}, args...)
 	}
 	return append([]string{path, script}, args...)
 }
 
-// nodeScript returns the path of Go's script for Node. Deno takes a script that calls
-// require for an ECMAScript module unless its name ends in .cjs: it gets copies in dir.
+// nodeScript returns the path of Go's script for Node. Deno treats a script that calls require
+// as an ECMAScript module unless its name ends in .cjs, so nodeScript makes copies for it in
+// dir.
 func (e Engine) nodeScript(ctx context.Context, dir string) (string, error) {
 	goroot, err := goCommand(ctx, nil, "env", "GOROOT")
 	if err != nil {
@@ -82,7 +83,7 @@ func (test WasmTest) startRuntime(ctx context.Context, to *reports) (_ func() st
 	args := engine.command(path, script, append([]string{binary}, test.arguments(ctx)...))
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir = test.Dir
-	// DENO_DIR and HOME are where runtimes keep what they compile, and ask for updates.
+	// Runtimes store compiled code and the time of their update checks in DENO_DIR and HOME.
 	env := map[string]string{"PATH": os.Getenv("PATH"), "HOME": dir, "TMPDIR": os.TempDir(), "DENO_DIR": dir, "DENO_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"}
 	for name, value := range test.environment(env) {
 		cmd.Env = append(cmd.Env, name+"="+value)

@@ -24,15 +24,15 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// TestNodeOfThePath runs the script's search for Node with one in $PATH of which only the
-// version is known.
+// TestNodeOfThePath runs the script's search for Node with a fake node in $PATH that only prints
+// a version.
 func TestNodeOfThePath(t *testing.T) {
 	root, err := moduleRoot(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(root, "bin", "engines")); err == nil {
-		t.Skip("bin/engines comes before $PATH, and may have one")
+		t.Skip("bin/engines precedes $PATH, and may contain node")
 	}
 	tools := toolsOnly(t, "sh", "id", "go")
 	for version, ok := range map[string]bool{

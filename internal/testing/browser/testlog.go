@@ -11,8 +11,8 @@ import (
 // TestStatus is how a test of a wasm test binary ended.
 type TestStatus int
 
-// The ways a test ends. Unfinished is the zero value: the binary said that the test began
-// and not that it ended.
+// The ways a test ends. Unfinished is the zero value: the output has the start of the test but
+// not its end.
 const (
 	Unfinished TestStatus = iota
 	Passed
@@ -35,7 +35,7 @@ func (s TestStatus) String() string {
 
 // TestResult is a test, subtest, example or fuzz target that a wasm test binary ran.
 type TestResult struct {
-	Name     string // as the testing package gives it, with the parents' names: "TestEcho/64_KiB"
+	Name     string // as in the testing package, with the parents' names: "TestEcho/64_KiB"
 	Status   TestStatus
 	Elapsed  time.Duration // as the binary measured it; zero if unfinished
 	Subtests []*TestResult // in the order in which they began
@@ -44,24 +44,24 @@ type TestResult struct {
 	output strings.Builder
 }
 
-// Output returns what the test itself wrote, without its subtests' output.
+// Output returns the output of the test itself, without that of its subtests.
 func (t *TestResult) Output() string { return t.output.String() }
 
-// testLog turns the output of a test binary that runs with -test.v=test2json into results.
-// In that mode the testing package marks each of its own lines with a control byte and
-// prints subtests' ends as they come.
+// testLog parses the output of a test binary that runs with -test.v=test2json. In that mode the
+// testing package marks each of its own lines with a control byte, and prints the end of each
+// subtest when it ends.
 type testLog struct {
-	pending string                 // the line that has not ended yet
+	pending string                 // the incomplete last line
 	marked  bool                   // pending began with the marker
 	tests   map[string]*TestResult // by full name
 	roots   []*TestResult          // in the order in which they began
 	done    int                    // roots[:done] have been returned by write
-	current *TestResult            // the test whose output comes now; nil: none
-	outside strings.Builder        // output that is no test's, the end of a crash above all
-	verdict string                 // "PASS" or "FAIL", the binary's last word
+	current *TestResult            // the test that is writing now, or nil
+	outside strings.Builder        // output outside of tests, mainly that of a crash
+	verdict string                 // "PASS" or "FAIL", the binary's last line
 }
 
-// marker is what the testing package begins its lines with: ^V, "synchronous idle".
+// marker begins each line of the testing package: ^V, "synchronous idle".
 const marker = "\x16"
 
 var (
@@ -69,8 +69,8 @@ var (
 	endLine   = regexp.MustCompile(`^ *--- (PASS|FAIL|SKIP|BENCH): (\S+) \(([0-9.]+)s\)$`)
 )
 
-// write takes the next piece of output, which may begin and end anywhere, and returns the
-// top-level tests that have come to their end, each once, in the order in which they began.
+// write parses the next piece of output, which may begin and end anywhere, and returns the
+// top-level tests that have ended, each once, in the order in which they began.
 func (l *testLog) write(text string) []*TestResult {
 	if l.tests == nil {
 		l.tests = make(map[string]*TestResult)
@@ -86,7 +86,7 @@ func (l *testLog) write(text string) []*TestResult {
 			l.line(l.pending, l.marked, "\n")
 			l.marked = false
 		} else {
-			// The marker may come in the middle of a line that a test did not end.
+			// The marker may follow a line that a test did not end.
 			if l.pending != "" || l.marked {
 				l.line(l.pending, l.marked, "\n")
 			}
@@ -98,7 +98,7 @@ func (l *testLog) write(text string) []*TestResult {
 	return l.finished()
 }
 
-// close takes the end of the output and returns the top-level tests that write has not
+// close parses the rest of the output and returns the top-level tests that write has not
 // returned, finished or not.
 func (l *testLog) close() []*TestResult {
 	if l.pending != "" {
@@ -139,8 +139,8 @@ func (l *testLog) line(line string, marked bool, ending string) {
 	if m := endLine.FindStringSubmatch(line); m != nil {
 		if test := l.tests[m[2]]; test != nil {
 			l.end(test, m[1], m[3])
-			// What a crash prints after this line belongs to the binary when the test has
-			// been handed out.
+			// The output of a crash after this line belongs to the binary if write has returned
+			// the test.
 			l.current = test
 			if test.parentless() {
 				l.current = nil
@@ -180,7 +180,7 @@ func (l *testLog) end(test *TestResult, status, seconds string) {
 	default:
 		test.Status = Passed
 	}
-	test.Elapsed, _ = time.ParseDuration(seconds + "s") // the expression admits digits and a point only
+	test.Elapsed, _ = time.ParseDuration(seconds + "s") // the expression matches digits and a point only
 }
 
 func (l *testLog) output(test *TestResult, text string) {

@@ -12,7 +12,7 @@ import (
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
-// outline renders results one a line: status, name, output.
+// outline formats results, one on each line: status, name, output.
 func outline(tests []*TestResult) string {
 	var b strings.Builder
 	for _, test := range tests {
@@ -103,7 +103,7 @@ func TestTestLog(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			text := strings.ReplaceAll(tt.log, "^", marker)
-			// However the output is cut into pieces, the result is the same.
+			// The result must not depend on how the output is split.
 			for _, size := range []int{1, 7, len(text) + 1} {
 				log := &testLog{}
 				var got []*TestResult

@@ -21,15 +21,15 @@ import (
 //go:embed assets
 var assets embed.FS
 
-// binding is the function of the page that reports to this side, where the engine has one;
-// assets/page.js calls it.
+// binding is the function that assets/page.js calls to report to this side, if the engine has
+// one.
 const binding = "reportToGo"
 
-// pageConfig is config.json, which says what the page runs.
+// pageConfig is config.json: the configuration of the page.
 type pageConfig struct {
 	Argv  []string          `json:"argv"`
 	Env   map[string]string `json:"env"`
-	Where string            `json:"where"` // of places
+	Where string            `json:"where"` // an element of places
 	Files map[string][]byte `json:"files"` // absolute path to contents, base64 on the wire
 }
 
@@ -47,7 +47,7 @@ func (test WasmTest) startPage(ctx context.Context, b *Browser, to *reports) (fu
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		server.Serve(listener) // ends with ErrServerClosed; a page that cannot load says so itself
+		server.Serve(listener) // ends with ErrServerClosed; a page that cannot load reports it
 	}()
 	closeServer := func() {
 		server.Close()
@@ -60,7 +60,7 @@ func (test WasmTest) startPage(ctx context.Context, b *Browser, to *reports) (fu
 		return nil, err
 	}
 	pages.Store(page)
-	// The browser itself may go away.
+	// The browser itself may end.
 	gone := context.AfterFunc(page.ctx, func() {
 		to.add(report{Type: reportError, Text: "the browser closed the page"})
 	})
@@ -77,8 +77,8 @@ func (test WasmTest) startPage(ctx context.Context, b *Browser, to *reports) (fu
 	return stop, nil
 }
 
-// handler serves the page, its scripts, the binary and its configuration, and takes what
-// the page reports.
+// handler serves the page, its scripts, the binary and its configuration, and receives the
+// reports of the page.
 func (test WasmTest) handler(ctx context.Context, reported func(text string)) (http.Handler, error) {
 	files, err := testdata(test.Dir)
 	if err != nil {
@@ -121,7 +121,7 @@ func (test WasmTest) handler(ctx context.Context, reported func(text string)) (h
 		w.Header().Set("Content-Type", "application/wasm")
 		http.ServeFile(w, r, test.Binary)
 	})
-	// Where the engine gives a page no other way to report. One request comes after the other.
+	// For engines without a binding. The page sends one request after the other.
 	mux.HandleFunc("POST /reports", func(w http.ResponseWriter, r *http.Request) {
 		var all []json.RawMessage
 		if err := json.NewDecoder(r.Body).Decode(&all); err != nil {
@@ -138,16 +138,15 @@ func (test WasmTest) handler(ctx context.Context, reported func(text string)) (h
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
-		// As strict as a careful site's: the library must work without eval and without
-		// inline scripts.
+		// A strict policy: the library must work without eval and without inline scripts.
 		w.Header().Set("Content-Security-Policy",
 			"default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self' http: https: ws: wss:")
 		mux.ServeHTTP(w, r)
 	}), nil
 }
 
-// testdata reads the testdata directory in dir as the files of a page, below /src, where
-// the binary runs.
+// testdata reads the testdata directory in dir as the files of a page. They are below /src, the
+// binary's working directory.
 func testdata(dir string) (map[string][]byte, error) {
 	if dir == "" {
 		return nil, nil

@@ -16,10 +16,10 @@ import (
 	"time"
 )
 
-// Where names what a wasm test binary runs in.
+// Where names the environment in which a wasm test binary runs.
 type Where int
 
-// The places a wasm test binary can run in.
+// The environments of a wasm test binary.
 const (
 	InPage          Where = iota // the main thread of a page
 	InWorker                     // a dedicated Web Worker of a page
@@ -33,10 +33,10 @@ const (
 // places names each Where, as the page's scripts and the results do.
 var places = [...]string{"page", "worker", "shared worker", "service worker", "node", "deno", "bun"}
 
-// String returns the place in words.
+// String describes the environment.
 func (w Where) String() string { return places[w] }
 
-// InRuntime returns the place that is a process of e, which must be a runtime.
+// InRuntime returns the Where for a process of e, which must be a runtime.
 func InRuntime(e Engine) Where {
 	switch e {
 	case Node:
@@ -46,10 +46,10 @@ func InRuntime(e Engine) Where {
 	case Bun:
 		return InBun
 	}
-	panic("browser: " + e.Label() + " is no runtime")
+	panic("browser: " + e.Label() + " is not a runtime")
 }
 
-// runtime returns the runtime that w is a process of, "" if it is in a browser.
+// runtime returns the runtime of w, or "" for a browser.
 func (w Where) runtime() Engine {
 	switch w {
 	case InNode:
@@ -62,42 +62,41 @@ func (w Where) runtime() Engine {
 	return ""
 }
 
-// WasmTest is a test binary compiled for GOOS=js GOARCH=wasm, and how to run it.
+// WasmTest is a test binary compiled for GOOS=js GOARCH=wasm, with its configuration.
 type WasmTest struct {
 	// Binary is the path of the compiled binary. CompileWasmTest sets it.
 	Binary string
 
-	// Dir is the directory of the package's sources. The binary finds its testdata there,
-	// in memory in a browser, and has it as its working directory in a runtime. Empty:
-	// none. CompileWasmTest sets it.
+	// Dir is the directory of the package's sources. A browser gets its testdata in memory; in a
+	// runtime, Dir is the working directory. It may be empty. CompileWasmTest sets it.
 	Dir string
 
-	// Where is what the binary runs in; InPage by default.
+	// Where selects the environment; the default is InPage.
 	Where Where
 
-	// Args are added to the binary's arguments, such as "-test.run=^TestEcho$". The harness
-	// itself sets -test.v, -test.timeout, -test.paniconexit0 and, when the native tests run
-	// with it, -test.short.
+	// Args are added to the binary's arguments, such as "-test.run=^TestEcho$". RunWasmTest sets
+	// -test.v, -test.timeout, -test.paniconexit0 and, if the native tests run with it,
+	// -test.short.
 	Args []string
 
-	// Env is the environment of the binary, beside HOME and TMPDIR. Arguments and
-	// environment together must stay below 8 KiB, which is what Go's wasm_exec.js allows.
+	// Env is the environment of the binary, in addition to HOME and TMPDIR. Arguments and
+	// environment together must be smaller than 8 KiB, the limit of Go's wasm_exec.js.
 	Env map[string]string
 }
 
-// WasmResult is what a run observed.
+// WasmResult is the result of a run.
 type WasmResult struct {
 	Tests    []*TestResult // top-level tests in the order in which they began
 	ExitCode int           // the binary's exit code; -1 if it did not exit
 	Err      error         // why the run ended without an exit code; nil if it exited
-	Output   string        // what the binary wrote outside of any test, a panic's stacks above all
+	Output   string        // output outside of any test, mainly the stacks of a panic
 	Console  string        // the console of the page, or of page and worker; empty for a runtime
 	Elapsed  time.Duration // from the start of the binary's download to its end
 }
 
 // CompileWasmTest compiles the tests of a package, named by import path or relative to the
-// working directory, for GOOS=js GOARCH=wasm. It fails tb, with the compiler's output, when
-// they do not compile and when there are none. The binary is removed when tb ends.
+// working directory, for GOOS=js GOARCH=wasm. It fails tb, with the compiler's output, if they
+// do not compile or if there are none. It removes the binary when tb ends.
 func CompileWasmTest(tb testing.TB, pkg string) WasmTest {
 	tb.Helper()
 	target := []string{"GOOS=js", "GOARCH=wasm", "GOFLAGS=" + portableFlags(os.Getenv("GOFLAGS"))}
@@ -106,9 +105,8 @@ func CompileWasmTest(tb testing.TB, pkg string) WasmTest {
 		tb.Fatal(err)
 	}
 	binary := filepath.Join(tb.TempDir(), filepath.Base(dir)+".test.wasm")
-	// No -trimpath or -s: panics in a browser should name files and lines as they are here.
-	// The tag and what the linker must allow for it let internal/testing/leak count
-	// callbacks.
+	// No -trimpath or -s: panics in a browser should name files and lines. internal/testing/leak
+	// needs the tag and the linker flag to count callbacks.
 	said, err := goCommand(tb.Context(), target, "test", "-c", "-tags=callbacks", "-ldflags=-checklinkname=0", "-o", binary, pkg)
 	if err != nil {
 		tb.Fatalf("compiling the tests of %s for js/wasm: %v", pkg, err)
@@ -119,7 +117,7 @@ func CompileWasmTest(tb testing.TB, pkg string) WasmTest {
 	return WasmTest{Binary: binary, Dir: dir}
 }
 
-// portableFlags drops from GOFLAGS what only native targets have.
+// portableFlags drops the flags from GOFLAGS that only native targets support.
 func portableFlags(flags string) string {
 	return strings.Join(slices.DeleteFunc(strings.Fields(flags), func(flag string) bool {
 		return strings.HasPrefix(strings.TrimLeft(flag, "-"), "race")
@@ -129,18 +127,18 @@ func portableFlags(flags string) string {
 const (
 	defaultRunTimeout = 10 * time.Minute
 
-	// deadlineMargin is left for this side to report what happened before go test's own
-	// deadline ends the process.
+	// deadlineMargin is the time to report the result before go test's own deadline ends the
+	// process.
 	deadlineMargin = 15 * time.Second
 )
 
-// RunWasmTest runs a test binary in b, or in a runtime, where b may be nil, and makes every
-// test of it a subtest of t, under the same name, as soon as it has ended. The run must end
-// before ctx does; a ctx without a deadline gets t's, or ten minutes. The binary itself is
-// stopped somewhat earlier, so that it says where it hangs.
+// RunWasmTest runs a test binary in b or in a runtime, for which b may be nil. Each of its tests
+// becomes a subtest of t with the same name, as soon as it has ended. The run must end before
+// ctx does; a ctx without a deadline gets that of t, or ten minutes. The binary's own timeout is
+// shorter, so its output shows where it hangs.
 //
-// What fails a run is listed in the package's documentation. A failed run prints the page's
-// console. The result is returned in any case and belongs to the caller.
+// The package documentation lists the reasons for which a run fails. A failed run prints the
+// page's console. RunWasmTest always returns the result, which the caller owns.
 func RunWasmTest(ctx context.Context, t *testing.T, b *Browser, test WasmTest) *WasmResult {
 	t.Helper()
 	ctx, cancel := runContext(ctx, t)
@@ -199,11 +197,11 @@ func runContext(ctx context.Context, t *testing.T) (context.Context, context.Can
 	return context.WithTimeout(ctx, defaultRunTimeout)
 }
 
-// follow hands on the output of a run until it ends, and returns the exit code, or -1 and
-// why there is none.
+// follow passes on the output of a run until it ends, and returns the exit code, or -1 and the
+// error.
 func follow(ctx context.Context, reports *reports, output func(text string)) (int, error) {
 	for {
-		// Asked before the queue, so that what came before the end is not lost.
+		// Checked before the queue, so that reports from before the end are not lost.
 		late := ctx.Err() != nil
 		for _, r := range reports.take() {
 			switch r.Type {
@@ -212,14 +210,14 @@ func follow(ctx context.Context, reports *reports, output func(text string)) (in
 			case reportExit:
 				return r.Code, nil
 			case reportError:
-				if ctx.Err() != nil { // then that is why
-					return -1, fmt.Errorf("no end in time: %w: %s", context.Cause(ctx), r.Text)
+				if ctx.Err() != nil { // the timeout is the cause
+					return -1, fmt.Errorf("not finished in time: %w: %s", context.Cause(ctx), r.Text)
 				}
 				return -1, errors.New(r.Text)
 			}
 		}
 		if late {
-			return -1, fmt.Errorf("no end in time: %w", context.Cause(ctx))
+			return -1, fmt.Errorf("not finished in time: %w", context.Cause(ctx))
 		}
 		select {
 		case <-reports.ready:
@@ -228,7 +226,7 @@ func follow(ctx context.Context, reports *reports, output func(text string)) (in
 	}
 }
 
-// problem says what is wrong with a run beyond the tests that failed in it; "" if nothing is.
+// problem returns the reason for which a run fails apart from failed tests, or "".
 func (r *WasmResult) problem(verdict string) string {
 	var unfinished []string
 	for _, test := range r.Tests {
@@ -253,7 +251,7 @@ func (r *WasmResult) problem(verdict string) string {
 	return ""
 }
 
-// replay gives t the fate of r.
+// replay makes t end like r.
 func (r *TestResult) replay(t *testing.T) {
 	io.WriteString(t.Output(), r.Output())
 	for _, sub := range r.Subtests {
@@ -270,19 +268,19 @@ func (r *TestResult) replay(t *testing.T) {
 	}
 }
 
-// start starts the binary, which then reports to reports. stop ends whatever still runs and
-// returns the console.
+// start starts the binary, which then reports to reports. stop ends the run and returns the
+// console.
 func (test WasmTest) start(ctx context.Context, b *Browser, to *reports) (stop func() (console string), err error) {
 	for name, value := range test.Env {
 		if name == "" || strings.ContainsAny(name, "=\x00") || strings.Contains(value, "\x00") {
-			return nil, fmt.Errorf("environment variable %q: a name is not empty and has no '=', and neither name nor value has a NUL", name)
+			return nil, fmt.Errorf("environment variable %q: a name must not be empty or contain '=', and neither name nor value may contain a NUL", name)
 		}
 	}
 	if test.Where.runtime() != "" {
 		return test.startRuntime(ctx, to)
 	}
 	if b == nil {
-		return nil, fmt.Errorf("a browser is needed to run in %s, and none was given", place(test.Where))
+		return nil, fmt.Errorf("a browser is needed to run in %s, and b is nil", place(test.Where))
 	}
 	return test.startPage(ctx, b, to)
 }
@@ -300,7 +298,7 @@ func (test WasmTest) arguments(ctx context.Context) []string {
 	return append(args, test.Args...)
 }
 
-// environment returns Env with what every binary gets.
+// environment returns Env with the variables of every binary.
 func (test WasmTest) environment(base map[string]string) map[string]string {
 	env := maps.Clone(base)
 	maps.Copy(env, test.Env)

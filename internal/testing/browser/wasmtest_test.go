@@ -50,8 +50,8 @@ func TestFollow(t *testing.T) {
 	}{
 		{"exit", []report{{Type: reportOutput, Text: "a"}, {Type: reportConsole, Text: "c"}, {Type: reportOutput, Text: "b"}, {Type: reportExit, Code: 3}}, false, "ab", 3, ""},
 		{"error", []report{{Type: reportOutput, Text: "a"}, {Type: reportError, Text: "trap"}}, false, "a", -1, "trap"},
-		{"time out", []report{{Type: reportOutput, Text: "a"}}, true, "a", -1, "no end in time: the cause"},
-		{"killed by the time out", []report{{Type: reportError, Text: "killed"}}, true, "", -1, "no end in time: the cause: killed"},
+		{"time out", []report{{Type: reportOutput, Text: "a"}}, true, "a", -1, "not finished in time: the cause"},
+		{"killed by the time out", []report{{Type: reportError, Text: "killed"}}, true, "", -1, "not finished in time: the cause: killed"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

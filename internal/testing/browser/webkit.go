@@ -18,18 +18,18 @@ import (
 	"time"
 )
 
-// webkit drives WebKitGTK, whose MiniBrowser has Safari's engine, by WebDriver. One
-// WebKitWebDriver has one browser, which knows one page at a time: each page gets both of
-// its own. All show themselves on one Xvfb.
+// webkit controls WebKitGTK's MiniBrowser, which has Safari's engine, with WebDriver. A
+// WebKitWebDriver controls one browser with one page, so each page has its own driver and
+// browser. All use one Xvfb.
 type webkit struct {
 	driver, browser string // paths
 	display         string // as $DISPLAY names it
 	xvfb            *program
 	trust           bool
-	home            string // of every browser, empty at first
+	home            string // of every browser, initially empty
 
 	mu     sync.Mutex
-	spare  *webkitTab // opened to see that it can be, for the first page
+	spare  *webkitTab // opened to check that it works; the first page uses it
 	opened map[*webkitTab]bool
 }
 
@@ -53,7 +53,7 @@ func startWebKit(ctx context.Context, o *Options) (_ driver, version string, err
 	if w.display, w.xvfb, err = startXvfb(ctx, paths[2]); err != nil {
 		return nil, "", err
 	}
-	// Whether a browser starts, and its version, is known once there is one.
+	// A session shows whether the browser starts, and its version.
 	if w.spare, version, err = w.session(ctx, false); err != nil {
 		return nil, "", err
 	}
@@ -74,7 +74,7 @@ func startXvfb(ctx context.Context, path string) (string, *program, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	stop := context.AfterFunc(ctx, xvfb.end) // ends the wait as well
+	stop := context.AfterFunc(ctx, xvfb.end) // also ends the wait
 	defer stop()
 	number, err := bufio.NewReader(reader).ReadString('\n')
 	if err != nil {
@@ -86,7 +86,7 @@ func startXvfb(ctx context.Context, path string) (string, *program, error) {
 
 // session starts a browser with a driver of its own.
 func (w *webkit) session(ctx context.Context, tests bool) (*webkitTab, string, error) {
-	// A port at which no program listens; another program may take it before the driver does.
+	// A free port; another program may take it before the driver does.
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, "", err
@@ -170,7 +170,7 @@ type webkitTab struct {
 	watched chan struct{}
 }
 
-// watch informs page when its browser ends.
+// watch reports the end of the browser to page.
 func (t *webkitTab) watch(page *Page) {
 	t.page, t.closing, t.watched = page, make(chan struct{}), make(chan struct{})
 	go func() {
@@ -184,7 +184,7 @@ func (t *webkitTab) watch(page *Page) {
 	}()
 }
 
-// webkitConsole keeps what a page says to its console, because WebDriver does not report it.
+// webkitConsole records the console in the page, because WebDriver does not report it.
 const webkitConsole = `
 	if (globalThis.webkitSaid === undefined) {
 		globalThis.webkitSaid = [];
@@ -200,9 +200,9 @@ const webkitConsole = `
 	}
 	return JSON.stringify(webkitSaid.splice(0));`
 
-// listen puts what the page has said into its console.
+// listen adds the messages of the page to its console.
 func (t *webkitTab) listen(ctx context.Context) error {
-	if t.tests { // they report themselves
+	if t.tests { // their reports have their own path
 		return nil
 	}
 	text, err := t.execute(ctx, webkitConsole)
@@ -278,7 +278,7 @@ func (t *webkitTab) close(ctx context.Context) error {
 	return err
 }
 
-// program is a program that runs beside the tests, in a process group of its own.
+// program is a program that runs in parallel with the tests, in its own process group.
 type program struct {
 	cmd    *exec.Cmd
 	output *tail
@@ -288,7 +288,7 @@ type program struct {
 func startProgram(cmd *exec.Cmd) (*program, error) {
 	p := &program{cmd: cmd, output: &tail{limit: 16 << 10}, exited: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = p.output, p.output
-	cmd.WaitDelay = 2 * time.Second // what it started may still have its output
+	cmd.WaitDelay = 2 * time.Second // its child processes may still hold its output
 	ownGroup(cmd)
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -300,7 +300,7 @@ func startProgram(cmd *exec.Cmd) (*program, error) {
 	return p, nil
 }
 
-// end kills the program, and what it has started, and waits for its end.
+// end kills the program and its child processes, and waits for its end.
 func (p *program) end() {
 	killGroup(p.cmd)
 	<-p.exited

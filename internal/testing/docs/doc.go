@@ -1,3 +1,3 @@
-// Package docs holds the tests that compare the project's pages with the code: programs
-// compile and run, links and names exist, and tables say what happens.
+// Package docs holds the tests that compare the project's pages with the code: programs compile
+// and run, links and names exist, and tables match the behaviour.
 package docs

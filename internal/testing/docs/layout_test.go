@@ -33,7 +33,7 @@ func TestLayoutIsTheTree(t *testing.T) {
 		folder := path.Join(parents...)
 		named[folder] = true
 		if info, err := os.Stat(filepath.Join(root, folder)); err != nil || !info.IsDir() {
-			t.Errorf("the tree names %s, which is no folder", folder)
+			t.Errorf("the tree names %s, which is not a folder", folder)
 		}
 	}
 	if len(named) < 20 {
@@ -70,7 +70,7 @@ func TestLayoutIsTheTree(t *testing.T) {
 	for _, m := range files.FindAllStringSubmatch(readPage(t, "CONTRIBUTING.md"), -1) {
 		checked[m[1]] = true
 		if _, err := os.Stat(filepath.Join(root, m[1])); err != nil {
-			t.Errorf("CONTRIBUTING.md names %s, which is not there", m[1])
+			t.Errorf("CONTRIBUTING.md names %s, which does not exist", m[1])
 		}
 	}
 	// The pattern finds files of the root folder and of folders below others.

@@ -25,7 +25,7 @@ import (
 	"github.com/isosocket/isosocket/ws/wstest"
 )
 
-// readmeAddress is where the README's server listens and its clients dial.
+// readmeAddress is the address of the README's server, which its clients dial.
 const readmeAddress = "127.0.0.1:8080"
 
 // readmePrograms returns the README's Go blocks in order, each a whole program.
@@ -37,7 +37,7 @@ func readmePrograms(t *testing.T) []string {
 		programs = append(programs, block[1])
 	}
 	if len(programs) != 3 {
-		t.Fatalf("the README has %d Go programs; this test knows what to do with 3: client, server, client that stays connected", len(programs))
+		t.Fatalf("the README has %d Go programs; this test expects 3: client, server, client that stays connected", len(programs))
 	}
 	return programs
 }
@@ -54,8 +54,7 @@ func readPage(t *testing.T, name string) string {
 	return string(text)
 }
 
-// buildProgram compiles source, as somebody would who pasted it, and returns
-// the program's path.
+// buildProgram compiles source as a program of its own and returns the path of the binary.
 func buildProgram(t *testing.T, source string, env ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -71,8 +70,8 @@ func buildProgram(t *testing.T, source string, env ...string) string {
 	return program
 }
 
-// TestREADMEProgramsCompile compiles every program for both targets, but for
-// the server, which is native.
+// TestREADMEProgramsCompile compiles every program for both targets, except the server, which is
+// native.
 func TestREADMEProgramsCompile(t *testing.T) {
 	t.Parallel()
 	for i, source := range readmePrograms(t) {
@@ -91,7 +90,7 @@ func TestREADMEProgramsCompile(t *testing.T) {
 	}
 }
 
-// TestREADMEProgramsRun has the README's client talk to the README's server.
+// TestREADMEProgramsRun runs the README's clients with the README's server.
 func TestREADMEProgramsRun(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -155,7 +154,7 @@ func TestREADMEProgramsRun(t *testing.T) {
 	}
 }
 
-// TestCallbackProgramsCompile: the programs of docs/callbacks.md are whole.
+// TestCallbackProgramsCompile compiles the programs of docs/callbacks.md.
 func TestCallbackProgramsCompile(t *testing.T) {
 	t.Parallel()
 	programs := regexp.MustCompile("(?s)\n```go\n(.*?)```\n").FindAllStringSubmatch(readPage(t, "docs/callbacks.md"), -1)
@@ -167,9 +166,9 @@ func TestCallbackProgramsCompile(t *testing.T) {
 	}
 }
 
-// TestErrorsPageSaysWhatIsTriedAgain holds the column "again?" of docs/errors.md against
+// TestErrorsPageMatchesDefaultRetry compares the column "again?" of docs/errors.md with
 // DefaultRetry.
-func TestErrorsPageSaysWhatIsTriedAgain(t *testing.T) {
+func TestErrorsPageMatchesDefaultRetry(t *testing.T) {
 	t.Parallel()
 	status := func(codes ...int) (all []error) {
 		for _, c := range codes {
@@ -223,9 +222,9 @@ func TestErrorsPageSaysWhatIsTriedAgain(t *testing.T) {
 	}
 }
 
-// TestReconnectPageSaysWhatIsTriedAgain holds the table of docs/reconnect.md
-// against DefaultRetry: each row is a decision, and each decision a row.
-func TestReconnectPageSaysWhatIsTriedAgain(t *testing.T) {
+// TestReconnectPageMatchesDefaultRetry compares the table of docs/reconnect.md with
+// DefaultRetry. Each row is a tested decision, and each decision has a row.
+func TestReconnectPageMatchesDefaultRetry(t *testing.T) {
 	t.Parallel()
 	_, table, _ := strings.Cut(readPage(t, "docs/reconnect.md"), "| what happened | again? |\n| --- | --- |\n")
 	table, _, _ = strings.Cut(table, "\n\n")
@@ -259,9 +258,9 @@ func TestReconnectPageSaysWhatIsTriedAgain(t *testing.T) {
 	}
 }
 
-// TestPagesLinkToWhatIsThere follows the links between the project's pages, and
-// looks for the targets of make, the tests and the cases that they name.
-func TestPagesLinkToWhatIsThere(t *testing.T) {
+// TestPagesNameExistingThings checks that the links between the project's pages work, and that
+// the targets of make, the tests and the cases that they name exist.
+func TestPagesNameExistingThings(t *testing.T) {
 	t.Parallel()
 	makefile := readPage(t, "Makefile")
 	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
@@ -285,7 +284,7 @@ func TestPagesLinkToWhatIsThere(t *testing.T) {
 		text := readPage(t, page)
 		for _, l := range link.FindAllStringSubmatch(code.ReplaceAllString(text, ""), -1) {
 			if _, err := os.Stat(filepath.Join(root, filepath.Dir(page), l[1])); errors.Is(err, fs.ErrNotExist) {
-				t.Errorf("%s links to %s, which is not there", page, l[1])
+				t.Errorf("%s links to %s, which does not exist", page, l[1])
 			}
 		}
 		for _, m := range target.FindAllStringSubmatch(text, -1) {
@@ -330,7 +329,7 @@ func testsOfModule(t *testing.T) map[string]bool {
 	return names
 }
 
-// TestIndexHasEveryPage looks for each page in docs/README.md.
+// TestIndexHasEveryPage checks that docs/README.md lists each page.
 func TestIndexHasEveryPage(t *testing.T) {
 	t.Parallel()
 	index := readPage(t, "docs/README.md")
@@ -345,7 +344,7 @@ func TestIndexHasEveryPage(t *testing.T) {
 	}
 }
 
-// TestRootFolderIsSmall keeps the root folder readable: what is in it is the client's API.
+// TestRootFolderIsSmall keeps the root folder readable. It holds the client's API.
 func TestRootFolderIsSmall(t *testing.T) {
 	t.Parallel()
 	list := exec.CommandContext(t.Context(), "git", "ls-files")

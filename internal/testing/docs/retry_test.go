@@ -9,8 +9,8 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// retryDecision is a row of the table in docs/reconnect.md: what happened, the
-// errors by which it is seen, and whether DefaultRetry tries again.
+// retryDecision is a row of the table in docs/reconnect.md: an event, the errors that report it,
+// and whether DefaultRetry tries again.
 type retryDecision struct {
 	event string
 	again bool

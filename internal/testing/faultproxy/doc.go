@@ -1,8 +1,7 @@
 //go:build !js
 
-// Package faultproxy forwards TCP connections and, on demand, causes the faults
-// of networks: it delays, swallows, resets, half-closes, refuses, and accepts
-// without ever answering.
+// Package faultproxy forwards TCP connections and simulates network faults: it delays or
+// discards data, resets, half-closes or refuses connections, or accepts them without an answer.
 //
 //	proxy, err := faultproxy.Start(serverAddress)
 //	…

@@ -7,26 +7,26 @@ import "fmt"
 // Fault is a proxy's treatment of connections.
 type Fault uint8
 
-// The faults. Their effect on open connections is permanent: a connection that
-// was swallowed once does not recover, as with a router that has lost its state.
+// The faults. Their effect on open connections is permanent: a connection in Blackhole does not
+// recover, as with a router that has lost its state.
 const (
 	// Pass forwards everything, after the latency.
 	Pass Fault = iota
-	// Blackhole swallows all data on open connections, their ends included,
-	// and on new ones, which are accepted.
+	// Blackhole discards all data and ends of stream on open connections. It accepts new ones
+	// and discards their data, too.
 	Blackhole
 	// Reset resets open connections (TCP RST) on both sides, and passes new ones.
 	Reset
-	// HalfClose sends the client the end of the stream (TCP FIN), swallows all
-	// that the client still sends, and passes new connections.
+	// HalfClose sends the client the end of the stream (TCP FIN), discards later data of the
+	// client, and passes new connections.
 	HalfClose
 	// Refuse resets open connections and refuses new ones.
 	Refuse
-	// Hang resets open connections, and accepts new ones without ever answering.
+	// Hang resets open connections, and accepts new ones without an answer.
 	Hang
 )
 
-// Faults are all of them but Pass.
+// Faults lists all faults except Pass.
 var Faults = []Fault{Blackhole, Reset, HalfClose, Refuse, Hang}
 
 var names = [...]string{"pass", "blackhole", "reset", "half-close", "refuse", "hang"}

@@ -24,8 +24,8 @@ type Proxy struct {
 	pairs    map[*pair]bool
 }
 
-// Start returns a proxy on a loopback port that passes everything to target
-// until Set changes that. The caller closes it.
+// Start returns a proxy on a loopback port that passes everything to target until Set starts a
+// fault. The caller must close it.
 func Start(target string) (*Proxy, error) {
 	p := &Proxy{address: "127.0.0.1:0", target: target, pairs: make(map[*pair]bool)}
 	p.mu.Lock()
@@ -89,7 +89,7 @@ func (p *Proxy) Close() {
 // listen begins to accept. The caller holds p.mu.
 func (p *Proxy) listen() error {
 	listener, err := net.Listen("tcp", p.address)
-	// The port belongs to this proxy, and is free again soon.
+	// The port was this proxy's, and will be free again soon.
 	for try := 0; err != nil && try < 100; try++ {
 		time.Sleep(10 * time.Millisecond)
 		listener, err = net.Listen("tcp", p.address)
@@ -156,15 +156,15 @@ func (p *Proxy) delay() time.Duration {
 // pair is one forwarded connection.
 type pair struct {
 	client   *net.TCPConn
-	swallows atomic.Bool   // nothing is passed on any more
-	wasReset chan struct{} // closed when both were
+	swallows atomic.Bool   // data is discarded
+	wasReset chan struct{} // closed when both sides were reset
 
 	mu     sync.Mutex
-	server *net.TCPConn // nil before it is connected
-	gone   bool         // both were reset
+	server *net.TCPConn // nil until connected
+	gone   bool         // both sides were reset
 }
 
-// connect makes server the other side, unless the pair was reset meanwhile.
+// connect sets the server side, unless the pair has been reset.
 func (c *pair) connect(server *net.TCPConn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -208,8 +208,8 @@ type chunk struct {
 	due  time.Time
 }
 
-// forward passes the data of one side on to the other, in order and delayed,
-// until either ends. A nil to means that all data is swallowed.
+// forward copies the data of one side to the other, in order and delayed, until either ends. If
+// to is nil, it discards the data.
 func (c *pair) forward(p *Proxy, from, to *net.TCPConn) {
 	chunks := make(chan chunk, 1024)
 	var writing sync.WaitGroup
@@ -241,7 +241,7 @@ func (c *pair) forward(p *Proxy, from, to *net.TCPConn) {
 	close(chunks)
 	writing.Wait()
 	if c.swallows.Load() {
-		// Not even the end of a side is forwarded, until there is a reset.
+		// The end of the stream is not forwarded either; only a reset ends the other side.
 		<-c.wasReset
 	}
 }

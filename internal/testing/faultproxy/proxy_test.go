@@ -18,8 +18,8 @@ import (
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
-// echo starts a server that sends back what it gets, and counts connections
-// that ended by a FIN and by an error.
+// echo starts a server that echoes, and counts the connections that ended with a FIN and with an
+// error.
 type echo struct {
 	listener net.Listener
 	ends     chan error
@@ -74,7 +74,7 @@ func dial(t *testing.T, p *Proxy) net.Conn {
 	return conn
 }
 
-// roundTrip sends s and returns what comes back within d.
+// roundTrip sends s and returns the data that it receives within d.
 func roundTrip(conn net.Conn, s string, d time.Duration) (string, error) {
 	if _, err := io.WriteString(conn, s); err != nil {
 		return "", err
@@ -88,7 +88,7 @@ func roundTrip(conn net.Conn, s string, d time.Duration) (string, error) {
 func mustEcho(t *testing.T, conn net.Conn, s string) {
 	t.Helper()
 	if got, err := roundTrip(conn, s, 5*time.Second); got != s || err != nil {
-		t.Fatalf("%q came back as %q, %v", s, got, err)
+		t.Fatalf("sent %q, received %q, %v", s, got, err)
 	}
 }
 
@@ -109,7 +109,7 @@ func TestPassKeepsOrderWithLatency(t *testing.T) {
 	began := time.Now()
 	mustEcho(t, conn, strings.Repeat("0123456789", 20000))
 	if took := time.Since(began); took < 40*time.Millisecond {
-		t.Errorf("there and back took %v, want the latency twice", took)
+		t.Errorf("the round trip took %v, want twice the latency", took)
 	}
 	conn.(*net.TCPConn).CloseWrite()
 	if err := <-e.ends; err != nil {
@@ -128,17 +128,17 @@ func TestBlackhole(t *testing.T) {
 	fresh := dial(t, p)
 	for name, conn := range map[string]net.Conn{"open": old, "new": fresh} {
 		if got, err := roundTrip(conn, "lost", silence); got != "" || !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("on the %s connection %q came back, %v, want silence", name, got, err)
+			t.Errorf("on the %s connection received %q, %v, want nothing", name, got, err)
 		}
 	}
 	set(t, p, Pass, 0)
 	if got, err := roundTrip(old, "lost", silence); got != "" || !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("%q came back, %v, want silence for good", got, err)
+		t.Errorf("received %q, %v, want nothing after the fault has ended, too", got, err)
 	}
 	old.(*net.TCPConn).CloseWrite()
 	old.SetReadDeadline(time.Now().Add(silence))
 	if _, err := old.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("a client that gave up saw %v, want silence", err)
+		t.Errorf("a client that closed saw %v, want nothing", err)
 	}
 	mustEcho(t, dial(t, p), "after")
 }
@@ -163,18 +163,18 @@ func TestHalfClose(t *testing.T) {
 	mustEcho(t, conn, "before")
 	set(t, p, HalfClose, 0)
 	if got, err := roundTrip(conn, "lost", 5*time.Second); got != "" || err != io.EOF {
-		t.Errorf("%q came back, %v, want the end of the stream", got, err)
+		t.Errorf("received %q, %v, want the end of the stream", got, err)
 	}
 	select {
 	case err := <-e.ends:
-		t.Errorf("the server noticed: %v", err)
+		t.Errorf("the server saw the end: %v", err)
 	case <-time.After(silence):
 	}
 	conn.Close()
 	mustEcho(t, dial(t, p), "after")
 	select {
 	case err := <-e.ends:
-		t.Errorf("the server noticed: %v", err)
+		t.Errorf("the server saw the end: %v", err)
 	case <-time.After(silence):
 	}
 }
@@ -202,8 +202,8 @@ func TestHang(t *testing.T) {
 	if _, err := old.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("the client saw %v, want a reset", err)
 	}
-	if got, err := roundTrip(dial(t, p), "anybody?", silence); got != "" || !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("%q came back, %v, want silence", got, err)
+	if got, err := roundTrip(dial(t, p), "hello", silence); got != "" || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("received %q, %v, want nothing", got, err)
 	}
 	set(t, p, Pass, 0)
 	mustEcho(t, dial(t, p), "after")
@@ -220,6 +220,6 @@ func TestFaultNames(t *testing.T) {
 	}
 	p, _ := start(t)
 	if err := p.Set(Fault(77), 0); err == nil {
-		t.Error("Set took a fault that does not exist")
+		t.Error("Set accepted a fault that does not exist")
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// window is what attempts are counted in.
+// window is the interval in which attempts are counted.
 const window = 100 * time.Millisecond
 
 // chart is a histogram of attempts.
@@ -19,11 +19,11 @@ type chart struct {
 	down     time.Duration
 	attempts int
 	bars     []int         // attempts in each window
-	worst    int           // most attempts in any window, wherever it begins
-	stall    time.Duration // how late this process ran at most
+	worst    int           // most attempts in any window, with any start
+	stall    time.Duration // the longest delay of this process
 }
 
-// newChart counts attempts, which are sorted.
+// newChart counts attempts, which must be sorted.
 func newChart(attempts []time.Duration, clients int, down time.Duration) *chart {
 	c := &chart{clients: clients, down: down, attempts: len(attempts)}
 	first := 0

@@ -27,7 +27,7 @@ func TestChart(t *testing.T) {
 		{"none", nil, 0, 0},
 		{"one", ms(0), 1, 1},
 		{"a window that begins between two bars", ms(50, 99, 101, 149, 300), 4, 4},
-		{"a window is open at its begin", ms(0, 100, 200), 1, 3},
+		{"a window excludes its start", ms(0, 100, 200), 1, 3},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newChart(tt.attempts, 50, time.Second)
@@ -51,7 +51,7 @@ func TestChart(t *testing.T) {
 				if _, err := drawing.Token(); err == io.EOF {
 					break
 				} else if err != nil {
-					t.Fatalf("the SVG is no XML: %v", err)
+					t.Fatalf("the SVG is not XML: %v", err)
 				}
 			}
 		})

@@ -1,13 +1,13 @@
 //go:build !js
 
-// Command herd takes a server away from a thousand connected clients, brings
-// it back, and draws when they tried to come back:
+// Command herd stops a server of a thousand connected clients, starts it again, and draws when
+// the clients tried to reconnect:
 //
 //	go run ./internal/testing/herd -svg docs/herd.svg
 //
-// Everything is real: TCP on the loopback, this library's server and clients
-// with default options. It prints a histogram, and exits with status 1 when more
-// than a tenth of the clients made an attempt within 100 ms, or not all came
-// back. On a machine that is busy with other things the thousand clients, which are
-// one process here, may stand still together; it says so then.
+// It uses TCP on the loopback interface, this library's server, and clients with default
+// options. It prints a histogram, and exits with status 1 if more than a tenth of the clients
+// made an attempt within 100 ms, or if not all reconnected. On a busy machine, the single
+// process of the thousand clients may be paused, which delays all clients together; herd reports
+// that.
 package main

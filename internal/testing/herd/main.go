@@ -41,7 +41,7 @@ func run(clients int, down time.Duration, svg string) error {
 		}
 	}
 	if c.stall > window/2 {
-		return fmt.Errorf("the machine stood still for %v, after which every client that was due came at once: try again when it is less busy", c.stall.Round(time.Millisecond))
+		return fmt.Errorf("this process was paused for %v, after which all delayed clients tried at once: try again when the machine is less busy", c.stall.Round(time.Millisecond))
 	}
 	if c.worst*10 >= clients {
 		return fmt.Errorf("%d of %d clients made an attempt within %v", c.worst, clients, window)
@@ -49,7 +49,7 @@ func run(clients int, down time.Duration, svg string) error {
 	return nil
 }
 
-// restart restarts a server of so many clients, and returns when they are back.
+// restart restarts a server of a number of clients, and returns when they have reconnected.
 func restart(clients int, down time.Duration) (*chart, error) {
 	if clients < 1 || down < 0 {
 		return nil, fmt.Errorf("-clients must be at least 1 and -down not negative")
@@ -65,7 +65,7 @@ func restart(clients int, down time.Duration) (*chart, error) {
 	if err := h.wait("connected", int64(clients), time.Minute); err != nil {
 		return nil, err
 	}
-	time.Sleep(isosocket.DefaultStableAfter) // as after a long time
+	time.Sleep(isosocket.DefaultStableAfter) // until the connections count as stable
 	stalls := watchStalls()
 	defer stalls.stop()
 	h.record()
@@ -84,7 +84,7 @@ func restart(clients int, down time.Duration) (*chart, error) {
 	return c, err
 }
 
-// stalls watches whether this process runs when it should.
+// stalls measures how late this process runs.
 type stalls struct {
 	once    sync.Once
 	done    chan struct{}
@@ -114,7 +114,7 @@ func watchStalls() *stalls {
 	return s
 }
 
-// stop returns how late the process ran at most.
+// stop returns the longest delay of the process.
 func (s *stalls) stop() time.Duration {
 	s.once.Do(func() {
 		close(s.done)
@@ -145,7 +145,7 @@ func serve(address string) (*service, error) {
 	return s, nil
 }
 
-// stop is what a server does that is restarted.
+// stop stops the server as a restart does.
 func (s *service) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
@@ -162,7 +162,7 @@ type herd struct {
 	open   atomic.Int64
 
 	mu    sync.Mutex
-	began time.Time // zero: attempts are not recorded yet
+	began time.Time // zero until attempts are recorded
 	times []time.Duration
 }
 
@@ -197,7 +197,7 @@ func (h *herd) attempt(isosocket.Attempt) {
 	}
 }
 
-// record begins to record attempts.
+// record starts to record attempts.
 func (h *herd) record() {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -14,8 +14,8 @@ import (
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
-// TestRestart takes the server away from a small herd for real. What a busy
-// machine makes of the times is not for a test to judge.
+// TestRestart restarts the server of a small herd. It does not check the times, which depend on
+// the load of the machine.
 func TestRestart(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes as long as a connection needs to be stable")
@@ -40,6 +40,6 @@ func TestRunRefusesBadInput(t *testing.T) {
 		}
 	}
 	if _, err := os.Stat(svg); err == nil {
-		t.Error("a drawing was made of nothing")
+		t.Error("a drawing was written for invalid input")
 	}
 }

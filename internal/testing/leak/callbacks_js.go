@@ -11,7 +11,7 @@ import (
 // CountsCallbacks reports whether this binary was built so that callbacks are counted.
 const CountsCallbacks = true
 
-// What js.FuncOf puts into this table, Release takes out of it.
+// js.FuncOf adds entries to this table, and Release removes them.
 var (
 	//go:linkname funcs syscall/js.funcs
 	funcs map[uint32]func(this js.Value, args []js.Value) any
@@ -20,7 +20,7 @@ var (
 	funcsMu sync.Mutex
 )
 
-// callbacks returns the callbacks that are not released.
+// callbacks returns the callbacks that have not been released.
 func callbacks() map[uint32]bool {
 	funcsMu.Lock()
 	defer funcsMu.Unlock()

@@ -33,14 +33,14 @@ func TestCheckFindsCallbacks(t *testing.T) {
 	for _, maker := range makers {
 		t.Run(maker.name, func(t *testing.T) {
 			for count, want := range []string{"", "after TestRecorded 1 callback was not released", "after TestRecorded 2 callbacks were not released"} {
-				defer maker.callback(t)() // what was there before is not counted
+				defer maker.callback(t)() // earlier callbacks are not counted
 				r := &recorder{}
 				Check(r)
 				maker.callback(t)()
-				for range count { // outside of the bubble, whose clock would stand still for them
+				for range count { // outside of the bubble, because they would stop its clock
 					defer maker.callback(t)()
 				}
-				synctest.Test(t, func(*testing.T) { r.finish() }) // so that the grace passes at once
+				synctest.Test(t, func(*testing.T) { r.finish() }) // for the grace period to pass at once
 				if got := strings.Join(r.failures, "\n"); !strings.HasSuffix(got, want) || (got == "") != (want == "") {
 					t.Errorf("Check reported %q for %d callbacks, want %q", got, count, want)
 				}

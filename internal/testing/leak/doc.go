@@ -1,13 +1,12 @@
-// Package leak finds goroutines that tests leave behind and, in a browser, callbacks.
+// Package leak finds goroutines and, in a browser, callbacks that remain after tests.
 //
-// A connection that is closed but still has a goroutine somewhere has not been closed, and
-// neither has one that JavaScript can still call. Every package of this module whose code
-// starts goroutines therefore ends its test run with [Main]:
+// A closed connection must not have goroutines or callbacks that JavaScript can still call.
+// Every package of this module whose code starts goroutines ends its test run with [Main]:
 //
 //	func TestMain(m *testing.M) { leak.Main(m) }
 //
-// A single test that must not leave anything behind begins with [Check], which names the test that
-// leaked, where Main can only name the goroutine:
+// A single test calls [Check] at its start. Check names the test that leaked, while Main can
+// only name the goroutine:
 //
 //	func TestDialCancelled(t *testing.T) {
 //		leak.Check(t)

@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// grace is how long goroutines and callbacks may take to go: longer than the five seconds
-// for which a connection waits, by default, for the answer to its close.
+// grace is the time for goroutines to end and callbacks to be released. It is longer than the
+// five seconds for which a connection waits, by default, for the answer to its close frame.
 const grace = 10 * time.Second
 
-// expected holds what the Go runtime and the testing package keep running on their own, as
-// text that occurs in such a goroutine's stack.
+// expected identifies the goroutines of the Go runtime and the testing package by text in their
+// stacks.
 var expected = []string{
 	"testing.(*M).startAlarm",
 	"testing.(*T).Run(", // a parent that waits for its subtest
@@ -34,27 +34,27 @@ var expected = []string{
 	"runtime.ensureSigM",
 }
 
-// isExpected reports whether the runtime or the testing package keeps g running on its own.
+// isExpected reports whether g belongs to the runtime or the testing package.
 func isExpected(g goroutine) bool {
 	if containsAny(g.stack, expected) {
 		return true
 	}
-	// In a browser, JavaScript's calls into Go arrive on goroutines of the runtime, which
-	// it keeps when they are idle. One that is still inside a callback is somebody's.
+	// In a browser, the runtime handles calls from JavaScript on goroutines that it keeps when
+	// they are idle. One inside a callback does not belong to the runtime.
 	ofEvents := strings.Contains(g.stack, "runtime.handleEvent(") || strings.Contains(g.stack, "runtime.handleAsyncEvent(")
 	return ofEvents && !strings.Contains(g.stack, "syscall/js.handleEvent(")
 }
 
-// Main runs the tests of m and ends the process with their exit code, or with 1 when they
-// passed but left goroutines or callbacks behind; goroutines are printed with their stacks.
-// A goroutine whose stack contains one of known (such as a function's name) is not a leak. Main
-// does not return.
+// Main runs the tests of m and ends the process with their exit code, or with 1 if they passed
+// but goroutines or callbacks remain. It prints the stacks of these goroutines. A goroutine
+// whose stack contains one of known (such as a function's name) is not a leak. Main does not
+// return.
 func Main(m interface{ Run() int }, known ...string) {
 	os.Exit(exitCode(m, known, os.Stderr))
 }
 
 func exitCode(m interface{ Run() int }, known []string, report io.Writer) int {
-	before := present{callbacks: callbacks()} // those of package variables
+	before := present{callbacks: callbacks()} // callbacks of package variables
 	code := m.Run()
 	if code != 0 {
 		return code
@@ -66,11 +66,10 @@ func exitCode(m interface{ Run() int }, known []string, report io.Writer) int {
 	return 0
 }
 
-// Check remembers the goroutines and callbacks that there are now, and fails tb, when it
-// ends, for every other one that does not go by itself within ten seconds. It sees the
-// whole process: do not use it while other tests run in parallel. Cleanups that tb
-// registered after Check run before the comparison. A goroutine whose stack contains one of
-// known is no leak.
+// Check records the current goroutines and callbacks. When tb ends, Check fails it if others
+// remain for ten seconds. It sees the whole process: do not use it while other tests run in
+// parallel. Cleanups that tb registered after Check run before the comparison. A goroutine whose
+// stack contains one of known is no leak.
 func Check(tb testing.TB, known ...string) {
 	tb.Helper()
 	before := present{goroutines: make(map[string]bool), callbacks: callbacks()}
@@ -97,7 +96,7 @@ type goroutine struct {
 	stack string // its whole entry, header included
 }
 
-// leftovers are goroutines and callbacks that should be gone.
+// leftovers are goroutines and callbacks that should not exist.
 type leftovers struct {
 	goroutines []goroutine
 	callbacks  int
@@ -105,7 +104,8 @@ type leftovers struct {
 
 func (l leftovers) any() bool { return len(l.goroutines) > 0 || l.callbacks > 0 }
 
-// since returns what there is now but was not before, without what is known or expected.
+// since returns the goroutines and callbacks that are not in before, except known and expected
+// ones.
 func since(before present, known []string) (l leftovers) {
 	for _, g := range goroutines() {
 		if !before.goroutines[g.id] && !isExpected(g) && !containsAny(g.stack, known) {
@@ -120,8 +120,8 @@ func since(before present, known []string) (l leftovers) {
 	return l
 }
 
-// wait polls until nothing is there since before, or until limit has passed, and returns
-// what is there then.
+// wait polls until there are no leftovers since before, or until limit has passed, and returns
+// the leftovers.
 func wait(before present, known []string, limit time.Duration) leftovers {
 	deadline := time.Now().Add(limit)
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
@@ -133,7 +133,7 @@ func wait(before present, known []string, limit time.Duration) leftovers {
 	}
 }
 
-// goroutines returns every goroutine but the calling one.
+// goroutines returns all goroutines except the calling one.
 func goroutines() []goroutine {
 	buf := make([]byte, 64<<10)
 	n := runtime.Stack(buf, true)

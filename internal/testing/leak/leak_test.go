@@ -74,7 +74,7 @@ func TestCheckWaitsForGoroutineThatEnds(t *testing.T) {
 	}
 }
 
-func TestCheckIgnoresWhatRanBefore(t *testing.T) {
+func TestCheckIgnoresOlderGoroutines(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
 	go leakOn(release)
@@ -88,7 +88,7 @@ func TestCheckIgnoresWhatRanBefore(t *testing.T) {
 
 func TestCheckNamesTheLeak(t *testing.T) {
 	r := &recorder{}
-	synctest.Test(t, func(t *testing.T) { // so that the grace passes at once
+	synctest.Test(t, func(t *testing.T) { // for the grace period to pass at once
 		Check(r)
 		release := make(chan struct{})
 		go leakOn(release)
@@ -104,7 +104,7 @@ func TestExitCode(t *testing.T) {
 	for _, code := range []int{0, 3} {
 		var report strings.Builder
 		if got := exitCode(run(code), nil, &report); got != code || report.Len() > 0 {
-			t.Errorf("a run of code %d gave exit code %d and said %q, want its own code and silence", code, got, report.String())
+			t.Errorf("a run with code %d gave exit code %d and printed %q, want its own code and no output", code, got, report.String())
 		}
 	}
 	var code int
@@ -112,11 +112,11 @@ func TestExitCode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		defer close(release)
-		go leakOn(release) // the bubble's clock lets the grace pass at once
+		go leakOn(release) // in the bubble, the grace period passes at once
 		code = exitCode(run(0), nil, &report)
 	})
 	if code != 1 || !strings.Contains(report.String(), "leakOn") {
-		t.Errorf("a run that leaked gave exit code %d and said %q, want 1 and the stack", code, report.String())
+		t.Errorf("a run that leaked gave exit code %d and printed %q, want 1 and the stack", code, report.String())
 	}
 }
 
@@ -128,7 +128,7 @@ func TestIsExpected(t *testing.T) {
 		{"js: an idle event goroutine", "goroutine 9 [waiting]:\nruntime.gopark(0x0)\nruntime.handleEvent()\n", true},
 		{"js: a callback that blocks", "goroutine 9 [select]:\nmain.blocked()\nsyscall/js.handleEvent()\nruntime.handleEvent()\n", false},
 		{"signal delivery", "goroutine 5 [syscall]:\nos/signal.signal_recv()\nos/signal.loop()\n", true},
-		{"anybody's", "goroutine 5 [select]:\nmain.worker()\n", false},
+		{"of the program", "goroutine 5 [select]:\nmain.worker()\n", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

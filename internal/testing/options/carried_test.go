@@ -17,8 +17,8 @@ import (
 	"github.com/isosocket/isosocket/ws/wstest"
 )
 
-// TestOptionsReachTheConnection finds a field that ws.Config and an option struct share, and that
-// the struct's config method does not carry over.
+// TestOptionsReachTheConnection finds a field that ws.Config and an option struct share, and
+// that the struct's config method does not copy.
 func TestOptionsReachTheConnection(t *testing.T) {
 	for file, options := range map[string]reflect.Type{
 		"dial.go":           reflect.TypeFor[isosocket.DialOptions](),
@@ -54,7 +54,7 @@ func TestOptionsReachTheConnection(t *testing.T) {
 				}
 				shared++
 				if !set[field.Name] || !read[field.Name] {
-					t.Errorf("config of %v does not carry %s over to ws.Config", options, field.Name)
+					t.Errorf("config of %v does not copy %s to ws.Config", options, field.Name)
 				}
 			}
 			if shared < 4 {
@@ -64,8 +64,8 @@ func TestOptionsReachTheConnection(t *testing.T) {
 	}
 }
 
-// notInSuite are the fields of DialOptions that no case of the conformance suite sets, each with
-// the reason.
+// notInSuite maps the fields of DialOptions that no case of the conformance suite sets to the
+// reason.
 var notInSuite = map[string]string{
 	"DisableStatusProbe": "without effect on native targets",
 	"Native":             "does not exist in a browser",

@@ -15,7 +15,7 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// documented are the structs of options whose fields docs/options.md lists.
+// documented lists the structs of options whose fields docs/options.md lists.
 var documented = []reflect.Type{
 	reflect.TypeFor[isosocket.DialOptions](),
 	reflect.TypeFor[isosocket.NativeOptions](),
@@ -26,10 +26,11 @@ var documented = []reflect.Type{
 	reflect.TypeFor[ws.Compression](),
 	reflect.TypeFor[ws.Config](),
 	reflect.TypeFor[server.Options](),
+	reflect.TypeFor[server.Limits](),
 	reflect.TypeFor[server.DrainOptions](),
 }
 
-// TestEveryOptionHasATest keeps documented and negative the same list.
+// TestEveryOptionHasATest checks that documented and negative have the same structs.
 func TestEveryOptionHasATest(t *testing.T) {
 	for _, options := range documented {
 		if negative[options] == nil {
@@ -75,7 +76,7 @@ func namedOptions(page string) map[string]bool {
 				if m[1] != "" {
 					owner = m[1]
 				}
-				if owner != "" { // else the cell explains, or has a default
+				if owner != "" { // else the cell is an explanation or a default
 					named[owner+"."+m[2]] = true
 				}
 			}
@@ -84,7 +85,7 @@ func namedOptions(page string) map[string]bool {
 	return named
 }
 
-// TestPageOfOptionsIsComplete compares docs/options.md with the structs, both ways.
+// TestPageOfOptionsIsComplete compares docs/options.md with the structs, in both directions.
 func TestPageOfOptionsIsComplete(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join("../../..", "docs/options.md"))
 	if err != nil {

@@ -22,7 +22,7 @@ const (
 	off     = "off, or no limit"
 )
 
-// negative says what a negative number means in each numeric field of an options struct.
+// negative holds the meaning of a negative number in each numeric field of an options struct.
 var negative = map[reflect.Type]map[string]string{
 	reflect.TypeFor[isosocket.DialOptions](): {
 		"MaxMessageSize":   off,
@@ -73,13 +73,18 @@ var negative = map[reflect.Type]map[string]string{
 		"PingInterval":   off,
 		"PingTimeout":    invalid,
 	},
+	reflect.TypeFor[server.Limits](): {
+		"MaxConnections":           off,
+		"MaxConnectionsPerAddress": off,
+		"HandshakeRate":            off,
+	},
 	reflect.TypeFor[server.DrainOptions](): {
 		"Spread":     off,
 		"RetryAfter": off,
 	},
 }
 
-// dialError returns what Dial says of o before it tries to connect, nil if it tries.
+// dialError returns the error of Dial for o before it tries to connect, or nil if it tries.
 func dialError(t *testing.T, o *isosocket.DialOptions) error {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -90,7 +95,7 @@ func dialError(t *testing.T, o *isosocket.DialOptions) error {
 	return err
 }
 
-// clientError returns what ends a Client with o before it connects, nil if nothing does.
+// clientError returns the error that ends a Client with o before it connects, or nil.
 func clientError(t *testing.T, o *isosocket.ClientOptions) error {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -102,8 +107,8 @@ func clientError(t *testing.T, o *isosocket.ClientOptions) error {
 	return nil
 }
 
-// endpointError returns what an Endpoint with o logs for a request that it cannot serve,
-// nil if it can.
+// endpointError returns the error that an Endpoint with o logs for a request that it cannot
+// serve, or nil.
 func endpointError(t *testing.T, o server.Options) error {
 	var logged strings.Builder
 	o.Logger = slog.New(slog.NewTextHandler(&logged, nil))
@@ -116,7 +121,7 @@ func endpointError(t *testing.T, o server.Options) error {
 	return nil
 }
 
-// accepted returns what the package says of a struct of options.
+// accepted returns the error of the package for a struct of options, or nil.
 func accepted(t *testing.T, options any) error {
 	t.Helper()
 	switch o := options.(type) {
@@ -140,13 +145,15 @@ func accepted(t *testing.T, options any) error {
 	case ws.Compression:
 		err := dialError(t, &isosocket.DialOptions{Compression: &o})
 		if served := endpointError(t, server.Options{Compression: &o}); (served == nil) != (err == nil) {
-			t.Errorf("the client says %v of %+v, and the server %v", err, o, served)
+			t.Errorf("the client returns %v for %+v, and the server %v", err, o, served)
 		}
 		return err
 	case ws.Config:
 		return o.Check()
 	case server.Options:
 		return endpointError(t, o)
+	case server.Limits:
+		return endpointError(t, server.Options{Limits: &o})
 	case server.DrainOptions:
 		return server.Handler(nil, nil).Drain(t.Context(), &o)
 	}
@@ -188,7 +195,7 @@ func TestOptionsFollowOneRule(t *testing.T) {
 				}
 			}
 			if known != len(fields) {
-				t.Errorf("the table has fields that are not there: %v", fields)
+				t.Errorf("the table has fields that do not exist: %v", fields)
 			}
 		})
 	}

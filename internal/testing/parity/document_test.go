@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestDocument holds docs/parity.md to the data. PARITY_DOCUMENT=write writes it.
+// TestDocument compares docs/parity.md with the data. PARITY_DOCUMENT=write writes it.
 func TestDocument(t *testing.T) {
 	t.Parallel()
 	const path = "../../../docs/parity.md"
@@ -21,6 +21,6 @@ func TestDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(text) != Document() {
-		t.Error("docs/parity.md is not what the data of ws/wstest says: run PARITY_DOCUMENT=write go test ./internal/testing/parity")
+		t.Error("docs/parity.md does not match the data of ws/wstest: run PARITY_DOCUMENT=write go test ./internal/testing/parity")
 	}
 }

@@ -1,8 +1,7 @@
 //go:build !js
 
-// Package parity starts the test server of the conformance suite with this
-// library's own server behind its /library/ endpoints, and prints the runs of
-// two targets side by side.
+// Package parity starts the test server of the conformance suite, with this library's own server
+// for the /library/ endpoints, and prints the results of two targets side by side.
 package parity
 
 import (

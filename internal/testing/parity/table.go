@@ -10,10 +10,10 @@ import (
 	"github.com/isosocket/isosocket/ws/wstest"
 )
 
-// WriteTable writes a line for each row: its id, what each run came to, in columns with the
-// names given, and its event. A run is right, or it is right and shows what it is allowed
-// to show, the differences and quirks of [wstest] by their ids, or WRONG. Below a row that
-// is not right, a line for each mistake says what was expected. The last line counts.
+// WriteTable writes a line for each row: its id, the verdict for each run in a column with the
+// given name, and its event. A verdict is "right", the ids of the differences and quirks of
+// [wstest] that the run is allowed to show, or WRONG. Lines below a row with WRONG list the
+// mistakes and the expected values. The last line has the totals.
 func WriteTable(w io.Writer, names []string, rows []wstest.Row) error {
 	cells := [][]string{append(append([]string{"case"}, names...), "event")}
 	for _, row := range rows {
@@ -25,7 +25,7 @@ func WriteTable(w io.Writer, names []string, rows []wstest.Row) error {
 	}
 	widths := make([]int, len(names)+2)
 	for _, line := range cells {
-		for i, cell := range line[:len(line)-1] { // nothing stands to the right of the last one
+		for i, cell := range line[:len(line)-1] { // the last one needs no padding
 			widths[i] = max(widths[i], len(cell))
 		}
 	}
@@ -59,7 +59,7 @@ func WriteTable(w io.Writer, names []string, rows []wstest.Row) error {
 	return err
 }
 
-// verdict is what stands in the table about a run of c.
+// verdict returns the entry of the table for a run of c.
 func verdict(c wstest.Case, r wstest.Result) string {
 	switch {
 	case r.Skipped != "":
@@ -91,7 +91,7 @@ func writeMistakes(b *strings.Builder, run string, c wstest.Case, r wstest.Resul
 	}
 }
 
-// Right reports whether every row is, and there is one.
+// Right reports whether there are rows and every row is right.
 func Right(rows []wstest.Row) bool {
 	for _, row := range rows {
 		if !row.Right() {

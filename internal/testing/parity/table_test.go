@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
-// runs returns a native and a browser run in which everything was as expected.
+// runs returns a native and a browser run with all expected observations.
 func runs() (native, browser []wstest.Result) {
 	for _, c := range wstest.Cases() {
 		for _, class := range []wstest.Class{wstest.Native, wstest.Browser} {
@@ -71,7 +71,7 @@ func TestTableOfAPerfectRun(t *testing.T) {
 	}
 }
 
-func TestTableTellsWhatIsWrong(t *testing.T) {
+func TestTableListsMistakes(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name  string

@@ -1,14 +1,14 @@
 //go:build !js
 
-// Package storm is the server side of the tests of staying connected, natively
-// and in a browser: an echo server behind a proxy whose faults the client
-// commands, and that remembers what arrived.
+// Package storm is the server for tests of reconnecting clients, natively and in a browser: an
+// echo server behind a proxy. The client selects the proxy's faults, and the server records the
+// messages that arrive.
 //
 // Endpoints behind the proxy, at [Server.URL]:
 //
-//	/echo?client=ID    echoes every message, and remembers those of each connection
+//	/echo?client=ID    echoes every message, and records those of each connection
 //
-// Endpoints beside it, at [Server.Direct]:
+// Endpoints without the proxy, at [Server.Direct]:
 //
 //	/control           answers each text message:
 //	                   "fault NAME LATENCY" begins a fault; the answer is "ok"

@@ -18,7 +18,7 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// Server is a running storm. Its methods may be called from many goroutines.
+// Server is a running server of the package. Its methods may be called from many goroutines.
 type Server struct {
 	http      http.Server
 	address   string
@@ -32,11 +32,11 @@ type Server struct {
 
 // client holds the connections of one client.
 type client struct {
-	connections [][]string // what arrived on each
+	connections [][]string // the messages of each
 	expired     bool
 }
 
-// Start returns a server on loopback ports, which the caller closes.
+// Start returns a server on loopback ports. The caller must close it.
 func Start() (*Server, error) {
 	s := &Server{clients: make(map[string]*client)}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -61,10 +61,10 @@ func Start() (*Server, error) {
 // URL returns the ws URL of the endpoints behind the proxy, without a path.
 func (s *Server) URL() string { return "ws://" + s.proxy.Address() }
 
-// Direct returns the ws URL of the endpoints beside it, without a path.
+// Direct returns the ws URL of the endpoints without the proxy, without a path.
 func (s *Server) Direct() string { return "ws://" + s.address }
 
-// Close ends everything and returns when the server's goroutines have ended.
+// Close closes all connections and returns when the server's goroutines have ended.
 func (s *Server) Close() {
 	s.proxy.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -125,7 +125,7 @@ func leave(ctx context.Context, conn *server.Conn) error {
 	return errors.GoingAway
 }
 
-// authorize lets each client in once: then its token has expired.
+// authorize accepts each client once; after that, its token has expired.
 func (s *Server) authorize(r *http.Request) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,3 +1,3 @@
-// Package transcript keeps what a program under test writes, so that a test
-// can wait for words in it rather than for a time.
+// Package transcript records the output of a program under test. A test can wait for words in it
+// instead of a duration.
 package transcript

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// Transcript is an [io.Writer] that keeps everything. All methods may be
-// called from many goroutines.
+// Transcript is an [io.Writer] that keeps all output. All methods may be called from many
+// goroutines.
 type Transcript struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -25,15 +25,14 @@ func (t *Transcript) Write(p []byte) (int, error) {
 	return t.text.Write(p)
 }
 
-// Read returns all that was written so far, and a channel that is closed by the
-// next Write.
+// Read returns the output so far, and a channel that the next Write closes.
 func (t *Transcript) Read() (text string, more <-chan struct{}) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.text.String(), t.more
 }
 
-// String returns all that was written so far.
+// String returns the output so far.
 func (t *Transcript) String() string {
 	text, _ := t.Read()
 	return text

@@ -8,7 +8,7 @@ import (
 	"github.com/isosocket/isosocket/internal/testing/transcript"
 )
 
-// Who reads and then waits for more misses nothing.
+// TestTranscript checks that a reader that waits for more misses no output.
 func TestTranscript(t *testing.T) {
 	written := transcript.New()
 	go func() {

@@ -19,7 +19,8 @@
 //	/burst               n= messages of size= bytes, then close= with message=, or echoes
 //	/close               closes with code= (1005: no status) and message=
 //	/drop                n= messages, then, as how= says, FIN, RST or a killed process
-//	/silent              reads everything, answers nothing, not even a close; ends hold= after one; record=1 records
+//	/silent              reads everything and never answers, not even a close; ends hold= after a
+//	                     close; record=1 records
 //	/stall               reads nothing until /tell
 //	/cross               answers a close with its own code= and message=
 //	/closewhen           reads until /tell, then closes with code= and message=
@@ -28,22 +29,22 @@
 //	/announce            the header of a message of size= bytes; the payload when asked
 //	/pinger              n= pings, each answered within ten seconds, then "done"
 //	/mute                answers closes but no pings
-//	/sip                 reads rate= bytes a second and answers nothing, not even a close
-//	/ticker              a message every= so often, and the answer to each heartbeat
-//	/flood               n= messages of size= bytes as fast as they go, then echoes
+//	/sip                 reads rate= bytes a second and never answers, not even a close
+//	/ticker              a message every every=, and the answer to each heartbeat
+//	/flood               n= messages of size= bytes as fast as possible, then echoes
 //	/violate             what= names a violation of the protocol
 //	/request             sends the contents of the handshake request, as JSON
 //	/status              refuses the handshake with code=
 //	/redirect            answers code= with a Location to=
-//	/handshake           an answer that accept=, protocol= or extension= makes wrong
+//	/handshake           an answer with a wrong accept=, protocol= or extension=
 //	/hang                never answers the handshake
-//	/quiet               has a client of its own go silent on /library/idle?id=…
+//	/quiet               opens a client that goes silent on /library/idle?id=…
 //	/library/echo        echoes, with compress=1 over permessage-deflate
 //	/library/end         receives until the end, and records it
 //	/library/send        sends a message of size= bytes, receives until the end, and records it
 //	/library/cross       closes with code= as soon as it receives anything, and records its end
-//	/library/idle        pings every interval=, waiting timeout=; records the end and how long it took
-//	/library/subprotocol accepts accept=, or if choose= is set, chooses that
+//	/library/idle        pings every interval=, waits timeout=; records the end and how long it took
+//	/library/subprotocol accepts accept=, or chooses choose= if it is set
 //
 // The server is for tests: it checks no origin and listens on loopback only.
 package peer

@@ -1,6 +1,6 @@
 //go:build js
 
-// Command coder is the program of ../isosocket on coder/websocket.
+// Command coder is the program of ../isosocket with coder/websocket.
 package main
 
 import (

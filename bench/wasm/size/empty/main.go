@@ -1,6 +1,6 @@
 //go:build js
 
-// Command empty is the least that a Go program in a browser weighs.
+// Command empty is an empty program: the smallest size of a Go program in a browser.
 package main
 
 func main() {}

@@ -1,6 +1,6 @@
 //go:build js
 
-// Command isosocket dials, sends, receives and closes: what row m weighs.
+// Command isosocket dials, sends, receives and closes. Row m measures its size.
 package main
 
 import (

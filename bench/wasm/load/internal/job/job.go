@@ -1,7 +1,7 @@
 //go:build js
 
-// Package job is what the browser clients of rows n and o do, whatever library
-// they are written with.
+// Package job contains the load of rows n and o, which their browser clients of all libraries
+// run.
 package job
 
 import (
@@ -19,10 +19,9 @@ type Client struct {
 	Receive func() ([]byte, error) // valid until the next one
 }
 
-// Run dials, does what the page's arguments say, and reports to the page how
-// many messages came in what time: the address, the size of a message, how
-// many are in flight, whether they go in bursts, and for how many milliseconds
-// to warm up and to measure.
+// Run dials, runs the load that the page's arguments describe, and reports to the page how many
+// messages arrived in which time. The arguments are the address, the size of a message, the
+// number in flight, whether to send in bursts, and the milliseconds to warm up and to measure.
 func Run(dial func(url string) (Client, error)) {
 	if err := run(dial); err != nil {
 		js.Global().Call("failed", err.Error())
@@ -111,7 +110,7 @@ func inTurn(c Client, payload []byte) (int, error) {
 func receive(c Client, size int) error {
 	data, err := c.Receive()
 	if err == nil && (len(data) != size || data[size-1] != byte(size-1)) {
-		err = fmt.Errorf("received %d bytes, not the %d that were expected", len(data), size)
+		err = fmt.Errorf("received %d bytes, want %d", len(data), size)
 	}
 	return err
 }

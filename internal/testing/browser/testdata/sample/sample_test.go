@@ -165,7 +165,7 @@ func TestEndHanging(t *testing.T) {
 
 func TestEndThrowing(t *testing.T) {
 	wanted(t, "throwing")
-	js.Global().Get("Promise").Call("reject", "nobody catches this")
+	js.Global().Get("Promise").Call("reject", "this is not caught")
 	time.Sleep(time.Hour)
 }
 

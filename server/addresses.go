@@ -1,0 +1,117 @@
+//go:build !js
+
+package server
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// maxIdleAddresses is how many addresses without a connection are remembered for their
+// rate of handshakes, at most: about 4 MB. A client may have very many IPv6 networks.
+const maxIdleAddresses = 1 << 14
+
+// addresses is what is known of the addresses of an endpoint's clients. The zero value is
+// ready to use, by many goroutines.
+type addresses struct {
+	mu       sync.Mutex
+	busy     map[netip.Addr]*address // which have connections or handshakes under way
+	idle     map[netip.Addr]*address // which have not, and have used some of their rate
+	sweeping bool                    // a timer runs that will call sweep
+}
+
+// address is what is known of one. It is guarded by addresses.mu.
+type address struct {
+	addr       netip.Addr
+	conns      int
+	handshakes *rate.Limiter // nil for no limit
+}
+
+// enter counts a request of addr in, and returns for leave what it has counted. If a limit
+// is reached it counts nothing, and returns the limit and how long to wait.
+func (t *addresses) enter(addr netip.Addr, limits addressLimits) (a *address, reached Limit, wait time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	if a = t.busy[addr]; a == nil {
+		if a = t.idle[addr]; a == nil {
+			a = &address{addr: addr}
+			t.rest(a)
+		}
+	}
+	if a.handshakes == nil && limits.handshakes > 0 {
+		a.handshakes = rate.NewLimiter(limits.handshakes, rateBurst*int(limits.handshakes))
+	}
+	if limits.handshakes > 0 && !a.handshakes.AllowN(now, 1) {
+		missing := 1 - a.handshakes.TokensAt(now)
+		return nil, LimitHandshakeRate, time.Duration(missing / float64(limits.handshakes) * float64(time.Second))
+	}
+	if limits.connections > 0 && a.conns >= limits.connections {
+		return nil, LimitConnectionsPerAddress, refusedFor
+	}
+	if a.conns == 0 {
+		delete(t.idle, addr)
+		if t.busy == nil {
+			t.busy = make(map[netip.Addr]*address)
+		}
+		t.busy[addr] = a
+	}
+	a.conns++
+	return a, "", 0
+}
+
+// rest remembers an address that has no connection, in place of another one if there are
+// too many. mu is held.
+func (t *addresses) rest(a *address) {
+	if t.idle == nil {
+		t.idle = make(map[netip.Addr]*address)
+	}
+	if len(t.idle) >= maxIdleAddresses {
+		for other := range t.idle { // which a map returns in random order
+			delete(t.idle, other)
+			break
+		}
+	}
+	t.idle[a.addr] = a
+	if !t.sweeping {
+		t.sweeping = true
+		time.AfterFunc(rateBurst*time.Second, t.sweep)
+	}
+}
+
+// leave undoes enter. a may be nil.
+func (t *addresses) leave(a *address) {
+	if a == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if a.conns--; a.conns > 0 {
+		return
+	}
+	delete(t.busy, a.addr)
+	if a.handshakes != nil {
+		t.rest(a)
+	}
+}
+
+// sweep forgets the addresses whose rate is unused again.
+func (t *addresses) sweep() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	for addr, a := range t.idle {
+		if a.handshakes == nil || a.handshakes.TokensAt(now) >= float64(a.handshakes.Burst()) {
+			delete(t.idle, addr)
+		}
+	}
+	t.sweeping = len(t.idle) > 0
+	if t.sweeping {
+		time.AfterFunc(rateBurst*time.Second, t.sweep)
+		return
+	}
+	t.idle = nil // with the memory of a map that was large
+}

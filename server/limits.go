@@ -1,0 +1,181 @@
+//go:build !js
+
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"golang.org/x/time/rate"
+)
+
+// The defaults of [Limits].
+const (
+	// DefaultMaxConnections is 100,000.
+	DefaultMaxConnections = 100_000
+	// DefaultMaxConnectionsPerAddress is 1,000.
+	DefaultMaxConnectionsPerAddress = 1_000
+	// DefaultHandshakeRate is 100 a second.
+	DefaultHandshakeRate = 100
+)
+
+// rateBurst is for how many seconds an unused rate is saved up: as much may come at once.
+const rateBurst = 5
+
+// Limits are what an [Endpoint] grants to its clients. A nil pointer and the zero value
+// select the defaults, which are meant for the open Internet. In a number, 0 is the
+// default, and a negative number no limit. docs/limits.md has a table.
+//
+// An address is an IPv4 address or an IPv6 network of 64 bits, which is what one
+// customer of a provider has at least. The defaults of the limits for each address do
+// not apply to a request that comes from a loopback address and has no header field of a
+// proxy: a process on the same machine is trusted, as are tests and measurements. A
+// number that is set applies to all. Without an IP address in [http.Request.RemoteAddr],
+// as over a Unix socket, there is no limit for each address.
+//
+// A rate is a number for each second. What is not used is saved up for 5 seconds, so that
+// five times as much may come at once.
+//
+// The limits do not replace those of the [http.Server], which reads the request before
+// the Endpoint sees it: set its ReadHeaderTimeout, or slow clients hold connections
+// without any limit.
+type Limits struct {
+	// MaxConnections is the most connections of the Endpoint, with the handshakes under
+	// way. One more is refused with 503 and Retry-After. 0 means
+	// [DefaultMaxConnections]. It has no effect on [Accept].
+	MaxConnections int
+
+	// MaxConnectionsPerAddress is the most connections of one address. One more is
+	// refused with 429 and Retry-After. Many people may share an address: in an office,
+	// or in the network of a mobile provider. 0 means
+	// [DefaultMaxConnectionsPerAddress]. It has no effect on [Accept].
+	MaxConnectionsPerAddress int
+
+	// HandshakeRate is how many requests of one address are answered in a second. One more
+	// is refused with 429 and Retry-After. 0 means [DefaultHandshakeRate]. It has
+	// no effect on [Accept].
+	HandshakeRate int
+
+	// TrustedProxies are the addresses ("192.0.2.7", "::1") and networks ("10.0.0.0/8")
+	// of the proxies in front of the server, and "unix" for all peers without an
+	// IP address. A request from one of them counts for the address that it has added to
+	// ProxyHeader: the last one there that is not itself the address of a trusted
+	// proxy. Without TrustedProxies all clients of a proxy count as one address. Name only
+	// proxies that set the field or append to it, and no other hosts.
+	TrustedProxies []string
+
+	// ProxyHeader is the header field in which the trusted proxies pass on the
+	// address of the client: "X-Forwarded-For", the default, or "Forwarded" (RFC
+	// 7239). The other field is ignored, because a proxy that does not know it passes on
+	// what the client wrote there.
+	ProxyHeader string
+}
+
+// limiter is Limits made ready. The numbers are those of Limits with their defaults, and
+// 0 for no limit.
+type limiter struct {
+	maxConnections int
+	perAddress     addressLimits // where a number was set, or the client is not local
+	perLocal       addressLimits // where it is
+	proxies        proxies
+}
+
+// addressLimits are what one address may do.
+type addressLimits struct {
+	connections int
+	handshakes  rate.Limit
+}
+
+// greatest is what greater limits are taken for, so that five times as much is an int.
+const greatest = 1 << 28
+
+// orDefault returns n with its default, and 0 for no limit.
+func orDefault(n, standard int) int {
+	if n == 0 {
+		return standard
+	}
+	return given(n)
+}
+
+// given returns n, and 0 for no limit.
+func given(n int) int { return min(max(n, 0), greatest) }
+
+func newLimiter(o *Limits) (*limiter, error) {
+	if o == nil {
+		o = &Limits{}
+	}
+	proxies, err := newProxies(o.TrustedProxies, o.ProxyHeader)
+	return &limiter{
+		maxConnections: orDefault(o.MaxConnections, DefaultMaxConnections),
+		perAddress: addressLimits{
+			connections: orDefault(o.MaxConnectionsPerAddress, DefaultMaxConnectionsPerAddress),
+			handshakes:  rate.Limit(orDefault(o.HandshakeRate, DefaultHandshakeRate)),
+		},
+		perLocal: addressLimits{
+			connections: given(o.MaxConnectionsPerAddress),
+			handshakes:  rate.Limit(given(o.HandshakeRate)),
+		},
+		proxies: proxies,
+	}, err
+}
+
+// of returns the limits of the client that sent r.
+func (l *limiter) of(r *http.Request) addressLimits {
+	if isLocal(r) {
+		return l.perLocal
+	}
+	return l.perAddress
+}
+
+// proxies are the trusted proxies.
+type proxies struct {
+	networks []netip.Prefix
+	unix     bool
+	header   string // canonical
+}
+
+func newProxies(trusted []string, header string) (proxies, error) {
+	p := proxies{header: http.CanonicalHeaderKey(header)}
+	switch p.header {
+	case "":
+		p.header = "X-Forwarded-For"
+	case "X-Forwarded-For", "Forwarded":
+	default:
+		return p, fmt.Errorf("websocket: invalid option: Limits.ProxyHeader is %q; allowed are X-Forwarded-For and Forwarded", header)
+	}
+	for _, s := range trusted {
+		if s == "unix" {
+			p.unix = true
+			continue
+		}
+		network, err := parseNetwork(s)
+		if err != nil {
+			return p, fmt.Errorf("websocket: invalid option: Limits.TrustedProxies has %q, %w", s, err)
+		}
+		p.networks = append(p.networks, network)
+	}
+	return p, nil
+}
+
+func parseNetwork(s string) (netip.Prefix, error) {
+	network, err := netip.ParsePrefix(s)
+	if !strings.Contains(s, "/") {
+		var addr netip.Addr
+		if addr, err = netip.ParseAddr(s); err == nil {
+			network = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		if addr.Zone() != "" {
+			return network, errors.New("which has a zone: leave it out")
+		}
+	}
+	switch {
+	case err != nil:
+		return network, errors.New(`which is not an IP address, a network such as "10.0.0.0/8", or "unix"`)
+	case network.Addr().Is4In6():
+		return network, errors.New("which is an IPv4 address in IPv6: write it as IPv4")
+	}
+	return network, nil
+}
