@@ -181,6 +181,8 @@ func (a *acceptor) connect(u *upgrade, r *http.Request, ctx *connContext) *Conn 
 	conn.url.set(r)
 	if ctx != nil {
 		o.EndsWith = ctx
+		ctx.traffic.RoundTrips = a.endpoint.tally.roundTrips
+		o.Traffic = &ctx.traffic
 		ctx.conn = conn // before New, which may start to read
 	}
 	transport := stream.New(u.conn, o)

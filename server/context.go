@@ -20,6 +20,7 @@ type connContext struct {
 	conn            *Conn             // the same
 	drained         atomic.Pointer[errors.ConnectionClosed]
 	made            atomic.Pointer[madeContext]
+	traffic         stream.Traffic
 }
 
 // madeContext is what the standard library made for a connContext.

@@ -29,6 +29,7 @@ type Endpoint struct {
 
 	mu       sync.Mutex
 	conns    map[*Conn]*connContext
+	tally    tally
 	pending  int           // handshakes under way
 	stopping *stopping     // nil while new connections are accepted
 	shutdown bool          // Shutdown was called
@@ -67,7 +68,7 @@ type stopping struct {
 func Handler(serve func(ctx context.Context, conn *Conn) error, o *Options) *Endpoint {
 	a := newAcceptor(o)
 	a.flushers = new(stream.Flushers)
-	e := &Endpoint{serve: serve, acceptor: a, conns: make(map[*Conn]*connContext)}
+	e := &Endpoint{serve: serve, acceptor: a, conns: make(map[*Conn]*connContext), tally: newTally()}
 	a.endpoint = e
 	return e
 }
@@ -78,23 +79,33 @@ func Handler(serve func(ctx context.Context, conn *Conn) error, o *Options) *End
 // ServeHTTP refuses requests that are not handshakes, and, with 503, all requests
 // after Shutdown or Drain.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
 	t, f := e.admit(r)
-	if f != nil {
-		e.refuseEarly(w, r, f)
-		return
-	}
-	running := false
-	defer func() { // also if Authorize, ChooseSubprotocol or a middleware's Hijack panics
-		if !running {
+	answered, running := false, false
+	defer func() { // also if Authorize, ChooseSubprotocol, HandshakeStart or a middleware's Hijack panics
+		if !answered {
+			e.handshakeEnded(r, began, 0, errPanicked)
+		}
+		if !running && t.e != nil {
 			t.done()
 		}
 	}()
-	ctx := &connContext{Context: e.values(r)}
-	conn, err := e.acceptor.accept(w, r, ctx)
-	if err != nil {
-		e.logRefusal(r, err)
+	r = e.acceptor.Observer.handshakeStart(r)
+	if f != nil {
+		err := e.refuseEarly(w, r, f)
+		answered = true
+		e.refused(r, began, err, true)
 		return
 	}
+	ctx := &connContext{Context: e.values(r)}
+	conn, err := e.acceptor.accept(w, r, ctx)
+	answered = true
+	if err != nil {
+		e.refused(r, began, err, false)
+		return
+	}
+	e.handshakeEnded(r, began, http.StatusSwitchingProtocols, nil)
+	e.connectionStarted(ctx, r, conn)
 	run := e.run
 	if late := t.connected(conn, ctx); late != nil {
 		run = late.close
@@ -109,9 +120,25 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // close closes a connection whose handshake was under way when Shutdown or Drain was
 // called.
-func (s *stopping) close(t ticket, _ *connContext, conn *Conn) {
+func (s *stopping) close(t ticket, ctx *connContext, conn *Conn) {
 	defer t.done()
+	began := time.Now()
 	conn.Close(s.cause.Reason, s.cause.Message)
+	t.ended(ctx, began, nil)
+}
+
+// errPanicked is why a handshake has no answer.
+var errPanicked = errors.New("websocket: a function panicked before the handshake was answered")
+
+// refused takes note that r was refused with err. early says that it was refused whatever it
+// says, which is no failure of the server, also with 503.
+func (e *Endpoint) refused(r *http.Request, began time.Time, err error, early bool) {
+	failed, _ := errors.AsType[*errors.ConnectionError](err)
+	e.logRefusal(r, failed, early)
+	if failed.StatusCode == http.StatusOK {
+		err = nil // the answer to a probe
+	}
+	e.handshakeEnded(r, began, failed.StatusCode, err)
 }
 
 // values returns a context with the values that the function's context takes from
@@ -131,13 +158,13 @@ func (e *Endpoint) values(r *http.Request) context.Context {
 }
 
 // refuseEarly answers a request that is refused whatever it says.
-func (e *Endpoint) refuseEarly(w http.ResponseWriter, r *http.Request, f *refusal) {
+func (e *Endpoint) refuseEarly(w http.ResponseWriter, r *http.Request, f *refusal) error {
 	origin, err := checkOrigin(r, e.acceptor.origins)
 	if err != nil {
 		origin = ""
 	}
 	_, f.probed = probed(r)
-	f.answer(w, r, origin)
+	return f.answer(w, r, origin)
 }
 
 // refusal refuses a request that comes after Shutdown or Drain.
@@ -152,58 +179,62 @@ func (e *Endpoint) run(t ticket, ctx *connContext, conn *Conn) {
 	defer t.done()
 	began := time.Now()
 	reason, message := errors.InternalError, "internal error"
+	failure := errNotReturned
 	// Also if serve ends the goroutine with runtime.Goexit.
 	defer func() {
 		conn.Close(reason, message)
-		e.logEnd(ctx, conn, time.Since(began))
+		t.ended(ctx, began, failure)
 	}()
 	defer func() {
-		if v := recover(); v != nil && v != http.ErrAbortHandler {
-			e.logPanic(ctx, conn, v)
+		if v := recover(); v != nil {
+			failure = fmt.Errorf("panic: %v", v)
+			if v != http.ErrAbortHandler {
+				e.logPanic(ctx, "handler", conn.RemoteAddr(), conn.URL().Path, v)
+			}
 		}
 	}()
-	reason, message = e.outcome(ctx, conn, e.serve(ctx, conn))
+	reason, message, failure = e.outcome(ctx, conn, e.serve(ctx, conn))
 }
 
-// outcome returns the reason and message to close with after serve returned err.
-func (e *Endpoint) outcome(ctx *connContext, conn *Conn, err error) (errors.CloseReason, string) {
+// errNotReturned is why a function has failed that ended its goroutine.
+var errNotReturned = errors.New("websocket: the function ended its goroutine")
+
+// outcome returns the reason and message to close with after serve returned err, and err
+// itself if it is a failure.
+func (e *Endpoint) outcome(ctx *connContext, conn *Conn, err error) (reason errors.CloseReason, message string, failure error) {
 	drained := ctx.drained.Load()
 	if drained != nil && (err == nil || errors.Is(err, context.Canceled)) {
-		return drained.Reason, drained.Message
+		return drained.Reason, drained.Message, nil
 	}
 	if err == nil {
-		return errors.NormalClosure, ""
+		return errors.NormalClosure, "", nil
 	}
 	if ended := conn.Err(); ended != nil && (errors.Is(err, ended) || errors.Is(err, context.Canceled)) {
-		return errors.NormalClosure, "" // without effect
+		return errors.NormalClosure, "", nil // without effect
 	}
 	if reason, message, ok := chosenReason(err); ok {
-		return reason, message
+		return reason, message, nil
 	}
 	if l := e.acceptor.Logger; l != nil {
 		l.Error("websocket: handler failed", "error", err, "remote", conn.RemoteAddr(), "path", conn.URL().Path)
 	}
-	return errors.InternalError, "internal error"
+	return errors.InternalError, "internal error", err
 }
 
 // logEnd says how a connection ended.
-func (e *Endpoint) logEnd(ctx *connContext, conn *Conn, lived time.Duration) {
+func (e *Endpoint) logEnd(ctx *connContext, conn *Conn, r *ConnectionResult) {
 	l := e.acceptor.Logger
 	if l == nil || !l.Enabled(ctx, slog.LevelDebug) {
 		return
 	}
-	closed, ok := errors.AsType[*errors.ConnectionClosed](conn.Err())
-	if !ok {
-		return
-	}
-	received, sent := ctx.transport.Messages()
+	closed := r.Closed
 	attributes := []slog.Attr{
 		slog.String("reason", closed.Reason.String()),
 		slog.String("message", closed.Message),
 		slog.Bool("byPeer", closed.Remote),
-		slog.Duration("duration", lived),
-		slog.Uint64("received", uint64(received)),
-		slog.Uint64("sent", uint64(sent)),
+		slog.Duration("duration", r.Duration),
+		slog.Uint64("received", r.Received.Messages),
+		slog.Uint64("sent", r.Sent.Messages),
 		slog.String("remote", conn.RemoteAddr()),
 		slog.String("path", conn.URL().Path),
 	}
@@ -248,13 +279,14 @@ func wrappedText(err error, reason errors.CloseReason) string {
 	return ""
 }
 
-func (e *Endpoint) logPanic(ctx context.Context, conn *Conn, v any) {
+// logPanic logs the panic of who, the handler or the observer.
+func (e *Endpoint) logPanic(ctx context.Context, who, remote, path string, v any) {
 	stack := debug.Stack()
 	if e.acceptor.Logger != nil {
-		e.acceptor.Logger.Error("websocket: handler panicked", "panic", fmt.Sprint(v), "remote", conn.RemoteAddr(), "path", conn.URL().Path, "stack", string(stack))
+		e.acceptor.Logger.Error("websocket: "+who+" panicked", "panic", fmt.Sprint(v), "remote", remote, "path", path, "stack", string(stack))
 		return
 	}
-	httpLogf(ctx)("websocket: panic serving %v: %v\n%s", conn.RemoteAddr(), v, stack)
+	httpLogf(ctx)("websocket: panic serving %v: %v\n%s", remote, v, stack)
 }
 
 // httpLogf returns the function with which net/http logs errors of the server of ctx.
@@ -265,13 +297,14 @@ func httpLogf(ctx context.Context) func(format string, args ...any) {
 	return log.Printf
 }
 
-func (e *Endpoint) logRefusal(r *http.Request, err error) {
-	failed, _ := errors.AsType[*errors.ConnectionError](err)
+// logRefusal logs why r was refused, as a failure of the server from the status 500 on,
+// unless early.
+func (e *Endpoint) logRefusal(r *http.Request, failed *errors.ConnectionError, early bool) {
 	e.logAdvice(r.Context(), failed.Err)
 	if e.acceptor.Logger == nil {
 		return
 	}
-	if failed.StatusCode >= 500 {
+	if failed.StatusCode >= 500 && !early {
 		e.acceptor.Logger.Error("websocket: handshake failed", "error", failed.Err, "status", failed.StatusCode, "remote", r.RemoteAddr, "path", r.URL.Path)
 		return
 	}
@@ -363,8 +396,9 @@ func (e *Endpoint) awaitIdle(ctx context.Context) bool {
 // ticket counts a request in, from its handshake until its function has returned.
 type ticket struct {
 	e       *Endpoint
-	conn    *Conn    // nil before the handshake is done
-	address *address // nil if it is not limited
+	conn    *Conn             // nil before the handshake is done
+	address *address          // nil if it is not limited
+	result  *ConnectionResult // how conn ended
 }
 
 // admit counts a request in, or says why it is refused.
@@ -417,6 +451,7 @@ func (t *ticket) connected(conn *Conn, ctx *connContext) (late *stopping) {
 	defer t.e.mu.Unlock()
 	t.conn = conn
 	t.e.pending--
+	t.e.tally.accepted++
 	t.e.conns[conn] = ctx
 	return t.e.stopping
 }
@@ -430,8 +465,24 @@ func (t *ticket) done() {
 		t.e.pending--
 	} else {
 		delete(t.e.conns, t.conn)
+		t.e.tally.close(t.result)
 	}
 	t.e.checkIdle()
+}
+
+// ended takes note that the connection, which began at began, has ended, and that its
+// function has returned.
+func (t *ticket) ended(ctx *connContext, began time.Time, failure error) {
+	received, sent := ctx.transport.FinalTraffic()
+	t.result = &ConnectionResult{
+		Closed:   ctx.transport.Ending().Cause(),
+		Failure:  failure,
+		Duration: time.Since(began),
+		Received: traffic(received),
+		Sent:     traffic(sent),
+	}
+	t.e.logEnd(ctx, t.conn, t.result)
+	t.e.connectionEnded(ctx, t.conn, t.result)
 }
 
 func (e *Endpoint) checkIdle() {

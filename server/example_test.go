@@ -309,3 +309,73 @@ func ExampleLimits() {
 	// connected
 	// 429 5
 }
+
+// What an endpoint has counted.
+func ExampleEndpoint_Stats() {
+	endpoint := server.Handler(func(ctx context.Context, conn *server.Conn) error {
+		m, err := conn.Receive(ctx)
+		if err != nil {
+			return err
+		}
+		return conn.Send(ctx, m)
+	}, nil)
+	s := httptest.NewServer(endpoint)
+	defer s.Close()
+
+	ctx := context.Background()
+	conn, err := isosocket.Dial(ctx, s.URL, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	conn.Send(ctx, ws.Text("hello"))
+	conn.Receive(ctx)
+	<-conn.Done()
+	endpoint.Shutdown(ctx)
+
+	stats := endpoint.Stats()
+	fmt.Println(stats.Open, "open of", stats.Accepted, "connections")
+	fmt.Println("received", stats.Received.Messages, "message of", stats.Received.Bytes, "bytes,", stats.Received.WireBytes > 0)
+	for closing, n := range stats.Closed {
+		fmt.Println(n, "closed with", closing.Reason)
+	}
+	// Output:
+	// 0 open of 1 connections
+	// received 1 message of 5 bytes, true
+	// 1 closed with 1000 (normal closure)
+}
+
+// An observer that logs refusals and ends.
+func ExampleObserver() {
+	endpoint := server.Handler(func(ctx context.Context, conn *server.Conn) error {
+		return errors.CloseReason(4001)
+	}, &server.Options{
+		Authorize: func(r *http.Request) (any, error) {
+			if r.URL.Query().Get("ticket") == "" {
+				return nil, &errors.ConnectionError{StatusCode: http.StatusUnauthorized}
+			}
+			return nil, nil
+		},
+		Observer: &server.Observer{
+			HandshakeEnd: func(r *http.Request, result server.HandshakeResult) {
+				fmt.Println("handshake:", result.Status)
+			},
+			ConnectionEnd: func(ctx context.Context, conn *server.Conn, result server.ConnectionResult) {
+				fmt.Println("connection:", result.Closed.Reason)
+			},
+		},
+	})
+	s := httptest.NewServer(endpoint)
+	defer s.Close()
+
+	for _, path := range []string{"/", "/?ticket=1"} {
+		if conn, err := isosocket.Dial(context.Background(), s.URL+path, nil); err == nil {
+			<-conn.Done()
+		}
+	}
+	endpoint.Shutdown(context.Background())
+	// Output:
+	// handshake: 401
+	// handshake: 101
+	// connection: 4001 (private application reason, 4000-4999)
+}

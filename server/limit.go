@@ -68,6 +68,7 @@ func (l *limits) counts() map[Limit]uint64 {
 // nil, by a request that is then refused.
 func (e *Endpoint) limitStruck(limit Limit, conn *Conn, remote, path string) {
 	e.limits.struck(limit)
+	e.limitObserved(limit, conn, remote, path)
 	if l := e.acceptor.Logger; l != nil {
 		l.Debug("websocket: limit reached", slog.String("limit", string(limit)), slog.String("remote", remote), slog.String("path", path))
 	}

@@ -138,6 +138,10 @@ type Options struct {
 	// clients that offer it.
 	Compression *ws.Compression
 
+	// Observer, if not nil, is told about handshakes, connections and limits of an
+	// Endpoint. It has no effect on Accept.
+	Observer *Observer
+
 	// Logger gets a record for each function that returns an error or panics (Error),
 	// for the first handshake of each origin that may not connect, up to 100 origins,
 	// and the first one of which a proxy has dropped a header (Warn), and for each

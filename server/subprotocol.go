@@ -36,7 +36,7 @@ func (o *Options) chooseSubprotocol(r *http.Request) (string, error) {
 	if o.ChooseSubprotocol != nil {
 		chosen := o.ChooseSubprotocol(r, slices.Clone(offered))
 		if chosen != "" && !slices.Contains(offered, chosen) {
-			return "", fmt.Errorf("websocket: ChooseSubprotocol chose %q, but offered were %s", chosen, strings.Join(offered, ", "))
+			return "", fmt.Errorf("websocket: ChooseSubprotocol chose %q, which is none of the %d subprotocols that the client offered", chosen, len(offered))
 		}
 		return chosen, nil
 	}

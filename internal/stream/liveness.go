@@ -39,13 +39,13 @@ const (
 // within the interval after the last sign. A peer whose TCP receive window is closed has
 // windowStep at least.
 type liveness struct {
-	armed    atomic.Bool // an absence is to be looked for at absentAt; set with timers held
-	heardOf  atomic.Bool // something was read since the last plan
-	seen     uint16      // reader.reads when checkAbsence last looked; guarded by reading
-	counting bool        // a heartbeat asks for Arrivals; does not change
-	waited   bool        // outgoing.waits at the last look; guarded by timers, as taken is
-	taken    uint32      // outgoing.taken at the last look
-	latency  atomic.Int64
+	armed      atomic.Bool // an absence is to be looked for at absentAt; set with timers held
+	heardOf    atomic.Bool // something was read since the last plan
+	counting   bool        // a heartbeat asks for Arrivals; does not change
+	waited     bool        // outgoing.waits at the last look; guarded by timers, as taken is
+	unanswered bool        // no pong has answered the last ping; guarded by timers
+	taken      uint32      // outgoing.taken at the last look
+	latency    atomic.Int64
 
 	interval time.Duration // 0: no pings
 	timeout  time.Duration
@@ -154,6 +154,7 @@ func (l *liveness) plan(now time.Duration, out outgoing) (p plan) {
 	p.verdict = l.judge(now, out)
 	if now >= l.pingAt {
 		p.ping = true
+		l.unanswered = true
 		l.pingAt = l.nextPing(now)
 		binary.BigEndian.PutUint64(p.payload[:], uint64(now))
 	}
@@ -196,10 +197,11 @@ func (l *liveness) judge(now time.Duration, out outgoing) verdict {
 	return peerAlive
 }
 
-// pong takes note of a pong at now.
-func (l *liveness) pong(now time.Duration, payload []byte) {
+// pong takes note of a pong at now. If it is the first answer to the last ping, ok is
+// true, and took is the round-trip time.
+func (l *liveness) pong(now time.Duration, payload []byte) (took time.Duration, ok bool) {
 	if l.interval <= 0 {
-		return
+		return 0, false
 	}
 	l.timers.Lock()
 	defer l.timers.Unlock()
@@ -210,11 +212,16 @@ func (l *liveness) pong(now time.Duration, payload []byte) {
 		l.schedule(now)
 	}
 	if len(payload) != len(plan{}.payload) {
-		return
+		return 0, false
 	}
 	if sent := time.Duration(binary.BigEndian.Uint64(payload)); sent > 0 && sent <= l.looked {
-		l.latency.Store(int64(now - sent))
+		took = now - sent
+		l.latency.Store(int64(took))
+		// A peer may repeat its answer as often as it likes.
+		ok = l.unanswered
+		l.unanswered = false
 	}
+	return took, ok
 }
 
 // noticeAbsence begins to watch whether a reader comes again. A reader

@@ -44,6 +44,8 @@ type Options struct {
 	// Flushers write broadcasts; the connections of an endpoint share them. With
 	// nil there is a goroutine for each connection that a broadcast goes to.
 	Flushers *Flushers
+	// Traffic, if not nil, counts what the connection carries. It must not be shared.
+	Traffic *Traffic
 	// Prefix holds bytes from the peer that were already read. New takes it over.
 	Prefix []byte
 }

@@ -39,9 +39,8 @@ type reader struct {
 	arrivals      atomic.Uint32 // reads, if a heartbeat asks for Arrivals
 	inbox         driver.Inbox  // what background readers received
 	offerFirst    atomic.Pointer[func(driver.Message) bool]
-	receiveBuffer uint32        // bytes, of what waits in the inbox
-	came          uint32        // messages; guarded by reading
 	pulled        chan struct{} // wakes a permanent background reader; nil if there is none
+	receiveBuffer uint32        // bytes, of what waits in the inbox
 
 	// What follows belongs to the holder of the turn, and once over is set, to the
 	// goroutine that set it.
@@ -51,6 +50,7 @@ type reader struct {
 	wait    bool   // the next one waits for input
 	lent    bool   // a background reader has had the turn: look into the inbox
 	reads   uint16 // how many messages were looked for
+	seen    uint16 // reads when checkAbsence last looked
 	decoder rfc6455.Decoder
 	input   *input // nil while there is none
 
@@ -72,6 +72,7 @@ func (r *reader) init(t *Transport, o Options, config ws.Config) {
 	r.decoder.SetMaxFragments(o.MaxFragments)
 	if len(o.Prefix) > 0 {
 		r.input = &input{data: o.Prefix, w: len(o.Prefix)}
+		o.Traffic.arrive(len(o.Prefix))
 	}
 	r.endsWith = o.EndsWith
 	r.receiveBuffer = DefaultReceiveBuffer
@@ -203,6 +204,7 @@ func (t *Transport) setOver(cause *errors.ConnectionClosed) {
 		t.ending.Set(cause)
 	}
 	t.over = true
+	t.traffic.publish()
 	t.watch(context.Background())
 	t.inbox.End()
 }
@@ -269,7 +271,7 @@ func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (driver.Mes
 	if in := t.input; in != nil {
 		if op, data, n := t.decoder.Small(in.data[in.r:in.w], buf); n > 0 {
 			in.r += n
-			t.came++
+			t.traffic.receive(len(data), in.r == in.w)
 			t.setUnread(in.r < in.w)
 			return driver.Message{Kind: driver.Kind(op), Data: data}, nil
 		}
@@ -286,7 +288,7 @@ func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (driver.Mes
 	}
 	if err == nil && ev == rfc6455.EventMessage {
 		op, data := t.decoder.Message()
-		t.came++
+		t.traffic.receive(len(data), t.parsed())
 		t.setUnread(!t.parsed())
 		return driver.Message{Kind: driver.Kind(op), Data: data}, nil
 	}
@@ -338,7 +340,9 @@ func (t *Transport) nextMessage(ctx context.Context, wait bool) (rfc6455.Event, 
 			t.setUnread(!t.parsed())
 			t.sendPong(t.decoder.Control())
 		case rfc6455.EventPong:
-			t.pong(t.now(), t.decoder.Control())
+			if took, ok := t.pong(t.now(), t.decoder.Control()); ok && t.traffic != nil && t.traffic.RoundTrips != nil {
+				t.traffic.RoundTrips.Add(took)
+			}
 		}
 	}
 }
@@ -361,6 +365,7 @@ func (r *reader) parsed() bool { return r.input == nil || r.input.r == r.input.w
 // what is there. A large payload is read to where it belongs, and may complete
 // a message.
 func (t *Transport) fill(ctx context.Context, wait bool) (rfc6455.Event, error) {
+	t.traffic.publish()
 	t.setUnread(false)
 	t.writeDeferred()
 	if !wait && !t.socket.usable() {
@@ -378,6 +383,7 @@ func (t *Transport) fill(ctx context.Context, wait bool) (rfc6455.Event, error) 
 		switch {
 		case n > 0:
 			t.heard()
+			t.traffic.arrive(n)
 			if t.large = t.direct; t.large {
 				return t.decoder.Advance(n)
 			}
@@ -506,6 +512,7 @@ func (t *Transport) fillClosing() (rfc6455.Event, error) {
 		n, err := t.read(true)
 		switch {
 		case n > 0:
+			t.traffic.arrive(n)
 			t.input.r, t.input.w = 0, n
 			return rfc6455.EventNone, nil
 		case err == nil:

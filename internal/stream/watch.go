@@ -122,17 +122,6 @@ func (t *Transport) Arrivals() (n uint64, listening bool) {
 	return uint64(t.arrivals.Load()), listening
 }
 
-// Messages returns how many messages came, and how many were sent, modulo 1<<32. It
-// waits for a read that is under way, and is meant for after the end.
-func (t *Transport) Messages() (received, sent uint32) {
-	t.reading.Lock()
-	received = t.came
-	t.reading.Unlock()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return received, t.messages
-}
-
 // acknowledgement is what the system knows about a TCP connection.
 type acknowledgement struct {
 	bytes  uint32 // acknowledged by the peer's system, modulo 1<<32

@@ -63,12 +63,11 @@ type writer struct {
 	out        *outputBuffer // frames not yet begun to be written; nil: none
 	inFlight   int           // bytes of the write that is under way
 	highWater  uint32        // bytes
-	messages   uint32        // how many were sent
+	traffic    *Traffic      // what is counted, with the flushers; nil: nothing, and none
 	lastSend   uint32        // on clock, in ns, of those that followed another; modulo 1<<32
 	handed     uint32        // bytes since unsent was last asked, and its answer; at most highWater
 	broken     error         // why nothing can be written any more
 	onDeferred func()        // flushDeferred; made once, so that starting it allocates nothing
-	flushers   *Flushers     // for broadcasts; nil: none
 	progress   chan struct{} // made by a goroutine that waits, closed when bytes have left
 	deferred   atomic.Bool   // out waits for a later write to take it along
 	followed   atomic.Bool   // something was sent since the reader last had to wait
@@ -84,14 +83,20 @@ type writer struct {
 func (w *writer) init(t *Transport, o Options, config ws.Config) {
 	w.encoder.Init(o.Role, o.Deflate, o.DeflatePolicy)
 	w.highWater = uint32(min(uint64(config.SendBuffer), math.MaxUint32))
-	w.flushers = o.Flushers
 	w.outlet = (*connOutlet)(t)
 	w.role = o.Role
+	w.traffic = o.Traffic
+	if o.Flushers != nil {
+		if w.traffic == nil {
+			w.traffic = new(Traffic)
+		}
+		w.traffic.flushers = o.Flushers
+	}
 }
 
 // Send implements driver.Transport.
 func (w *writer) Send(ctx context.Context, m driver.Message) error {
-	if ok, err := w.admit(ctx); !ok {
+	if ok, err := w.admit(ctx, len(m.Data)); !ok {
 		return err
 	}
 	if n := len(m.Data); n >= inPlace && w.role == rfc6455.Server && !w.encoder.Compresses(n) && w.writesAlone() {
@@ -138,7 +143,7 @@ func (w *writer) SendPrepared(ctx context.Context, p *driver.Prepared) error {
 	if w.role == rfc6455.Client {
 		return w.Send(ctx, p.Message())
 	}
-	if ok, err := w.admit(ctx); !ok {
+	if ok, err := w.admit(ctx, len(p.Message().Data)); !ok {
 		return err
 	}
 	form, _ := w.encoder.Form(len(p.Message().Data))
@@ -150,15 +155,19 @@ func (w *writer) SendPrepared(ctx context.Context, p *driver.Prepared) error {
 	}
 	out := w.output()
 	out.b = append(out.b, frame...)
-	todo := w.planDeferred(w.flushers)
+	var flushers *Flushers
+	if w.traffic != nil {
+		flushers = w.traffic.flushers
+	}
+	todo := w.planDeferred(flushers)
 	w.mu.Unlock()
 	w.carryOut(todo)
 	return nil
 }
 
-// admit waits for room and reports whether something may be queued now. If so
-// it returns with mu held.
-func (w *writer) admit(ctx context.Context) (ok bool, err error) {
+// admit waits for room and reports whether a message of n bytes may be queued now. If so
+// it counts the message, and returns with mu held.
+func (w *writer) admit(ctx context.Context, n int) (ok bool, err error) {
 	w.mu.Lock()
 	for w.full() && w.broken == nil && !w.closeSent {
 		if ctx == noWait {
@@ -175,7 +184,10 @@ func (w *writer) admit(ctx context.Context) (ok bool, err error) {
 			w.mu.Unlock()
 			return false, errors.ErrWouldBlock
 		}
-		w.messages++
+		if f := w.traffic; f != nil {
+			f.sent++
+			f.sentData += uint64(n)
+		}
 		return true, nil
 	}
 	// After a failed write the reader is still to tell why the connection
@@ -580,6 +592,9 @@ func (w *writer) bytesLeft(n int) {
 	if n > 0 {
 		w.handed = uint32(min(int(w.handed)+n, int(w.highWater)))
 		w.gone++
+		if f := w.traffic; f != nil {
+			f.departed += uint64(n)
+		}
 		w.tellProgress()
 	}
 }

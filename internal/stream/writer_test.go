@@ -115,7 +115,7 @@ func prepared(m driver.Message) *driver.Prepared {
 // leaves for later stays until a call writes it: no goroutine does.
 func newWriter(o *fakeOutlet, highWater int) *writer {
 	w := &writer{outlet: o, highWater: uint32(highWater), role: rfc6455.Server, onDeferred: func() {}}
-	w.flushers = &Flushers{working: 1, processors: 1}
+	w.traffic = &Traffic{flushers: &Flushers{working: 1, processors: 1}}
 	w.encoder.Init(rfc6455.Server, nil, rfc6455.DeflatePolicy{})
 	return w
 }
