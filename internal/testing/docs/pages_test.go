@@ -264,7 +264,7 @@ func TestPagesNameExistingThings(t *testing.T) {
 	t.Parallel()
 	makefile := readPage(t, "Makefile")
 	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
-	code := regexp.MustCompile("(?ms)^    .*?$|^```.*?^```$")
+	code := regexp.MustCompile("(?ms)^    .*?$|^```.*?^```$|`[^`\n]*`")
 	target := regexp.MustCompile("(?m)(?:`|^    )make ([a-z][a-z0-9-]*)")
 	test := regexp.MustCompile("`((?:Test|Fuzz|Example)[A-Za-z0-9_]*)`")
 	row := regexp.MustCompile(`\b[PD][0-9]{2}\b`)
