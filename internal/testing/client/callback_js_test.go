@@ -14,7 +14,7 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// inCallback runs f in a function that the event loop calls, as an event listener is.
+// inCallback runs f in a function that the event loop calls, like an event listener.
 func inCallback(t *testing.T, f func()) {
 	t.Helper()
 	done := make(chan struct{})
@@ -23,7 +23,7 @@ func inCallback(t *testing.T, f func()) {
 		start := time.Now()
 		f()
 		if d := time.Since(start); d > time.Second {
-			t.Errorf("the page stood still for %v", d)
+			t.Errorf("the callback blocked the page for %v", d)
 		}
 		return nil
 	}))
@@ -39,7 +39,8 @@ func wouldBlock(t *testing.T, call string, err error) {
 	}
 }
 
-// Calls that wait say so inside a callback, and the page goes on.
+// TestCallbackOfConn checks that calls that would wait return an error inside a callback, and do
+// not block the page.
 func TestCallbackOfConn(t *testing.T) {
 	url := probeURL(t) + "/foreign?lose=0&id=" + t.Name()
 	ctx := t.Context()
@@ -81,7 +82,7 @@ func TestCallbackOfConn(t *testing.T) {
 	select {
 	case <-conn.Done():
 	case <-time.After(5 * time.Second):
-		t.Error("the connection does not end")
+		t.Error("the connection has not ended")
 	}
 	if !errors.Is(conn.Err(), errors.NormalClosure) {
 		t.Errorf("it ended with %v", conn.Err())
@@ -119,7 +120,7 @@ func TestCallbackOfClient(t *testing.T) {
 	select {
 	case <-client.Done():
 	case <-time.After(5 * time.Second):
-		t.Error("the client does not end")
+		t.Error("the client has not ended")
 	}
 	if !errors.Is(client.Err(), errors.NormalClosure) {
 		t.Errorf("it ended with %v", client.Err())

@@ -18,9 +18,9 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// TestClientClosesBesideShutdown ends real connections from both sides at once: each
-// message that was accepted has arrived, or is reported.
-func TestClientClosesBesideShutdown(t *testing.T) {
+// TestClientClosesDuringShutdown closes TCP connections from both sides at once. Each accepted
+// message must arrive or be reported.
+func TestClientClosesDuringShutdown(t *testing.T) {
 	for round := range 100 {
 		var mu sync.Mutex
 		known := map[string]bool{}
@@ -67,14 +67,15 @@ func TestClientClosesBesideShutdown(t *testing.T) {
 		s.Close()
 		for i := range accepted {
 			if !known[strconv.Itoa(i)] {
-				t.Fatalf("round %d: message %d of %d was accepted, and neither arrived nor was reported", round, i, accepted)
+				t.Fatalf("round %d: message %d of %d was accepted, but neither arrived nor was reported", round, i, accepted)
 			}
 		}
 	}
 }
 
-// TestClientThatOnlySends sends on a connection whose peer has sent much that is not
-// received, and then has closed: the Client learns the reason and connects again.
+// TestClientThatOnlySends sends on a connection whose peer has sent many messages, which the
+// program does not receive, and then has closed. The Client must notice the reason and
+// reconnect.
 func TestClientThatOnlySends(t *testing.T) {
 	t.Parallel()
 	const unread = 600 << 10
@@ -110,7 +111,7 @@ func TestClientThatOnlySends(t *testing.T) {
 			t.Errorf("the connection ended with %v, want 1012", err)
 		}
 	case <-bounded(t).Done():
-		t.Fatalf("the Client did not see the end: %+v", client.State())
+		t.Fatalf("the Client did not notice the end: %+v", client.State())
 	}
 	if err := client.Send(bounded(t), ws.Text("again")); err != nil {
 		t.Error(err)

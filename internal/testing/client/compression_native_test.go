@@ -20,8 +20,8 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// compressedFrames returns text messages in frames of a peer that takes its
-// context over and uses the largest window.
+// compressedFrames returns text messages in frames of a peer with context takeover and the
+// largest window.
 func compressedFrames(t *testing.T, masked bool, messages ...string) string {
 	t.Helper()
 	var frames, out bytes.Buffer
@@ -40,7 +40,7 @@ func compressedFrames(t *testing.T, masked bool, messages ...string) string {
 		}
 		if masked {
 			header[1] |= 0x80
-			header = append(header, 0, 0, 0, 0) // a key that changes nothing
+			header = append(header, 0, 0, 0, 0) // a key that leaves the payload unchanged
 		}
 		frames.Write(header)
 		frames.Write(payload)
@@ -48,13 +48,13 @@ func compressedFrames(t *testing.T, masked bool, messages ...string) string {
 	return frames.String()
 }
 
-// TestDialServersThatIgnoreWhatIsAsked: how compression is to be done only
-// spares memory, so a server that answers the offer without what was asked for,
-// or with more, costs no connection, and what it sends inflates.
-func TestDialServersThatIgnoreWhatIsAsked(t *testing.T) {
+// TestDialServersThatIgnoreParameters checks servers that ignore parameters of the offer or
+// answer with others. These parameters only save memory, so the connection must open, and the
+// messages must inflate.
+func TestDialServersThatIgnoreParameters(t *testing.T) {
 	t.Parallel()
-	// Incompressible for the most part, so that the second message refers to the
-	// first from far away: a window that is too small would not reach it.
+	// Mostly incompressible: the second message then refers to the distant first one, which a
+	// window that is too small would not contain.
 	far := strings.Builder{}
 	for i := range uint32(6000) {
 		far.WriteByte('A' + byte(i*2654435761>>27))
@@ -94,9 +94,8 @@ func TestDialServersThatIgnoreWhatIsAsked(t *testing.T) {
 	}
 }
 
-// TestClientThatKeepsItsContext: a client that did not offer
-// client_no_context_takeover goes on with its context, as Tornado's does,
-// whatever the server prefers.
+// TestClientThatKeepsItsContext checks a client that did not offer client_no_context_takeover
+// and keeps its context, as Tornado's does, whatever the server prefers.
 func TestClientThatKeepsItsContext(t *testing.T) {
 	t.Parallel()
 	messages := []string{strings.Repeat("the same again and again ", 100), strings.Repeat("the same again and again ", 100)}

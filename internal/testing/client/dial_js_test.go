@@ -13,8 +13,7 @@ import (
 	"github.com/isosocket/isosocket/errors"
 )
 
-// replaceWebSocket puts value in the place of the WebSocket constructor until
-// the test ends.
+// replaceWebSocket replaces the WebSocket constructor with value until the test ends.
 func replaceWebSocket(t *testing.T, value any) {
 	t.Helper()
 	before := must[safejs.Value](t)(safejs.Global().Get("WebSocket"))
@@ -41,8 +40,8 @@ func TestDialWithoutWebSocket(t *testing.T) {
 	}
 }
 
-// What the constructor throws is returned, and is ErrInvalidURL only if the URL
-// is to blame.
+// TestDialConstructorThrows checks that Dial returns an exception of the constructor, and as
+// ErrInvalidURL only if the URL is the reason.
 func TestDialConstructorThrows(t *testing.T) {
 	// A Promise's argument must be a function.
 	replaceWebSocket(t, must[safejs.Value](t)(safejs.Global().Get("Promise")))

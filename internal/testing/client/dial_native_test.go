@@ -37,7 +37,7 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// bounded returns a context that no test should outlive.
+// bounded returns a context with a timeout that is long enough for every test.
 func bounded(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	t.Cleanup(cancel)
@@ -99,8 +99,8 @@ func rawServer(t *testing.T, answer func(accept string) string) string {
 	return "ws://" + addr + "/"
 }
 
-// serveConns calls serve for each connection to the address that it returns, and
-// closes the connection after it, until the test ends.
+// serveConns returns an address. Until the test ends, it calls serve for each connection to it,
+// and then closes the connection.
 func serveConns(t *testing.T, serve func(net.Conn)) (addr string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -130,7 +130,7 @@ func acceptOf(r *http.Request) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// switching is a good answer with more lines in its header.
+// switching returns a valid answer with more lines in its header.
 func switching(accept string, lines ...string) string {
 	return "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " + accept + "\r\n" +
 		strings.Join(append(lines, ""), "\r\n") + "\r\n"
@@ -146,7 +146,7 @@ func assertEcho(t *testing.T, conn *ws.Conn) {
 		}
 		m, err := conn.Receive(bounded(t))
 		if err != nil || m.Kind != ws.KindBinary || !bytes.Equal(m.Data, want) {
-			t.Fatalf("%d bytes came back as %v of %d bytes, %v", size, m.Kind, len(m.Data), err)
+			t.Fatalf("the echo of %d bytes is %v of %d bytes, %v", size, m.Kind, len(m.Data), err)
 		}
 	}
 	if err := conn.Close(errors.NormalClosure, "done"); err != nil {
@@ -357,7 +357,8 @@ func TestDialRefusedWithAPage(t *testing.T) {
 	}
 }
 
-// A sentence from outside may not break a log's lines, nor flood it.
+// TestDialRefusedWithANastySentence checks that text from a server cannot break the lines of a
+// log or fill it.
 func TestDialRefusedWithANastySentence(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(w http.ResponseWriter, r *http.Request) {
@@ -451,7 +452,7 @@ func TestDialBadAnswer(t *testing.T) {
 	}
 }
 
-// The server may send right after its answer, and net/http reads ahead.
+// The server may send right after its answer, and net/http may read these bytes with the answer.
 func TestDialMessageInThePacketOfTheHandshake(t *testing.T) {
 	t.Parallel()
 	frames := "\x81\x02hi\x82\x7e\x07\xd0" + strings.Repeat("x", 2000) + "\x88\x02\x0f\xa1"
@@ -589,7 +590,7 @@ func TestDialNetworkErrors(t *testing.T) {
 	}
 }
 
-// greeted is a connection whose peer has spoken first.
+// greeted is a connection whose peer has sent data first.
 type greeted struct {
 	net.Conn
 	greeting io.Reader
@@ -602,15 +603,15 @@ func (c *greeted) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// A server of another protocol that speaks first, as those of SSH and mail do, is a bad
-// answer, and nothing that net/http tells the standard logger about. Not parallel: it takes
-// the logger.
+// TestDialServerSpeaksFirst checks servers of protocols in which the server sends first, such as
+// SSH and mail: Dial must return ErrBadHandshake, and net/http must not write to the standard
+// logger. It replaces the logger, so it is not parallel.
 func TestDialServerSpeaksFirst(t *testing.T) {
 	var logged bytes.Buffer
 	log.SetOutput(&logged)
 	defer log.SetOutput(os.Stderr)
 	synctest.Test(t, func(t *testing.T) {
-		// Between the connection and the request there is time for the greeting.
+		// The greeting arrives between the connection and the request.
 		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
 			GotConn: func(httptrace.GotConnInfo) { time.Sleep(time.Second) },
 		})
@@ -629,7 +630,7 @@ func TestDialServerSpeaksFirst(t *testing.T) {
 	}
 }
 
-// The error says that a server closed at once.
+// TestDialServerClosesAtOnce checks that the error says that the server closed at once.
 func TestDialServerClosesAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -718,7 +719,7 @@ func TestDialProxy(t *testing.T) {
 		addr := s.Listener.Addr().String()
 		want := "CONNECT " + addr + " " + addr + " Basic YW5uOnNlY3JldA=="
 		if got := <-asked; got != want {
-			t.Errorf("the proxy was asked for %q, want %q", got, want)
+			t.Errorf("the proxy got requests for %q, want %q", got, want)
 		}
 		assertEcho(t, conn)
 	}
@@ -784,7 +785,7 @@ func TestDialCookies(t *testing.T) {
 	}
 }
 
-// A trace of the user in ctx still sees the events.
+// TestDialTrace checks that a trace in ctx still gets the events.
 func TestDialTrace(t *testing.T) {
 	t.Parallel()
 	s := start(t, echoServer)
@@ -803,7 +804,7 @@ func TestDialTrace(t *testing.T) {
 	}
 }
 
-// ctx bounds Dial alone.
+// TestDialContextMayEndAfterwards checks that ctx bounds Dial only.
 func TestDialContextMayEndAfterwards(t *testing.T) {
 	t.Parallel()
 	s := start(t, echoServer)
@@ -816,7 +817,7 @@ func TestDialContextMayEndAfterwards(t *testing.T) {
 	assertEcho(t, conn)
 }
 
-// countingConn is a connection whose Close is counted.
+// countingConn is a connection that counts its Close.
 type countingConn struct {
 	net.Conn
 	open *atomic.Int32
@@ -828,7 +829,7 @@ func (c countingConn) Close() error {
 	return c.Conn.Close()
 }
 
-// silentServer accepts and says nothing, until the test ends.
+// silentServer accepts connections and sends nothing until the test ends.
 func silentServer(t *testing.T) (addr string, accepted <-chan struct{}) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -851,8 +852,8 @@ func silentServer(t *testing.T) (addr string, accepted <-chan struct{}) {
 	return l.Addr().String(), ch
 }
 
-// Whatever a Dial is waiting for when its context ends, nothing is left of it.
-// Not parallel: it counts goroutines.
+// TestDialCancelled checks that a cancelled Dial leaves no goroutine and no connection, whatever
+// it was waiting for. It counts goroutines, so it is not parallel.
 func TestDialCancelled(t *testing.T) {
 	reason := errors.New("the user gave up")
 	for _, test := range []struct {
@@ -927,7 +928,8 @@ func TestDialCancelled(t *testing.T) {
 	}
 }
 
-// A dial that only ends after Dial has returned leaves nothing either.
+// TestDialCancelledWhileConnecting checks that a DialContext that returns after Dial leaves no
+// connection.
 func TestDialCancelledWhileConnecting(t *testing.T) {
 	leak.Check(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -936,7 +938,7 @@ func TestDialCancelledWhileConnecting(t *testing.T) {
 	_, err := isosocket.Dial(ctx, "ws://host.invalid/", &isosocket.DialOptions{Native: &isosocket.NativeOptions{
 		DialContext: func(context.Context, string, string) (net.Conn, error) {
 			close(dialing)
-			<-goOn // deaf to ctx
+			<-goOn // ignores ctx
 			return closeTold{closed: closed}, nil
 		},
 	}})
@@ -969,8 +971,8 @@ func TestDialContextHasEndedBefore(t *testing.T) {
 	}
 }
 
-// A transport's connections of refused Dials do not pile up. Not parallel: it
-// counts goroutines.
+// TestDialRefusedLeavesNothing checks that the connections of refused Dials are closed. It
+// counts goroutines, so it is not parallel.
 func TestDialRefusedLeavesNothing(t *testing.T) {
 	leak.Check(t)
 	var open atomic.Int32
@@ -997,7 +999,7 @@ func TestDialRefusedLeavesNothing(t *testing.T) {
 	s.Close()
 }
 
-// Not parallel: it counts goroutines.
+// TestDialAndCloseLeavesNothing counts goroutines, so it is not parallel.
 func TestDialAndCloseLeavesNothing(t *testing.T) {
 	leak.Check(t)
 	s := httptest.NewServer(http.HandlerFunc(echoServer))

@@ -24,7 +24,7 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// wireServer answers each handshake and sends the raw bytes of its request to the channel.
+// wireServer answers each handshake and sends the bytes of its request to the channel.
 func wireServer(t *testing.T, lines ...string) (url string, requests <-chan string) {
 	t.Helper()
 	seen := make(chan string, 16)
@@ -43,7 +43,7 @@ func wireServer(t *testing.T, lines ...string) (url string, requests <-chan stri
 	return "ws://" + addr, seen
 }
 
-// The client spells the fields of the handshake as RFC 6455 does.
+// TestDialSpelling checks that the client spells the fields of the handshake as RFC 6455 does.
 func TestDialSpelling(t *testing.T) {
 	t.Parallel()
 	target, requests := wireServer(t, "Sec-WebSocket-Protocol: chat")
@@ -69,7 +69,7 @@ func TestDialSpelling(t *testing.T) {
 	}
 }
 
-// Any spelling is read.
+// TestDialReadsAnySpelling checks that the client accepts any spelling of the answer's fields.
 func TestDialReadsAnySpelling(t *testing.T) {
 	t.Parallel()
 	target := rawServer(t, func(accept string) string {
@@ -86,7 +86,8 @@ func TestDialReadsAnySpelling(t *testing.T) {
 	conn.Close(errors.NormalClosure, "")
 }
 
-// What net/url would encode in another way goes out as the URL Standard has it.
+// TestDialTarget checks that the request line has the encoding of the URL Standard where that of
+// net/url differs.
 func TestDialTarget(t *testing.T) {
 	t.Parallel()
 	address, requests := wireServer(t)
@@ -114,7 +115,8 @@ func TestDialTarget(t *testing.T) {
 	}
 }
 
-// A user and password in the URL are sent as Basic authentication, whatever they consist of.
+// TestDialUserinfoOnTheWire checks that any user and password in the URL are sent as Basic
+// authentication.
 func TestDialUserinfoOnTheWire(t *testing.T) {
 	t.Parallel()
 	address, requests := wireServer(t)
@@ -143,11 +145,11 @@ func TestDialUserinfoOnTheWire(t *testing.T) {
 	}
 	conn.Close(errors.NormalClosure, "")
 	if raw := <-requests; !strings.Contains(raw, "\r\nAuthorization: Bearer x\r\n") || strings.Contains(raw, "Basic") {
-		t.Errorf("DialOptions.Header does not come first:\n%s", raw)
+		t.Errorf("DialOptions.Header does not take precedence:\n%s", raw)
 	}
 }
 
-// The server spells the fields of its answers as RFC 6455 does.
+// TestServerSpelling checks that the server spells the fields of its answers as RFC 6455 does.
 func TestServerSpelling(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewServer(server.Handler(func(ctx context.Context, conn *server.Conn) error {
@@ -187,7 +189,7 @@ func TestServerSpelling(t *testing.T) {
 	}
 }
 
-// wrappingTransport returns bodies that count what goes through them, and whether they were closed.
+// wrappingTransport returns bodies that count their reads, writes and closes.
 type wrappingTransport struct {
 	base          http.RoundTripper
 	read, written atomic.Int64
@@ -224,7 +226,8 @@ func (b *wrappedBody) Close() error {
 	return b.body.Close()
 }
 
-// The body that a RoundTripper returns is the one that is read, written and closed.
+// TestDialUsesTheBodyOfARoundTripper checks that the client reads, writes and closes the body
+// that a RoundTripper returns.
 func TestDialUsesTheBodyOfARoundTripper(t *testing.T) {
 	t.Parallel()
 	s := start(t, echoServer)
@@ -233,7 +236,7 @@ func TestDialUsesTheBodyOfARoundTripper(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A read of a body cannot be interrupted, but its Receive can.
+	// A read of a body cannot be interrupted, but Receive can.
 	ctx, cancel := context.WithCancel(bounded(t))
 	cancel()
 	if _, err := conn.Receive(ctx); !errors.Is(err, context.Canceled) {
@@ -245,7 +248,7 @@ func TestDialUsesTheBodyOfARoundTripper(t *testing.T) {
 		t.Errorf("%d bytes were read, %d written, and it was closed %d times", w.read.Load(), w.written.Load(), w.closed.Load())
 	}
 
-	// One of a handshake that fails after the 101 is closed.
+	// The body of a handshake that fails after the 101 is closed.
 	for _, o := range []isosocket.DialOptions{{Subprotocols: []string{"other"}}, {}} {
 		w := &wrappingTransport{base: &http.Transport{}}
 		o.Native = &isosocket.NativeOptions{HTTPClient: &http.Client{Transport: w}}
@@ -261,7 +264,8 @@ func TestDialUsesTheBodyOfARoundTripper(t *testing.T) {
 	}
 }
 
-// What a server, a proxy or a transport repeats of a URL is not in the error.
+// TestDialTellsNoSecret checks that the error does not contain the parts of a URL that a server,
+// a proxy or a transport repeats.
 func TestDialTellsNoSecret(t *testing.T) {
 	t.Parallel()
 	const secret = "hunter2hunter2"
@@ -345,7 +349,8 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// What another attempt cannot change is not tried again, and says what it is.
+// TestDialHopeless checks that permanent failures are not retried, and that their errors are
+// specific.
 func TestDialHopeless(t *testing.T) {
 	t.Parallel()
 	secure, config := startTLS(t, echoServer)

@@ -20,7 +20,8 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// A client that sets no option pings any server, and gives up one that is silent.
+// TestDialPingsByDefault checks that a client without options pings every server, and ends the
+// connection to a silent one.
 func TestDialPingsByDefault(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
@@ -50,7 +51,7 @@ func TestDialPingsByDefault(t *testing.T) {
 					}
 					io.WriteString(peer, switching(acceptOf(request)))
 					for {
-						var frame [14]byte // a ping has 8 bytes of payload here
+						var frame [14]byte // these pings have 8 bytes of payload
 						if _, err := io.ReadFull(reader, frame[:]); err != nil {
 							return
 						}
@@ -100,8 +101,8 @@ func TestDialPingsByDefault(t *testing.T) {
 	}
 }
 
-// heartbeatServer serves connections with o, and returns its URL and what its function
-// received.
+// heartbeatServer serves connections with o. It returns its URL and a channel with the messages
+// that its function received.
 func heartbeatServer(t *testing.T, receives bool, o *server.Options) (url string, received <-chan string) {
 	t.Helper()
 	texts := make(chan string, 16)
@@ -126,8 +127,8 @@ func heartbeatServer(t *testing.T, receives bool, o *server.Options) (url string
 	return strings.Replace(s.URL, "http", "ws", 1), texts
 }
 
-// A server answers heartbeats unless its options turn that off, also while its function only sends
-// or waits.
+// TestServerAnswersHeartbeats checks that a server answers heartbeats unless its options turn
+// that off, even while its function only sends or waits.
 func TestServerAnswersHeartbeats(t *testing.T) {
 	t.Parallel()
 	dial := func(t *testing.T, url string) *ws.Conn {
@@ -173,7 +174,7 @@ func TestServerAnswersHeartbeats(t *testing.T) {
 	})
 }
 
-// fragments is a text message of n empty frames, unmasked.
+// fragments returns an unmasked text message of n empty frames.
 func fragments(n int) string {
 	return "\x01\x00" + strings.Repeat("\x00\x00", n-2) + "\x80\x00"
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// Some servers refuse the whole handshake if none of the offers suits them. ws does so, with
-// clientMaxWindowBits set or serverMaxWindowBits turned off. A bound on the windows must not cost the
-// connection there, unless it is strict.
+// Some servers refuse the handshake if they support none of the offers. The Node library ws
+// does, with clientMaxWindowBits set or serverMaxWindowBits turned off. A limit on the windows
+// must not prevent the connection to these servers, unless it is strict.
 func TestDialServerThatRefusesBoundsWith400(t *testing.T) {
 	t.Parallel()
 	addr := serveConns(t, func(conn net.Conn) {

@@ -24,20 +24,20 @@ func must[T any](t *testing.T) func(T, error) T {
 	}
 }
 
-// watched are the objects of a page on which the library listens, beside its
+// watched lists the objects of a page on which the library adds listeners, in addition to its
 // WebSockets.
 func watched(t *testing.T) []safejs.Value {
 	t.Helper()
 	document := must[safejs.Value](t)(safejs.Global().Get("document"))
 	if document.IsUndefined() {
-		t.Skip("this is no page")
+		t.Skip("this is not a page")
 	}
 	return []safejs.Value{safejs.Global(), document, must[safejs.Value](t)(
 		must[safejs.Value](t)(safejs.Global().Get("WebSocket")).Get("prototype"))}
 }
 
-// countListeners counts the listeners that are added to the page and to
-// WebSockets and not removed again, until the test ends.
+// countListeners counts, until the test ends, the listeners on the page and on WebSockets that
+// have been added and not removed.
 func countListeners(t *testing.T) (count func() int) {
 	t.Helper()
 	var n atomic.Int64
@@ -57,7 +57,7 @@ func countListeners(t *testing.T) (count func() int) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() {
-				object.Delete(method) // what was there is inherited
+				object.Delete(method) // the original is inherited
 				counting.Release()
 			})
 		}
@@ -65,8 +65,7 @@ func countListeners(t *testing.T) (count func() int) {
 	return func() int { return int(n.Load()) }
 }
 
-// pretend gives a property of object another value until the returned function
-// is called, or the test ends.
+// pretend changes a property of object until the returned function is called or the test ends.
 func pretend(t *testing.T, object safejs.Value, property string, value any) (stop func()) {
 	t.Helper()
 	class := must[safejs.Value](t)(safejs.Global().Get("Object"))
@@ -82,12 +81,12 @@ func dispatch(t *testing.T, target safejs.Value, class, event string, init map[s
 	must[safejs.Value](t)(target.Call("dispatchEvent", must[safejs.Value](t)(constructor.New(event, init))))
 }
 
-// hours waits long after every end: also after a planned restart, after which the
-// wait is otherwise short and random.
+// hours makes every wait long, even after a planned restart, where it is otherwise short and
+// random.
 func hours(error, time.Duration) time.Duration { return 1000 * time.Hour }
 
-// TestPresence: what tells that an attempt may fare better cuts a wait of
-// hours short, and what does not, does not.
+// TestPresence checks that events after which an attempt may succeed end a wait of hours, and
+// that other events do not.
 func TestPresence(t *testing.T) {
 	_, direct := stormURLs(t)
 	page := watched(t)
@@ -126,13 +125,13 @@ func TestPresence(t *testing.T) {
 			}
 			<-attempts
 			<-down
-			for count() != 3 { // those of the wait, and none of the connection
+			for count() != 3 { // the listeners of the wait only
 				time.Sleep(time.Millisecond)
 			}
 			tt.event()
 			patience := 200 * time.Millisecond
 			if tt.wakes {
-				patience = 10 * time.Second // a busy machine is late
+				patience = 10 * time.Second // for busy machines
 			}
 			select {
 			case <-attempts:
@@ -193,7 +192,7 @@ func TestPresence(t *testing.T) {
 		select {
 		case <-attempts:
 		case <-time.After(10 * time.Second):
-			t.Error("no attempt was made when the user came back")
+			t.Error("no attempt was made when the user returned")
 		}
 		client.Close(errors.NormalClosure, "")
 		<-client.Done()
@@ -201,8 +200,8 @@ func TestPresence(t *testing.T) {
 	})
 }
 
-// TestHeartbeatIsProbedOnReturn: a user who comes back to a page does not look
-// at a dead connection for the rest of the interval.
+// TestHeartbeatIsProbedOnReturn checks that a dead connection is found soon after the user
+// returns to a page, not only at the end of the interval.
 func TestHeartbeatIsProbedOnReturn(t *testing.T) {
 	s := newStorm(t)
 	document := watched(t)[1]
@@ -213,7 +212,7 @@ func TestHeartbeatIsProbedOnReturn(t *testing.T) {
 		t.Fatal(err)
 	}
 	dispatch(t, document, "Event", "visibilitychange", nil)
-	for conn.Latency() == 0 { // until the answer is here, which the server gives
+	for conn.Latency() == 0 { // until the server's answer has arrived
 		if conn.Err() != nil {
 			t.Fatalf("the connection ended though the peer answers: %v", conn.Err())
 		}

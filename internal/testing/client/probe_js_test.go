@@ -16,7 +16,7 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// probeURL is where e2e's TestProbe serves the answers that these tests want.
+// probeURL is the URL of the server of e2e's TestProbe.
 func probeURL(t *testing.T) string {
 	t.Helper()
 	url := os.Getenv("ISOSOCKET_PROBE_URL")
@@ -40,8 +40,8 @@ func dialFails(t *testing.T, url string, o *isosocket.DialOptions) *errors.Conne
 	return failed
 }
 
-// TestProbe: only an answer that a server of this library has marked is
-// believed. The server loses every handshake, without an answer.
+// TestProbe checks that only answers marked by a server of this library count. The server resets
+// every handshake without an answer.
 func TestProbe(t *testing.T) {
 	url := probeURL(t)
 	many := strings.Split(strings.Repeat("a-long-subprotocol-", 3), "-")
@@ -79,7 +79,7 @@ func TestProbe(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if strings.Contains(tt.path, "cors=no") && must[safejs.Value](t)(safejs.Global().Get("location")).IsUndefined() {
-				t.Skip("without an origin every answer may be read")
+				t.Skip("without an origin every answer can be read")
 			}
 			if strings.Contains(tt.path, "cookie=") {
 				setCookie(t)
@@ -98,8 +98,8 @@ func TestProbe(t *testing.T) {
 			if again := isosocket.DefaultRetry(failed); again != tt.again {
 				t.Errorf("DefaultRetry = %v, want %v: %v", again, tt.again, failed)
 			}
-			// A login dialog would keep the answer. Later attempts do not count: after some
-			// that failed, Chromium delays the next ones to the same host.
+			// A login dialog would delay the answer. Only the first attempts are timed: after
+			// failures, Chromium delays further attempts to the same host.
 			if d := time.Since(start); strings.HasSuffix(tt.path, "401&scheme=Basic") && d > 2*time.Second ||
 				strings.HasPrefix(tt.path, "/redirect?scheme") && d > 4*time.Second {
 				t.Errorf("Dial took %v", d)
@@ -118,7 +118,7 @@ func TestProbe(t *testing.T) {
 			t.Errorf("after %v: %v", d, failed)
 		}
 	})
-	t.Run("a service worker's answer while the server is away", func(t *testing.T) {
+	t.Run("a service worker's answer while the server is unreachable", func(t *testing.T) {
 		class := must[safejs.Value](t)(safejs.Global().Get("Response"))
 		response := must[safejs.Value](t)(class.New(nil, map[string]any{"status": 404}))
 		fetch := must[safejs.Func](t)(safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
@@ -137,7 +137,7 @@ func TestProbe(t *testing.T) {
 	})
 }
 
-// setCookie gives the page's site a cookie until the test ends.
+// setCookie sets a cookie of the page's site until the test ends.
 func setCookie(t *testing.T) {
 	t.Helper()
 	document := must[safejs.Value](t)(safejs.Global().Get("document"))
@@ -150,7 +150,8 @@ func setCookie(t *testing.T) {
 	t.Cleanup(func() { document.Set("cookie", "probe=; max-age=0") })
 }
 
-// A handshake that is lost is made again, whatever a plain GET is answered.
+// TestProbeOfALostHandshake checks that a lost handshake is retried, whatever the answer to a
+// plain GET.
 func TestProbeOfALostHandshake(t *testing.T) {
 	url := probeURL(t)
 	for _, path := range []string{"/foreign?status=404", "/foreign?status=401", "/foreign?status=400", "/redirect?ws=yes", "/marked?status=200"} {
@@ -167,13 +168,13 @@ func TestProbeOfALostHandshake(t *testing.T) {
 				}
 				return
 			}
-			t.Fatal("no connection came in time")
+			t.Fatal("no connection in time")
 		})
 	}
 }
 
-// A browser sends no user and password, so a URL with them is refused, before
-// any I/O.
+// TestDialUserinfo checks that a URL with user and password is refused before any I/O, because a
+// browser does not send them.
 func TestDialUserinfo(t *testing.T) {
 	for _, url := range []string{"ws://user:secret@127.0.0.1:9999/", "wss://user@127.0.0.1:9999/x"} {
 		failed := dialFails(t, url, nil)
@@ -195,7 +196,7 @@ func TestDialForbidden(t *testing.T) {
 		class := must[safejs.Value](t)(safejs.Global().Get("DOMException"))
 		thrown := must[safejs.Value](t)(class.New("not from a page loaded over HTTPS", "SecurityError"))
 		signal := must[safejs.Value](t)(must[safejs.Value](t)(safejs.Global().Get("AbortSignal")).Call("abort", thrown))
-		// A class whose constructor throws, put together without eval.
+		// A class whose constructor throws, made without eval.
 		handler := must[safejs.Value](t)(must[safejs.Value](t)(safejs.Global().Get("Object")).New())
 		throws := must[safejs.Value](t)(must[safejs.Value](t)(signal.Get("throwIfAborted")).Call("bind", signal))
 		if err := handler.Set("construct", throws); err != nil {
@@ -212,8 +213,7 @@ func TestDialForbidden(t *testing.T) {
 		if must[safejs.Value](t)(safejs.Global().Get("document")).IsUndefined() {
 			t.Skip("only a page can be given a policy")
 		}
-		// A policy that comes in a meta element stays for good, so it forbids a host that
-		// no other test uses.
+		// A policy in a meta element is permanent, so it forbids a host that no other test uses.
 		document := must[safejs.Value](t)(safejs.Global().Get("document"))
 		meta := must[safejs.Value](t)(document.Call("createElement", "meta"))
 		meta.Set("httpEquiv", "Content-Security-Policy")

@@ -13,10 +13,10 @@ import (
 // sendsPings says whether the target supports DialOptions.PingInterval.
 const sendsPings = false
 
-// parallel does nothing: the tests in a page share a server and its network.
+// parallel does nothing: the tests in a page share a server and its proxy.
 func parallel(*testing.T) {}
 
-// stormURLs returns where the server was started for the browser.
+// stormURLs returns the URLs of the server that was started for the browser.
 func stormURLs(t *testing.T) (url, direct string) {
 	t.Helper()
 	url, direct = os.Getenv("ISOSOCKET_STORM_URL"), os.Getenv("ISOSOCKET_STORM_DIRECT")
@@ -26,8 +26,8 @@ func stormURLs(t *testing.T) (url, direct string) {
 	return url, direct
 }
 
-// countResources counts goroutines, and the functions of Go's that JavaScript
-// can call, and returns a function that fails t unless there are no more than before.
+// countResources counts goroutines and js.Funcs, and returns a function that fails t if there
+// are more than before.
 func countResources(t *testing.T) (check func()) {
 	t.Helper()
 	goroutines := runtime.NumGoroutine()
@@ -39,5 +39,5 @@ func countResources(t *testing.T) (check func()) {
 	}
 }
 
-// watchSockets has nothing to count: a browser does not show its sockets.
+// watchSockets does nothing: a browser does not show its sockets.
 func watchSockets(*testing.T, *isosocket.DialOptions) {}

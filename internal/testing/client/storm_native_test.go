@@ -21,7 +21,7 @@ import (
 // sendsPings says whether the target supports DialOptions.PingInterval.
 const sendsPings = true
 
-// parallel runs t beside other tests: each has a server and a network of its own.
+// parallel runs t in parallel: each test has its own server and proxy.
 func parallel(t *testing.T) { t.Parallel() }
 
 // stormURLs starts the server.
@@ -35,14 +35,14 @@ func stormURLs(t *testing.T) (url, direct string) {
 	return s.URL(), s.Direct()
 }
 
-// countResources counts goroutines and file descriptors, and returns a function
-// that fails t unless there are no more than before.
+// countResources counts goroutines and file descriptors, and returns a function that fails t if
+// there are more than before.
 func countResources(t *testing.T) (check func()) {
 	t.Helper()
 	files := func() int {
 		entries, err := os.ReadDir("/proc/self/fd")
 		if err != nil {
-			return 0 // no such system: the goroutines have to do
+			return 0 // not on this system: only the goroutines count
 		}
 		return len(entries)
 	}
@@ -54,7 +54,7 @@ func countResources(t *testing.T) (check func()) {
 	}
 }
 
-// watchSockets fails t when a socket is opened before the last one is closed.
+// watchSockets fails t if a socket is opened before the last one is closed.
 func watchSockets(t *testing.T, o *isosocket.DialOptions) {
 	var open atomic.Int64
 	o.Native = &isosocket.NativeOptions{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -69,8 +69,8 @@ func watchSockets(t *testing.T, o *isosocket.DialOptions) {
 	}}
 }
 
-// TestOneSocketAtATime: a peer that is gone does not answer the close either, and
-// the next attempt, due at once, waits until its socket is closed all the same.
+// TestOneSocketAtATime checks that an attempt that is due waits until the socket of the last
+// connection is closed, even if the peer never answers the close frame.
 func TestOneSocketAtATime(t *testing.T) {
 	parallel(t)
 	s := newStorm(t)
@@ -89,14 +89,14 @@ func TestOneSocketAtATime(t *testing.T) {
 			break
 		}
 		s.fault("blackhole", 0)
-		s.fault("pass", 0) // for the next one: this link is gone for good
+		s.fault("pass", 0) // for the next connection; this one stays broken
 		if _, err := conn.Receive(t.Context()); !errors.Is(err, errors.PolicyViolation) {
 			t.Errorf("Receive = %v, want the miss", err)
 		}
 	}
 }
 
-// countedSocket reports when it is closed.
+// countedSocket reports its Close.
 type countedSocket struct {
 	*net.TCPConn
 	open *atomic.Int64

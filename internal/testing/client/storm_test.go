@@ -17,12 +17,12 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// The tests in this file run natively, where they start the server themselves,
-// and in a browser, where whoever started that names the server's URLs:
-// ISOSOCKET_STORM_URL and ISOSOCKET_STORM_DIRECT. See internal/testing/storm.
+// The tests in this file run natively, where they start the server themselves, and in a browser,
+// where ISOSOCKET_STORM_URL and ISOSOCKET_STORM_DIRECT hold the server's URLs. See
+// internal/testing/storm.
 //
-// ISOSOCKET_STORM_TIME is how long TestStorm lasts, such as "2m", 10 seconds
-// unless it is set; ISOSOCKET_STORM_SEED repeats a schedule.
+// ISOSOCKET_STORM_TIME is the duration of TestStorm, such as "2m"; the default is 10 seconds.
+// ISOSOCKET_STORM_SEED repeats a schedule.
 
 func setting[T any](t *testing.T, name string, parse func(string) (T, error), otherwise T) T {
 	t.Helper()
@@ -37,7 +37,7 @@ func setting[T any](t *testing.T, name string, parse func(string) (T, error), ot
 	return value
 }
 
-// stormServer is what a test knows of the storm's server.
+// stormServer is the test's access to the storm server.
 type stormServer struct {
 	t           *testing.T
 	url, direct string
@@ -56,7 +56,7 @@ func newStorm(t *testing.T) *stormServer {
 	return &stormServer{t: t, url: url, direct: direct, control: control}
 }
 
-// ask sends the server a command.
+// ask sends a command to the server and returns its answer.
 func (s *stormServer) ask(command string) string {
 	s.t.Helper()
 	s.mu.Lock()
@@ -75,11 +75,11 @@ func (s *stormServer) ask(command string) string {
 func (s *stormServer) fault(name string, latency time.Duration) {
 	s.t.Helper()
 	if answer := s.ask("fault " + name + " " + latency.String()); answer != "ok" {
-		s.t.Fatalf("the server does not begin %s: %s", name, answer)
+		s.t.Fatalf("the server does not start %s: %s", name, answer)
 	}
 }
 
-// arrived returns what arrived, a slice a connection.
+// arrived returns the messages that arrived, one slice for each connection.
 func (s *stormServer) arrived(id string) (all [][]int) {
 	s.t.Helper()
 	var texts [][]string
@@ -100,18 +100,17 @@ func (s *stormServer) arrived(id string) (all [][]int) {
 	return all
 }
 
-// TestStorm sends numbered messages through a network that fails in every way
-// it can, by a schedule that its seed repeats. The client comes back in time each
-// time, has one connection at most, and of every message it is known whether it
-// arrived: it did, once and in order, or Send or OnLost reported it.
+// TestStorm sends numbered messages through a proxy with all faults, by a random schedule that
+// its seed repeats. After each fault, the client must reconnect in time. It must never have two
+// connections. Each message must arrive once and in order, or be reported by Send or OnLost.
 func TestStorm(t *testing.T) {
 	parallel(t)
 	const (
 		every, timeout = 300 * time.Millisecond, 500 * time.Millisecond
 		handshake      = 700 * time.Millisecond
 		maxDelay       = 500 * time.Millisecond
-		// A link may be half-open, then a handshake under way that hangs, then a
-		// wait that has just begun. The rest is for busy machines.
+		// A half-open link takes this long, then a handshake that hangs, then a wait that has
+		// just begun. The rest is for busy machines.
 		back = every + timeout + handshake + maxDelay + 4*time.Second
 	)
 	lasts := setting(t, "ISOSOCKET_STORM_TIME", time.ParseDuration, 10*time.Second)
@@ -126,8 +125,8 @@ func TestStorm(t *testing.T) {
 		reported = map[int]error{}
 		conn     *ws.Conn
 		opened   int
-		history  []string     // of the connection, for a failure's message
-		sent     atomic.Int64 // numbers from 0 up to here were sent, or are being
+		history  []string     // of the connection, for failure messages
+		sent     atomic.Int64 // the highest number that was or is being sent
 		echoed   = make(chan int, 1)
 	)
 	began := time.Now()
@@ -221,7 +220,7 @@ func TestStorm(t *testing.T) {
 	for start := time.Now(); time.Since(start) < lasts && !t.Failed(); count++ {
 		fault := faults[random.IntN(len(faults))]
 		if count < len(faults) {
-			fault = faults[count] // each of them at least once
+			fault = faults[count] // each fault at least once
 		}
 		s.fault(fault, 0)
 		time.Sleep(time.Duration(random.Int64N(int64(1500 * time.Millisecond))))
@@ -235,7 +234,7 @@ func TestStorm(t *testing.T) {
 				mu.Lock()
 				recent := strings.Join(history[max(0, len(history)-20):], "\n\t")
 				mu.Unlock()
-				t.Fatalf("%v after %s, at %v, the client is not back: %+v\n\t%s", back, fault, time.Since(began), client.State(), recent)
+				t.Fatalf("%v after %s, at %v, the client has not reconnected: %+v\n\t%s", back, fault, time.Since(began), client.State(), recent)
 			}
 		}
 		slowest = max(slowest, time.Since(passed))
@@ -269,7 +268,7 @@ func TestStorm(t *testing.T) {
 	both := 0
 	for n := range int(sent.Load()) + 1 {
 		if !arrived[n] && reported[n] == nil {
-			t.Errorf("%d did not arrive, and no error said so", n)
+			t.Errorf("%d neither arrived nor was reported", n)
 		}
 		if arrived[n] && reported[n] != nil {
 			both++
@@ -281,15 +280,15 @@ func TestStorm(t *testing.T) {
 	if len(arrived) < int(sent.Load())/10 {
 		t.Errorf("%d of %d messages arrived, want more through a network that often works", len(arrived), sent.Load()+1)
 	}
-	t.Logf("%d faults, %d connections, back after %v at most; of %d messages %d arrived, %d were reported, %d of which had arrived",
+	t.Logf("%d faults, %d connections, reconnected after %v at most; of %d messages %d arrived, %d were reported, %d of which had arrived",
 		count, opened, slowest.Round(time.Millisecond), sent.Load()+1, len(arrived), len(reported), both)
 }
 
-// TestHalfOpenLinkIsFound: a peer that is gone without a word is missed within
-// interval and timeout, whether anybody receives or not.
+// TestHalfOpenLinkIsFound checks that a link that fails without a FIN or RST is found within
+// interval and timeout, whether the program receives or not.
 func TestHalfOpenLinkIsFound(t *testing.T) {
 	parallel(t)
-	// The slack is for busy machines, on which everything stands still at times.
+	// The slack is for pauses on busy machines.
 	const interval, timeout, slack = 400 * time.Millisecond, 1500 * time.Millisecond, 3 * time.Second
 	kinds := map[string]isosocket.DialOptions{
 		"heartbeat": {Heartbeat: &ws.Heartbeat{Every: interval, Timeout: timeout}},
@@ -299,12 +298,12 @@ func TestHalfOpenLinkIsFound(t *testing.T) {
 	}
 	s := newStorm(t)
 	s.fault("pass", 20*time.Millisecond)
-	// All links are open at the same time, because what happens to them takes seconds.
+	// All links are open at the same time, because each takes seconds.
 	type link struct {
 		kind      string
 		receiving bool
 		conn      *ws.Conn
-		ended     chan error // what Receive returned in the end
+		ended     chan error // the last error of Receive
 	}
 	var links []*link
 	for kind, options := range kinds {
@@ -325,15 +324,15 @@ func TestHalfOpenLinkIsFound(t *testing.T) {
 			}
 		}
 	}
-	time.Sleep(interval + timeout + timeout/2) // long enough for a miss, if there were any
+	time.Sleep(interval + timeout + timeout/2) // long enough for an erroneous timeout
 	for _, l := range links {
 		t.Run("alive, "+l.kind+", receiving "+strconv.FormatBool(l.receiving), func(t *testing.T) {
 			if err := l.conn.Err(); err != nil {
 				t.Fatalf("a live link ended: %v", err)
 			}
-			// Heartbeats are answered on both sides by whoever receives.
+			// Receive handles heartbeats on both sides.
 			if latency := l.conn.Latency(); (l.receiving || l.kind == "pings") && (latency < 40*time.Millisecond || latency > timeout) {
-				t.Errorf("Latency = %v through a network that takes 40ms there and back", latency)
+				t.Errorf("Latency = %v over a network with a round trip of 40ms", latency)
 			}
 		})
 	}
@@ -351,7 +350,7 @@ func TestHalfOpenLinkIsFound(t *testing.T) {
 				t.Errorf("found after %v, want %v", took, interval+timeout)
 			}
 			if !l.receiving {
-				// What was not received, answers among it, comes before the end.
+				// Unread messages, including answers, precede the end.
 				go func() {
 					for {
 						if _, err := l.conn.Receive(context.Background()); err != nil {
@@ -372,7 +371,7 @@ func TestHalfOpenLinkIsFound(t *testing.T) {
 	}
 }
 
-// TestExpiredTokenStopsTheLoop: a 401 ends it at once, in a browser too.
+// TestExpiredTokenStopsTheLoop checks that a 401 ends the loop at once, on both targets.
 func TestExpiredTokenStopsTheLoop(t *testing.T) {
 	_, direct := stormURLs(t)
 	url := direct + "/expire?client=" + strconv.FormatUint(rand.Uint64(), 36)
@@ -398,7 +397,7 @@ func TestExpiredTokenStopsTheLoop(t *testing.T) {
 	}
 }
 
-// TestThousandReconnects leaves nothing behind.
+// TestThousandReconnects checks that reconnecting leaks no resources.
 func TestThousandReconnects(t *testing.T) {
 	_, direct := stormURLs(t)
 	check := countResources(t)
@@ -425,7 +424,7 @@ func TestThousandReconnects(t *testing.T) {
 	check()
 }
 
-// settled waits until count is at most limit, and fails t if it does not become so.
+// settled waits until count is at most limit, and fails t if it stays above.
 func settled(t *testing.T, what string, count func() int, limit int) {
 	t.Helper()
 	for range 500 {
@@ -434,5 +433,5 @@ func settled(t *testing.T, what string, count func() int, limit int) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Errorf("%d %s are left, want at most the %d there were", count(), what, limit)
+	t.Errorf("%d %s, want at most %d as before", count(), what, limit)
 }

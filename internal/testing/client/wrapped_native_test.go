@@ -20,8 +20,8 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// scrambledConn changes every byte on its way and counts them, as a connection that
-// encrypts does. All else is the socket's.
+// scrambledConn changes and counts all bytes, like a connection that encrypts. It embeds the
+// socket for the other methods.
 type scrambledConn struct {
 	*net.TCPConn
 	in, out *atomic.Int64
@@ -48,7 +48,7 @@ func (c scrambledConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// scrambledListener is what a server listens on whose connections are scrambled.
+// scrambledListener accepts scrambled connections.
 type scrambledListener struct {
 	net.Listener
 	in, out *atomic.Int64
@@ -62,7 +62,7 @@ func (l scrambledListener) Accept() (net.Conn, error) {
 	return scrambledConn{conn.(*net.TCPConn), l.in, l.out}, nil
 }
 
-// wiretap forwards one connection to target, and keeps what passes each way.
+// wiretap forwards one connection to target, and records the bytes of both directions.
 func wiretap(t *testing.T, target string) (address string, up, down *bytes.Buffer, done func()) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -94,8 +94,8 @@ func wiretap(t *testing.T, target string) (address string, up, down *bytes.Buffe
 	return l.Addr().String(), up, down, wg.Wait
 }
 
-// A connection that encrypts, and otherwise is the socket that it embeds, carries
-// everything: nothing goes past its methods through the descriptor.
+// TestNothingPassesAWrapper checks that all data goes through the methods of a connection that
+// encrypts and embeds its socket, and none directly through the file descriptor.
 func TestNothingPassesAWrapper(t *testing.T) {
 	const secret = "the secret that must not be seen on the wire"
 	var clientIn, clientOut, serverIn, serverOut atomic.Int64
@@ -147,7 +147,7 @@ func TestNothingPassesAWrapper(t *testing.T) {
 	done()
 	for way, seen := range map[string]*bytes.Buffer{"client to server": up, "server to client": down} {
 		if bytes.Contains(seen.Bytes(), []byte(secret[:10])) {
-			t.Errorf("%s: a message went in the clear", way)
+			t.Errorf("%s: a message was sent unencrypted", way)
 		}
 	}
 	if int(clientOut.Load()) != up.Len() || int(serverIn.Load()) != up.Len() {
