@@ -183,7 +183,7 @@ func TestErrorsPageMatchesDefaultRetry(t *testing.T) {
 		return all
 	}
 	for event, errs := range map[string][]error{
-		"the network, the name or the time failed `Dial`": append(status(0),
+		"no connection: network, name lookup or timeout": append(status(0),
 			&errors.ConnectionError{Err: context.DeadlineExceeded}),
 		"the server refused with 401, 403 or 404": status(401, 403, 404),
 		"the server refused with 429 or 503":      status(429, 503),
@@ -196,14 +196,14 @@ func TestErrorsPageMatchesDefaultRetry(t *testing.T) {
 			&errors.ConnectionError{Err: &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}},
 			&errors.ConnectionError{Err: x509.HostnameError{Certificate: &x509.Certificate{}}}},
 		"the server chose none of the offered subprotocols":             {&errors.ConnectionError{Err: errors.ErrSubprotocolMismatch}},
-		"what answered does no WebSocket handshake":                     {&errors.ConnectionError{Err: errors.ErrBadHandshake}},
+		"the answer is not a WebSocket handshake":                     {&errors.ConnectionError{Err: errors.ErrBadHandshake}},
 		"a URL that cannot be dialed":                                   {&errors.ConnectionError{Err: errors.ErrInvalidURL}},
 		"a subprotocol that is no token, or doubled":                    {&errors.ConnectionError{Err: errors.ErrInvalidSubprotocol}},
 		"an option that this target cannot honour":                      {&errors.ConnectionError{Err: errors.ErrUnsupported}},
 		"the peer closed with 1000 or 1005":                             closed(true, "", 1000, 1005),
 		"the peer closed with 1001, 1011, 1012, 1013 or 1014":           closed(true, "", 1001, 1011, 1012, 1013, 1014),
 		"the peer closed with a reason of the application's, 3000-4999": closed(true, "", 3000, 3999, 4000, 4999),
-		"the link was lost without a close frame":                       closed(false, "", 1006),
+		"the connection was lost without a close frame":                       closed(false, "", 1006),
 		"the peer answers neither pings nor heartbeats":                 closed(false, ws.PingTimeoutMessage, 1008),
 		"a message over `MaxMessageSize` came":                          closed(false, "", 1009),
 		"the peer broke the protocol":                                   closed(false, "", 1002, 1007),

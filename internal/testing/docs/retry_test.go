@@ -49,9 +49,9 @@ func retryDecisions() []retryDecision {
 			append(status(400, 401, 403, 404, 426, 499, 301, 302, 303, 307, 308), failed(errors.ErrRedirected)...)},
 		{"a status that is a guess (`StatusGuessed`, only in a browser)", true, []error{
 			&errors.ConnectionError{StatusCode: 401, StatusGuessed: true}, &errors.ConnectionError{StatusCode: 426, StatusGuessed: true}}},
-		{"what the browser forbids: mixed content, Content-Security-Policy, a blocked port", false, failed(errors.ErrForbidden)},
+		{"the browser forbids it: mixed content, Content-Security-Policy, a blocked port", false, failed(errors.ErrForbidden)},
 		{"the server chooses none of the offered subprotocols, or another one (`ErrSubprotocolMismatch`)", false, failed(errors.ErrSubprotocolMismatch)},
-		{"what answers does no WebSocket handshake: no HTTP/1.1, no TLS to a wss URL, a wrong 101 (`ErrBadHandshake`, natively)", false, failed(errors.ErrBadHandshake)},
+		{"the answer is not a WebSocket handshake: no HTTP/1.1, no TLS to a wss URL, a wrong 101 (`ErrBadHandshake`, natively)", false, failed(errors.ErrBadHandshake)},
 		{"a URL, subprotocol or option that cannot be used", false, failed(errors.ErrInvalidURL, errors.ErrInvalidSubprotocol, errors.ErrUnsupported)},
 	}
 }
