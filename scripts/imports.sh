@@ -15,7 +15,7 @@ ws/netconn: errors ws
 ws/wsjson: errors ws
 ws/wstest: errors ws
 internal/rfc6455: errors github.com/klauspost/compress
-internal/stream: errors ws ws/driver internal/rfc6455
+internal/stream: errors ws ws/driver internal/rfc6455 golang.org/x/time/rate
 internal/jscall:
 internal/relay: internal/jscall
 internal/presence: js:internal/jscall

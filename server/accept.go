@@ -168,6 +168,7 @@ func (a *acceptor) connect(u *upgrade, r *http.Request, ctx *connContext) *Conn 
 		PingTimeout:   timeout,
 		Prefix:        u.prefix,
 		MaxFragments:  a.MaxFragments,
+		Limits:        a.limiter.ofStream(r),
 		Flushers:      a.flushers,
 	}
 	conn := &Conn{
@@ -190,6 +191,9 @@ func (a *acceptor) connect(u *upgrade, r *http.Request, ctx *connContext) *Conn 
 		ctx.transport = transport
 	}
 	conn.Conn = ws.NewConn(transport, &config)
+	if ctx == nil {
+		a.limitLifetime(conn, transport)
+	}
 	return conn
 }
 

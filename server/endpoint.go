@@ -109,6 +109,8 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	run := e.run
 	if late := t.connected(conn, ctx); late != nil {
 		run = late.close
+	} else {
+		t.life = e.limitLifetime(ctx, conn)
 	}
 	running = true
 	if e.acceptor.Detach {
@@ -399,6 +401,7 @@ type ticket struct {
 	conn    *Conn             // nil before the handshake is done
 	address *address          // nil if it is not limited
 	result  *ConnectionResult // how conn ended
+	life    *time.Timer       // nil if it is not limited
 }
 
 // admit counts a request in, or says why it is refused.
@@ -459,6 +462,9 @@ func (t *ticket) connected(conn *Conn, ctx *connContext) (late *stopping) {
 // done counts the request out.
 func (t *ticket) done() {
 	t.e.clients.leave(t.address)
+	if t.life != nil {
+		t.life.Stop()
+	}
 	t.e.mu.Lock()
 	defer t.e.mu.Unlock()
 	if t.conn == nil {

@@ -22,18 +22,31 @@ const (
 	LimitHandshakeRate Limit = "handshake_rate"
 )
 
-// The limits of one connection. Each ends a connection that exceeds it.
+// The limits of one connection. Each ends a connection that reaches it, if not said
+// otherwise.
 const (
 	// LimitMessageSize is Options.MaxMessageSize.
 	LimitMessageSize Limit = "message_size"
 	// LimitFragments is Options.MaxFragments.
 	LimitFragments Limit = "fragments"
+	// LimitMessageRate is Limits.MessageRate. Without CloseAboveRate it is counted each
+	// time that the connection is not read for a moment.
+	LimitMessageRate Limit = "message_rate"
+	// LimitByteRate is Limits.ByteRate, and counted as LimitMessageRate is.
+	LimitByteRate Limit = "byte_rate"
+	// LimitIdle is Limits.IdleTimeout.
+	LimitIdle Limit = "idle"
+	// LimitLifetime is Limits.MaxLifetime.
+	LimitLifetime Limit = "lifetime"
 )
 
 // limitOf says which Limit a connection has exceeded.
 var limitOf = [...]Limit{
 	stream.LimitMessageSize: LimitMessageSize,
 	stream.LimitFragments:   LimitFragments,
+	stream.LimitMessageRate: LimitMessageRate,
+	stream.LimitByteRate:    LimitByteRate,
+	stream.LimitIdle:        LimitIdle,
 }
 
 // limits counts how often each limit of an endpoint was reached. The zero value is

@@ -3,13 +3,16 @@
 package server
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"strings"
+	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/stream"
 )
 
 // The defaults of [Limits].
@@ -20,6 +23,10 @@ const (
 	DefaultMaxConnectionsPerAddress = 1_000
 	// DefaultHandshakeRate is 100 a second.
 	DefaultHandshakeRate = 100
+	// DefaultMessageRate is 1,000 a second.
+	DefaultMessageRate = 1_000
+	// DefaultByteRate is 16 MiB a second.
+	DefaultByteRate = 16 << 20
 )
 
 // rateBurst is for how many seconds an unused rate is saved up: as much may come at once.
@@ -30,11 +37,13 @@ const rateBurst = 5
 // default, and a negative number no limit. docs/limits.md has a table.
 //
 // An address is an IPv4 address or an IPv6 network of 64 bits, which is what one
-// customer of a provider has at least. The defaults of the limits for each address do
+// customer of a provider has at least. Without an IP address in
+// [http.Request.RemoteAddr], as over a Unix socket, there is no limit for each address.
+//
+// The defaults of the limits for each address, and those of MessageRate and ByteRate, do
 // not apply to a request that comes from a loopback address and has no header field of a
-// proxy: a process on the same machine is trusted, as are tests and measurements. A
-// number that is set applies to all. Without an IP address in [http.Request.RemoteAddr],
-// as over a Unix socket, there is no limit for each address.
+// proxy: a process on the same machine needs no connection to use the machine, and tests
+// and measurements do more than any user. A number that is set applies to all.
 //
 // A rate is a number for each second. What is not used is saved up for 5 seconds, so that
 // five times as much may come at once.
@@ -59,6 +68,35 @@ type Limits struct {
 	// no effect on [Accept].
 	HandshakeRate int
 
+	// MessageRate is how many messages a client may send in a second on one connection.
+	// Pings and pongs count, too. A connection on which more come is read more
+	// slowly, so that TCP slows the client down, or with CloseAboveRate it ends. 0 means
+	// [DefaultMessageRate], a negative number no limit.
+	MessageRate int
+
+	// ByteRate is the same for bytes: those that come, and for a compressed message
+	// those of its data, too. 0 means [DefaultByteRate].
+	ByteRate int
+
+	// CloseAboveRate ends a connection with [errors.PolicyViolation] when more comes than
+	// MessageRate or ByteRate allow. That costs the server less, and a client that only
+	// has much to send its connection.
+	CloseAboveRate bool
+
+	// IdleTimeout is how long a connection may have no message in either direction. It then
+	// ends with [errors.GoingAway], "no message for" the time, up to an eighth of it late.
+	// Heartbeats are messages, pings are not. 0 and a negative number mean no limit,
+	// because it is usual for a connection to wait, and pings find clients that are gone.
+	IdleTimeout time.Duration
+
+	// MaxLifetime is the longest time that a connection lasts. Each lasts a random
+	// time from three quarters of it, so that clients come back one after the other,
+	// perhaps to another server. It then ends as in [Endpoint.Drain]: the function's ctx
+	// ends, and when the function has returned the connection is closed with
+	// [errors.ServiceRestart], "connection lifetime over". If the function has not returned
+	// after 10 seconds, the connection is closed all the same. 0 and a negative number mean no limit.
+	MaxLifetime time.Duration
+
 	// TrustedProxies are the addresses ("192.0.2.7", "::1") and networks ("10.0.0.0/8")
 	// of the proxies in front of the server, and "unix" for all peers without an
 	// IP address. A request from one of them counts for the address that it has added to
@@ -78,8 +116,11 @@ type Limits struct {
 // 0 for no limit.
 type limiter struct {
 	maxConnections int
-	perAddress     addressLimits // where a number was set, or the client is not local
-	perLocal       addressLimits // where it is
+	perAddress     addressLimits
+	perLocal       addressLimits // of local clients
+	stream         stream.Limits
+	streamLocal    stream.Limits // of local clients
+	maxLifetime    time.Duration
 	proxies        proxies
 }
 
@@ -109,6 +150,19 @@ func newLimiter(o *Limits) (*limiter, error) {
 	}
 	proxies, err := newProxies(o.TrustedProxies, o.ProxyHeader)
 	return &limiter{
+		stream: stream.Limits{
+			Messages: orDefault(o.MessageRate, DefaultMessageRate),
+			Bytes:    orDefault(o.ByteRate, DefaultByteRate),
+			Close:    o.CloseAboveRate,
+			Idle:     max(o.IdleTimeout, 0),
+		},
+		streamLocal: stream.Limits{
+			Messages: given(o.MessageRate),
+			Bytes:    given(o.ByteRate),
+			Close:    o.CloseAboveRate,
+			Idle:     max(o.IdleTimeout, 0),
+		},
+		maxLifetime:    max(o.MaxLifetime, 0),
 		maxConnections: orDefault(o.MaxConnections, DefaultMaxConnections),
 		perAddress: addressLimits{
 			connections: orDefault(o.MaxConnectionsPerAddress, DefaultMaxConnectionsPerAddress),
@@ -128,6 +182,14 @@ func (l *limiter) of(r *http.Request) addressLimits {
 		return l.perLocal
 	}
 	return l.perAddress
+}
+
+// ofStream returns the limits of a connection of the client that sent r.
+func (l *limiter) ofStream(r *http.Request) stream.Limits {
+	if isLocal(r) {
+		return l.streamLocal
+	}
+	return l.stream
 }
 
 // proxies are the trusted proxies.

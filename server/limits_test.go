@@ -284,7 +284,7 @@ func TestDefaultsPerAddress(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				e := Handler(nil, &Options{Limits: test.limits})
+				e := Handler(nil, &Options{Limits: test.limits, Logger: slog.New(slog.DiscardHandler)})
 				served := 0
 				for range 2 * most {
 					if code, _ := e.status(test.remote, test.fields...); code == 426 {

@@ -90,8 +90,8 @@ type Options struct {
 	// 100,000, a negative number no limit.
 	MaxFragments int
 
-	// Limits are how many connections there may be, and how often clients may come. nil
-	// means the defaults.
+	// Limits are how many connections there may be, how often clients may come, and how
+	// much they may send. nil means the defaults.
 	Limits *Limits
 
 	// SendBuffer is the high-water mark in bytes: while as many are queued,

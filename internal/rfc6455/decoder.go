@@ -520,6 +520,9 @@ func (d *Decoder) Message() (op Opcode, data []byte) {
 	return op, data
 }
 
+// Compressed reports whether the last message that Decode or Advance returned was compressed.
+func (d *Decoder) Compressed() bool { return d.compressed }
+
 // Control returns the payload of the ping or pong that the last event announced. It is valid until
 // the next Decode.
 func (d *Decoder) Control() []byte { return d.ctrl }

@@ -13,12 +13,18 @@ const (
 	LimitMessageSize Limit = iota
 	// LimitFragments is Options.MaxFragments.
 	LimitFragments
+	// LimitMessageRate is Limits.Messages.
+	LimitMessageRate
+	// LimitByteRate is Limits.Bytes.
+	LimitByteRate
+	// LimitIdle is Limits.Idle.
+	LimitIdle
 )
 
 // LimitObserver may be implemented by Options.EndsWith.
 type LimitObserver interface {
 	// LimitStruck is called when the peer has reached a limit, before the connection ends
-	// for it. It must not wait, nor call the transport.
+	// or pauses for it. It must not wait, nor call the transport.
 	LimitStruck(Limit)
 }
 

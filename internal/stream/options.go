@@ -26,6 +26,8 @@ type Options struct {
 	// message of more ends the connection with code 1008. Zero means
 	// rfc6455.DefaultMaxFragments, a negative number no limit.
 	MaxFragments int
+	// Limits are what the peer may send.
+	Limits Limits
 	// Deflate is what the handshake agreed on, nil for no compression.
 	Deflate *rfc6455.DeflateParams
 	// DeflatePolicy says what to compress and how.

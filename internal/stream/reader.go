@@ -25,6 +25,10 @@ const tlsInputSize = 4 << 10
 // one.
 const afterLarge = 2 << 10
 
+// discardAtMost is how much is read, and not used, of a peer whose connection is ended. Both
+// systems together buffer less.
+const discardAtMost = 16 << 20
+
 // emptyReads is how many reads in a row may return neither bytes nor an error, which
 // io.Reader allows.
 const emptyReads = 100
@@ -56,6 +60,7 @@ type reader struct {
 
 	watched  <-chan struct{} // the Done of the context that interrupts reads
 	endsWith context.Context // one that need not
+	intake   *intake         // nil where nothing is limited
 	unwatch  func() bool
 	lastDone <-chan struct{} // the Done of the last context
 }
@@ -75,6 +80,7 @@ func (r *reader) init(t *Transport, o Options, config ws.Config) {
 		o.Traffic.arrive(len(o.Prefix))
 	}
 	r.endsWith = o.EndsWith
+	r.intake = newIntake(o.Limits)
 	r.receiveBuffer = DefaultReceiveBuffer
 	if config.ReceiveBuffer > 0 {
 		r.receiveBuffer = uint32(min(uint64(config.ReceiveBuffer), math.MaxUint32))
@@ -138,7 +144,7 @@ func (t *Transport) TryReceive(buf []byte) (driver.Message, bool, error) {
 			t.noticeAbsence()
 		}
 		return m, true, nil
-	case errNothingYet, errGiveWay:
+	case errNothingYet, errGiveWay, errPaused:
 		if !t.socket.usable() {
 			go t.readInBackground()
 		} else {
@@ -268,9 +274,14 @@ func (t *Transport) receive(ctx context.Context, buf []byte, wait bool) (driver.
 // connection if that comes first. Called with the turn.
 func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (driver.Message, error) {
 	t.reads++
-	if in := t.input; in != nil {
+	if in := t.input; in != nil && !t.intake.paused() {
 		if op, data, n := t.decoder.Small(in.data[in.r:in.w], buf); n > 0 {
 			in.r += n
+			if t.intake != nil {
+				if err := t.countMessage(); err != nil {
+					return driver.Message{}, t.exceed(err)
+				}
+			}
 			t.traffic.receive(len(data), in.r == in.w)
 			t.setUnread(in.r < in.w)
 			return driver.Message{Kind: driver.Kind(op), Data: data}, nil
@@ -288,6 +299,15 @@ func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (driver.Mes
 	}
 	if err == nil && ev == rfc6455.EventMessage {
 		op, data := t.decoder.Message()
+		if t.intake != nil {
+			err := t.countMessage()
+			if err == nil && t.decoder.Compressed() {
+				err = t.countBytes(len(data))
+			}
+			if err != nil {
+				return driver.Message{}, t.exceed(err)
+			}
+		}
 		t.traffic.receive(len(data), t.parsed())
 		t.setUnread(!t.parsed())
 		return driver.Message{Kind: driver.Kind(op), Data: data}, nil
@@ -295,7 +315,7 @@ func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (driver.Mes
 	t.decoder.Detach()
 	t.setUnread(false)
 	switch err {
-	case errNothingYet, errGiveWay:
+	case errNothingYet, errGiveWay, errPaused:
 		return driver.Message{}, err
 	case errCloseFrame:
 		code, message := t.decoder.Close()
@@ -306,6 +326,9 @@ func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (driver.Mes
 	}
 	if ctx.Err() != nil && err == ctx.Err() {
 		return driver.Message{}, err
+	}
+	if _, ok := errors.AsType[*exceeded](err); ok {
+		return driver.Message{}, t.exceed(err)
 	}
 	if failed, ok := errors.AsType[*rfc6455.Error](err); ok {
 		cause := &errors.ConnectionClosed{Reason: errors.CloseReason(failed.Code), Message: failed.Reason}
@@ -320,10 +343,27 @@ func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (driver.Mes
 	return driver.Message{}, errEnded
 }
 
+// exceed ends a connection whose peer has sent too much, and returns the error for its
+// reader. err is an *exceeded. Called with the turn.
+func (t *Transport) exceed(err error) error {
+	over := err.(*exceeded)
+	t.struck(over.limit)
+	cause := &errors.ConnectionClosed{Reason: errors.PolicyViolation, Message: over.message}
+	t.setUnread(false)
+	t.setOver(cause)
+	t.fail(cause)
+	return errEnded
+}
+
 // nextMessage parses, reads and answers control frames until a message is
 // whole.
 func (t *Transport) nextMessage(ctx context.Context, wait bool) (rfc6455.Event, error) {
 	for {
+		if t.intake.paused() {
+			if err := t.pause(ctx, wait); err != nil {
+				return rfc6455.EventNone, err
+			}
+		}
 		ev, err := t.parse()
 		if ev == rfc6455.EventNone && err == nil {
 			ev, err = t.fill(ctx, wait)
@@ -339,10 +379,15 @@ func (t *Transport) nextMessage(ctx context.Context, wait bool) (rfc6455.Event, 
 		case rfc6455.EventPing:
 			t.setUnread(!t.parsed())
 			t.sendPong(t.decoder.Control())
+			err = t.countControl()
 		case rfc6455.EventPong:
 			if took, ok := t.pong(t.now(), t.decoder.Control()); ok && t.traffic != nil && t.traffic.RoundTrips != nil {
 				t.traffic.RoundTrips.Add(took)
 			}
+			err = t.countControl()
+		}
+		if err != nil {
+			return rfc6455.EventNone, err
 		}
 	}
 }
@@ -384,6 +429,9 @@ func (t *Transport) fill(ctx context.Context, wait bool) (rfc6455.Event, error) 
 		case n > 0:
 			t.heard()
 			t.traffic.arrive(n)
+			if err := t.countBytes(n); err != nil {
+				return rfc6455.EventNone, err
+			}
 			if t.large = t.direct; t.large {
 				return t.decoder.Advance(n)
 			}
@@ -524,9 +572,10 @@ func (t *Transport) fillClosing() (rfc6455.Event, error) {
 	}
 }
 
-// discard reads until the stream ends.
+// discard reads until the stream ends, or the peer has sent so much that it must have had the
+// time to read.
 func (t *Transport) discard() {
-	for {
+	for n := 0; n < discardAtMost; n += t.input.w {
 		if _, err := t.fillClosing(); err != nil {
 			return
 		}

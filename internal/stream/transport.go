@@ -64,6 +64,7 @@ func New(rwc io.ReadWriteCloser, o Options) *Transport {
 	t.reader.init(t, o, config)
 	t.writer.init(t, o, config)
 	t.watchOver(o)
+	t.watchIdle()
 	if !t.interruptible() {
 		t.lent = true
 		go t.readInBackground()
@@ -169,7 +170,9 @@ func (t *Transport) release() {
 		return
 	}
 	t.liveness.stop()
+	t.stopIdle()
 	t.rwc.Close()
+	t.intake.interrupt()
 	t.dropOutput(net.ErrClosed)
 	t.closed.Done()
 	t.tellPulled()
@@ -179,6 +182,7 @@ func (t *Transport) release() {
 // that waits looks at its context again. Other packages call it for a context that is
 // Options.EndsWith and ends before the connection does.
 func (t *Transport) Interrupt() {
+	t.intake.interrupt()
 	if t.interruptible() {
 		t.setReadDeadline(time.Unix(1, 0))
 	}

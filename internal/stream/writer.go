@@ -86,6 +86,9 @@ func (w *writer) init(t *Transport, o Options, config ws.Config) {
 	w.outlet = (*connOutlet)(t)
 	w.role = o.Role
 	w.traffic = o.Traffic
+	if o.Limits.Idle > 0 && w.traffic == nil {
+		w.traffic = new(Traffic) // for its count of sent messages
+	}
 	if o.Flushers != nil {
 		if w.traffic == nil {
 			w.traffic = new(Traffic)

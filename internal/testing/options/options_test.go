@@ -77,6 +77,10 @@ var negative = map[reflect.Type]map[string]string{
 		"MaxConnections":           off,
 		"MaxConnectionsPerAddress": off,
 		"HandshakeRate":            off,
+		"MessageRate":              off,
+		"ByteRate":                 off,
+		"IdleTimeout":              off,
+		"MaxLifetime":              off,
 	},
 	reflect.TypeFor[server.DrainOptions](): {
 		"Spread":     off,
