@@ -118,7 +118,7 @@ const day = 24 * time.Hour
 // newShortTimes and newLongTimes return what counts durations.
 func newShortTimes() *stream.Durations {
 	const ms = time.Millisecond
-	return stream.NewDurations(ms/2, ms, 5*ms/2, 5*ms, 10*ms, 25*ms, 50*ms, 100*ms, 250*ms, 500*ms,
+	return stream.NewDurations(ms/10, ms/4, ms/2, ms, 5*ms/2, 5*ms, 10*ms, 25*ms, 50*ms, 100*ms, 250*ms, 500*ms,
 		time.Second, 5*time.Second/2, 5*time.Second, 10*time.Second)
 }
 
