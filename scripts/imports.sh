@@ -23,6 +23,7 @@ internal/testing/client:
 internal/testing/options:
 internal/testing/apidoc:
 internal/testing/docs:
+internal/testing/evidence:
 internal/subprotocol: errors
 internal/wsurl: errors js:internal/jscall native:golang.org/x/net/idna
 internal/browsersocket: errors ws ws/driver internal/jscall internal/relay

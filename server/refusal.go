@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/rfc6455"
 )
 
 // refusal is an answer other than 101: its status, and a sentence for the reader
@@ -199,6 +200,9 @@ func check(r *http.Request) *refusal {
 		return refuse(http.StatusBadRequest, "The WebSocket handshake has %d headers Sec-WebSocket-Key; one is allowed.", len(keys))
 	case !isKey(keys[0]):
 		return refuse(http.StatusBadRequest, "The Sec-WebSocket-Key %q of the WebSocket handshake is not 16 bytes in base64.", keys[0])
+	}
+	if err := rfc6455.CheckExtensions(header["Sec-Websocket-Extensions"]); err != nil {
+		return refuse(http.StatusBadRequest, "The Sec-WebSocket-Extensions of the WebSocket handshake cannot be read: %v.", err)
 	}
 	return nil
 }

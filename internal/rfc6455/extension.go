@@ -60,7 +60,7 @@ func offer(p DeflateParams) string {
 // be granted is granted: params is what then holds, and response the value of the response's
 // header. With no such offer, params is nil and response empty, which declines; that is no error.
 // An offer with an unknown, doubled or malformed parameter is declined by itself (RFC 7692, section
-// 7), and a line that does not follow the grammar is ignored from there on.
+// 7), and a line that does not follow the grammar is ignored from there on: [CheckExtensions] finds it.
 //
 // The client is asked only for what it offered. Section 7.1.1.2 lets a server require
 // client_no_context_takeover without an offer, but some clients ignore that and go on with their
@@ -112,6 +112,18 @@ func acceptOffer(offer extension, want DeflateParams, strict bool) (*DeflatePara
 		response += "; " + clientMaxWindowBits + "=" + strconv.Itoa(p.ClientMaxWindowBits)
 	}
 	return p, response, true
+}
+
+// CheckExtensions returns what is wrong with the form of the values of Sec-WebSocket-Extensions
+// lines, or nil. Either side of a handshake with a value that does not follow the grammar fails it
+// (RFC 6455, section 9.1).
+func CheckExtensions(header []string) error {
+	for _, line := range header {
+		if _, err := parseExtensions(line); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // AcceptResponse is the client's side: header holds the values of the response's
