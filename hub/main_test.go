@@ -1,0 +1,9 @@
+package hub_test
+
+import (
+	"testing"
+
+	"github.com/isosocket/isosocket/internal/testing/leak"
+)
+
+func TestMain(m *testing.M) { leak.Main(m) }

@@ -1,0 +1,97 @@
+package hub
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+
+	"github.com/isosocket/isosocket/ws"
+)
+
+// Membership is a connection's membership in a topic. [Hub.Join] makes one. All methods
+// may be called by many goroutines at the same time.
+type Membership struct {
+	peer   *peer
+	name   string
+	format *Format
+	key    string
+
+	left  atomic.Bool
+	topic atomic.Pointer[topic] // nil before it was added
+
+	// Guarded by the topic's mu.
+	index  int       // in the topic's members, -1 if it is not there
+	behind *behind   // not nil while it catches up
+	ahead  *Position // what history has brought that is still to come live; nil: nothing
+
+	arrived bool // guarded by the topic's presence
+}
+
+// ended reports whether the membership has ended.
+func (m *Membership) ended() bool { return m.left.Load() }
+
+// Topic returns the topic's name.
+func (m *Membership) Topic() string { return m.name }
+
+// Position returns the position of the last message that was queued for the connection,
+// or skipped for it: a Join with it in JoinOptions.Since goes on from there. It is the
+// zero Position before the first one of a Join with JoinOptions.Oldest.
+func (m *Membership) Position() Position {
+	t := m.topic.Load()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case m.behind != nil:
+		return m.behind.position
+	case m.ahead != nil:
+		return *m.ahead
+	}
+	return t.position
+}
+
+// Leave ends the membership. After it has returned, nothing more is sent for it; what was
+// queued before still goes out. Its presence ends at once.
+func (m *Membership) Leave() { m.end(false) }
+
+// end ends the membership; lost says that the connection has ended.
+func (m *Membership) end(lost bool) {
+	if !m.left.CompareAndSwap(false, true) {
+		return
+	}
+	m.peer.remove(m)
+	t := m.topic.Load()
+	if t == nil || !t.remove(m) {
+		return
+	}
+	t.depart(m, lost)
+	if trace := t.hub.trace.Left; trace != nil {
+		trace(t.name)
+	}
+	t.hub.release(t)
+}
+
+// PublishToOthers is [Hub.Publish] to all members but those of this connection.
+func (m *Membership) PublishToOthers(ctx context.Context, msg ws.Message, o *PublishOptions) (Position, error) {
+	if m.ended() {
+		return Position{}, ErrLeft
+	}
+	h := m.peer.hub
+	return h.publish(ctx, m.name, msg, o, h.except(m.peer))
+}
+
+// SetInfo replaces JoinOptions.Info, and tells it. The data is copied. It is an error
+// without a JoinOptions.Key.
+func (m *Membership) SetInfo(info []byte) error {
+	h := m.peer.hub
+	if m.key == "" {
+		return &optionError{"JoinOptions.Key", "is empty, so that there is no info to set"}
+	}
+	if err := h.checkPresence(m.key, info); err != nil {
+		return err
+	}
+	if m.ended() {
+		return ErrLeft
+	}
+	m.topic.Load().setInfo(m, slices.Clone(info))
+	return nil
+}

@@ -1,0 +1,324 @@
+package hub
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	// maxKey is how many bytes a key or an ID may have.
+	maxKey = 255
+	// maxInfo is how many bytes JoinOptions.Info may have.
+	maxInfo = 4 << 10
+)
+
+// presence is who is present in a topic through members here, and who watches that.
+type presence struct {
+	mu   sync.Mutex // may be held when the engine is called
+	here map[string]*person
+
+	watchMu  sync.Mutex
+	watchers map[*watcher]struct{}
+	closed   bool
+}
+
+// person is a key of JoinOptions.
+type person struct {
+	members int
+	info    string
+	grace   *time.Timer // not nil while there are no members
+}
+
+func (h *Hub) checkPresence(key string, info []byte) error {
+	switch {
+	case len(key) > maxKey:
+		return &LimitError{"the length of JoinOptions.Key", maxKey, len(key)}
+	case len(info) > maxInfo:
+		return &LimitError{"the length of JoinOptions.Info", maxInfo, len(info)}
+	case !utf8.ValidString(key):
+		return &optionError{"JoinOptions.Key", "is not UTF-8"}
+	case key == "" && len(info) > 0:
+		return &optionError{"JoinOptions.Info", "is set without a Key"}
+	}
+	return nil
+}
+
+// arrive tells that m is present.
+func (t *topic) arrive(m *Membership, info []byte) {
+	p := &t.presence
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	// end sets left and then waits for p.mu.
+	if m.ended() {
+		return
+	}
+	m.arrived = true
+	who := p.here[m.key]
+	known := who != nil
+	if !known {
+		who = &person{}
+		if p.here == nil {
+			p.here = make(map[string]*person)
+		}
+		p.here[m.key] = who
+	}
+	who.members++
+	if who.grace != nil {
+		if who.grace.Stop() {
+			t.hub.release(t)
+		}
+		who.grace = nil
+	}
+	if !known || who.info != string(info) {
+		who.info = string(info)
+		t.sub.Announce(Presence{m.key, info, true})
+	}
+}
+
+// setInfo tells other info of m.
+func (t *topic) setInfo(m *Membership, info []byte) {
+	p := &t.presence
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	who := p.here[m.key]
+	if !m.arrived || m.ended() || who == nil || who.info == string(info) {
+		return
+	}
+	who.info = string(info)
+	t.sub.Announce(Presence{m.key, info, true})
+}
+
+// depart tells that m is no longer present: after a grace if its connection was lost.
+func (t *topic) depart(m *Membership, lost bool) {
+	p := &t.presence
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !m.arrived {
+		return
+	}
+	m.arrived = false
+	who := p.here[m.key]
+	if who == nil { // the topic was closed
+		return
+	}
+	who.members--
+	switch {
+	case who.members > 0:
+	case !lost || t.hub.grace < 0 || !t.hub.retain(t):
+		t.gone(m.key, who)
+	default:
+		var grace *time.Timer
+		key := m.key
+		grace = time.AfterFunc(t.hub.grace, func() {
+			t.endGrace(key, who, &grace)
+			t.hub.release(t)
+		})
+		who.grace = grace
+	}
+}
+
+// endGrace tells that who has not come back.
+func (t *topic) endGrace(key string, who *person, grace **time.Timer) {
+	p := &t.presence
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.here[key] == who && who.grace == *grace {
+		t.gone(key, who)
+	}
+}
+
+// gone tells that somebody is no longer present. presence.mu is held.
+func (t *topic) gone(key string, who *person) {
+	delete(t.presence.here, key)
+	t.sub.Announce(Presence{key, []byte(who.info), false})
+}
+
+// retain is one more acquire of a topic that is in use, unless the Hub is closed.
+func (h *Hub) retain(t *topic) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return false
+	}
+	t.refs++
+	return true
+}
+
+// close stops all timers and ends all watchers.
+func (p *presence) close() {
+	p.mu.Lock()
+	for _, who := range p.here {
+		if who.grace != nil {
+			who.grace.Stop()
+		}
+	}
+	p.here = nil
+	p.mu.Unlock()
+	p.watchMu.Lock()
+	defer p.watchMu.Unlock()
+	for w := range p.watchers {
+		w.end()
+	}
+	p.watchers, p.closed = nil, true
+}
+
+// Present returns who is present in a topic, on all machines, in order of their keys.
+func (h *Hub) Present(ctx context.Context, topic string) ([]Presence, error) {
+	if err := h.checkTopic(topic); err != nil {
+		return nil, err
+	}
+	if h.ctx.Err() != nil {
+		return nil, ErrClosed
+	}
+	all, err := h.engine.Present(ctx, topic)
+	if err != nil {
+		return nil, &topicError{topic, err}
+	}
+	slices.SortFunc(all, func(a, b Presence) int { return strings.Compare(a.Key, b.Key) })
+	return all, nil
+}
+
+// WatchPresence returns an iterator over who is present in a topic, and then over the
+// changes, until ctx ends; its error, or any other, comes last. Somebody whose Info
+// changes is yielded again. Changes of one key that a slow loop has not taken yet become
+// one. A watch makes nobody present.
+func (h *Hub) WatchPresence(ctx context.Context, topic string) iter.Seq2[Presence, error] {
+	return func(yield func(Presence, error) bool) {
+		fail := func(err error) { yield(Presence{}, err) }
+		if err := h.checkTopic(topic); err != nil {
+			fail(err)
+			return
+		}
+		t, err := h.acquire(ctx, topic)
+		if err != nil {
+			fail(err)
+			return
+		}
+		defer h.release(t)
+		w := &watcher{wake: make(chan struct{}, 1), changes: make(map[string]Presence)}
+		if !t.presence.watch(w) {
+			fail(ErrClosed)
+			return
+		}
+		defer t.presence.unwatch(w)
+		first, err := h.Present(ctx, topic)
+		if err != nil {
+			fail(err)
+			return
+		}
+		known := make(map[string]string)
+		for _, p := range first {
+			known[p.Key] = string(p.Info)
+			if !yield(p, nil) {
+				return
+			}
+		}
+		for {
+			changes, ended := w.take()
+			for _, p := range changes {
+				info, here := known[p.Key]
+				switch {
+				case here == p.Here && (!here || info == string(p.Info)):
+					continue
+				case p.Here:
+					known[p.Key] = string(p.Info)
+				default:
+					delete(known, p.Key)
+				}
+				if !yield(p, nil) {
+					return
+				}
+			}
+			if ended {
+				fail(ErrClosed)
+				return
+			}
+			select {
+			case <-w.wake:
+			case <-ctx.Done():
+				fail(ctx.Err())
+				return
+			}
+		}
+	}
+}
+
+// watcher is a WatchPresence under way.
+type watcher struct {
+	wake chan struct{} // one element at most
+
+	mu      sync.Mutex
+	changes map[string]Presence
+	order   []string // the keys of changes, in the order in which they came
+	ended   bool
+}
+
+// Present implements Subscriber.
+func (t *topic) Present(p Presence) {
+	t.presence.watchMu.Lock()
+	defer t.presence.watchMu.Unlock()
+	for w := range t.presence.watchers {
+		w.put(p)
+	}
+}
+
+// watch reports false if the topic is closed.
+func (p *presence) watch(w *watcher) bool {
+	p.watchMu.Lock()
+	defer p.watchMu.Unlock()
+	if p.closed {
+		return false
+	}
+	if p.watchers == nil {
+		p.watchers = make(map[*watcher]struct{})
+	}
+	p.watchers[w] = struct{}{}
+	return true
+}
+
+func (p *presence) unwatch(w *watcher) {
+	p.watchMu.Lock()
+	defer p.watchMu.Unlock()
+	delete(p.watchers, w)
+}
+
+func (w *watcher) put(p Presence) {
+	w.mu.Lock()
+	if _, ok := w.changes[p.Key]; !ok {
+		w.order = append(w.order, p.Key)
+	}
+	w.changes[p.Key] = p
+	w.mu.Unlock()
+	w.signal()
+}
+
+func (w *watcher) end() {
+	w.mu.Lock()
+	w.ended = true
+	w.mu.Unlock()
+	w.signal()
+}
+
+func (w *watcher) signal() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take returns the changes since the last take, and whether there will be no more.
+func (w *watcher) take() (changes []Presence, ended bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, key := range w.order {
+		changes = append(changes, w.changes[key])
+	}
+	clear(w.changes)
+	w.order = w.order[:0]
+	return changes, w.ended
+}
