@@ -21,6 +21,7 @@ var wasmPackages = []struct {
 	{"ws/driver", "../ws/driver"},
 	{"ws/netconn", "../ws/netconn"},
 	{"ws/wsjson", "../ws/wsjson"},
+	{"hub", "../hub"},
 	{"ws/wstest", "../ws/wstest"}, // except TestConformance, which TestParity runs against its server
 	{"internal/jscall", "../internal/jscall"},
 	{"internal/relay", "../internal/relay"},

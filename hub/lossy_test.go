@@ -3,6 +3,7 @@ package hub_test
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -24,6 +25,11 @@ type lossy struct {
 	faults faults
 	log    map[string][]*hub.Entry // all that was published, in order
 	logged map[string]bool         // topics for which memory reports to log
+
+	// storage is held while something is published, and while memory is replaced, so that
+	// log has what was published before that first.
+	storage sync.RWMutex
+	logging sync.Mutex // held while a logger subscribes
 }
 
 // faults are how often things go wrong, in percent.
@@ -50,6 +56,7 @@ func (l *lossy) replace() {
 	if err != nil {
 		l.t.Fatal(err)
 	}
+	l.storage.Lock()
 	l.mu.Lock()
 	old := l.memory
 	l.memory, l.logged = m, make(map[string]bool)
@@ -61,6 +68,7 @@ func (l *lossy) replace() {
 	if old != nil {
 		old.Close(context.Background())
 	}
+	l.storage.Unlock()
 	for _, s := range subs {
 		s.connect()
 		s.doubt()
@@ -69,6 +77,8 @@ func (l *lossy) replace() {
 
 // on returns the storage, with everything that is published under topic in log.
 func (l *lossy) on(topic string) *hub.Memory {
+	l.logging.Lock()
+	defer l.logging.Unlock()
 	l.mu.Lock()
 	m, logged := l.memory, l.logged[topic]
 	l.logged[topic] = true
@@ -101,6 +111,8 @@ func (l *lossy) Publish(ctx context.Context, topic string, e *hub.Entry, keep hu
 	if l.percent(l.faults.fail) {
 		return hub.Position{}, errNetwork
 	}
+	l.storage.RLock()
+	defer l.storage.RUnlock()
 	return l.on(topic).Publish(ctx, topic, e, keep)
 }
 
@@ -240,6 +252,30 @@ func (l *lossy) find(topic, position string) (index, length int) {
 		}
 	}
 	return -1, len(l.log[topic])
+}
+
+// place returns the index of the last entry of a topic's log that is not after a position.
+// Positions where nothing was published lie between entries, or, in an epoch without entries
+// yet, after all.
+func (l *lossy) place(topic, position string) int {
+	p, err := hub.ParsePosition(position)
+	if err != nil {
+		l.t.Error(err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	log := l.log[topic]
+	first := slices.IndexFunc(log, func(e *hub.Entry) bool { return e.Position.Epoch() == p.Epoch() })
+	if first < 0 {
+		return len(log) - 1
+	}
+	last := first - 1
+	for i, e := range log {
+		if e.Position.Epoch() == p.Epoch() && e.Position.Offset() <= p.Offset() {
+			last = i
+		}
+	}
+	return last
 }
 
 // between returns the entries of a topic's log after index i and before j.

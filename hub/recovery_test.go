@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,7 +24,10 @@ import (
 // was right: nothing twice, nothing out of order, nothing missing without a gap in its
 // place, and no gap without need. HUB_SEEDS sets the number of runs of each kind.
 func TestRecoveryRule(t *testing.T) {
-	seeds := 6
+	seeds := 3
+	if runtime.GOARCH == "wasm" {
+		seeds = 1
+	}
 	if s := os.Getenv("HUB_SEEDS"); s != "" {
 		var err error
 		if seeds, err = strconv.Atoi(s); err != nil {
@@ -276,13 +280,11 @@ func (r *reader) check(m string) {
 	if parts[1] == "gap" {
 		if state.begun && state.position != "" && parts[2] != state.position {
 			// Positions of messages that were skipped for this reader may be in between.
-			from, _ := r.engine.find(topic, parts[2])
-			r.checkBetween(topic, state, from+1, "a gap after "+parts[2])
+			r.checkBetween(topic, state, r.engine.place(topic, parts[2])+1, "a gap after "+parts[2])
 		}
-		until, _ := r.engine.find(topic, parts[3])
-		state.gap, state.told = true, max(state.told, until)
+		state.gap = true
 		if parts[3] != "" {
-			state.position = parts[3]
+			state.position, state.told = parts[3], max(state.told, r.engine.place(topic, parts[3]))
 		}
 		r.mu.Lock()
 		r.gaps++
@@ -328,6 +330,7 @@ func (r *reader) checkEnd() {
 		state := r.topics[topic]
 		_, length := r.engine.find(topic, "")
 		switch {
+		case state == nil && topic == "none": // a slow one that joined from now on every time
 		case state == nil:
 			r.Errorf("%s: %s: got nothing", r.name, topic)
 		default:

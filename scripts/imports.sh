@@ -14,6 +14,8 @@ ws: errors ws/driver
 ws/netconn: errors ws
 ws/wsjson: errors ws
 ws/wstest: errors ws
+hub: errors ws
+hub/enginetest: ws hub
 internal/rfc6455: errors github.com/klauspost/compress
 internal/stream: errors ws ws/driver internal/rfc6455 golang.org/x/time/rate
 internal/jscall:

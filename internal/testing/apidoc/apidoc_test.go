@@ -71,6 +71,25 @@ var packages = map[string]map[string]string{
 		"Message":            shownBy("ExampleInbox"),
 		"Prepared":           shownBy("ExampleForm"),
 	},
+	"hub": {
+		"Engine":         engines,
+		"Entry":          shownBy("ExampleFormat"),
+		"Gap":            shownBy("ExampleHub_Since"),
+		"JoinOptions":    shownBy("ExampleHub_Join"),
+		"Keep":           engines,
+		"LimitError":     shownBy("ExampleLimits"),
+		"MakePosition":   engines,
+		"Memory":         "what ExampleNewMemory makes",
+		"MemoryOptions":  shownBy("ExampleNewMemory"),
+		"Options":        shownBy("ExampleLimits"),
+		"Position":       shownBy("ExampleFormat"),
+		"Presence":       "the value that ExampleHub_Present prints",
+		"PublishOptions": shownBy("ExampleRules"),
+		"SlowPolicy":     "a set of constants; ExampleRules sets one",
+		"Stats":          shownBy("ExampleTrace"),
+		"Subscriber":     engines,
+		"Subscription":   engines,
+	},
 	"ws/netconn": {},
 	"ws/wsjson": {
 		"Closer":   "an interface that connections implement; users implement it in tests only",
@@ -82,6 +101,7 @@ var packages = map[string]map[string]string{
 const (
 	standard = "the standard library's function, and documented there"
 	optional = "an optional interface of one or two methods"
+	engines  = "for authors of engines: package enginetest shows its use"
 	shown    = "shown by "
 )
 
@@ -192,6 +212,7 @@ func TestUsersNamesHaveExamples(t *testing.T) {
 var methods = map[string][]string{
 	".":      {"Client_Changes", "Client_Confirm", "Client_Flush", "Client_TrySend"},
 	"errors": {"CloseReason_Normal", "CloseReason_Retryable", "CloseReason_Sendable"},
+	"hub":    {"Hub_Join", "Hub_Present", "Hub_Since", "Hub_WatchPresence", "Membership_PublishToOthers"},
 	"server": {"Endpoint_Drain", "Endpoint_Shutdown"},
 	"ws": {"Conn_Close", "Conn_CloseNow", "Conn_Confirm", "Conn_Flush", "Conn_Messages", "Conn_Receive",
 		"Conn_ReceiveInto", "Conn_TrySend", "Conn_TrySendPrepared"},
@@ -279,6 +300,7 @@ func TestEveryPublicPackageIsHeld(t *testing.T) {
 		"e2e":            "tests",
 		"ws/wstest":      "for authors of transports",
 		"ws/wstest/peer": "for authors of transports",
+		"hub/enginetest": "for authors of engines",
 	}
 	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/isosocket/isosocket"
 	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/hub"
 	"github.com/isosocket/isosocket/server"
 	"github.com/isosocket/isosocket/ws"
 )
@@ -86,6 +87,29 @@ var negative = map[reflect.Type]map[string]string{
 		"Spread":     off,
 		"RetryAfter": off,
 	},
+	reflect.TypeFor[hub.Options](): {
+		"Grace": off,
+	},
+	reflect.TypeFor[hub.Rules](): {
+		"History": off,
+		"Age":     invalid,
+		"IDs":     off,
+	},
+	reflect.TypeFor[hub.Limits](): {
+		"Topics":      off,
+		"TopicLength": invalid,
+		"Unread":      off,
+		"MessageSize": off,
+		"AllTopics":   off,
+		"Keys":        off,
+	},
+	reflect.TypeFor[hub.JoinOptions]():    {},
+	reflect.TypeFor[hub.PublishOptions](): {},
+	reflect.TypeFor[hub.MemoryOptions](): {
+		"MaxTopics": off,
+		"MaxBytes":  off,
+		"Forget":    off,
+	},
 }
 
 // dialError returns the error of Dial for o before it tries to connect, or nil if it tries.
@@ -125,6 +149,17 @@ func endpointError(t *testing.T, o server.Options) error {
 	return nil
 }
 
+// hubError returns what a Hub with o says of a publication.
+func hubError(t *testing.T, o hub.Options) error {
+	h, err := hub.New(&o)
+	if err != nil {
+		return err
+	}
+	defer h.Close(t.Context())
+	_, err = h.Publish(t.Context(), "t", ws.Text("x"), nil)
+	return err
+}
+
 // accepted returns the error of the package for a struct of options, or nil.
 func accepted(t *testing.T, options any) error {
 	t.Helper()
@@ -158,6 +193,17 @@ func accepted(t *testing.T, options any) error {
 		return endpointError(t, o)
 	case server.Limits:
 		return endpointError(t, server.Options{Limits: &o})
+	case hub.Options:
+		return hubError(t, o)
+	case hub.Rules:
+		return hubError(t, hub.Options{Rules: func(string) hub.Rules { return o }})
+	case hub.Limits:
+		return hubError(t, hub.Options{Limits: o})
+	case hub.JoinOptions, hub.PublishOptions:
+		return nil // no quantities
+	case hub.MemoryOptions:
+		_, err := hub.NewMemory(&o)
+		return err
 	case server.DrainOptions:
 		return server.Handler(nil, nil).Drain(t.Context(), &o)
 	}

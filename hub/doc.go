@@ -1,0 +1,62 @@
+// Package hub sends messages to many connections at once: what is published under a topic
+// goes to all connections that have joined it. It knows who is present, and what a client
+// has missed.
+//
+// # Topics
+//
+// A topic is a name, and exists as long as it is used. A server joins its connections to
+// topics, and publishes:
+//
+//	h, err := hub.New(nil)
+//	...
+//	chat := server.Handler(func(ctx context.Context, conn *server.Conn) error {
+//		if _, err := h.Join(ctx, "lobby", conn.Conn, nil); err != nil {
+//			return err
+//		}
+//		for m, err := range conn.Messages(ctx) {
+//			if err != nil {
+//				return err
+//			}
+//			if _, err := h.Publish(ctx, "lobby", m, nil); err != nil {
+//				return err
+//			}
+//		}
+//		return nil
+//	}, nil)
+//
+// Members are sent the messages as they were published, or in a [Format] of the program.
+// The Hub adds nothing of its own, so that any client can read them. A message is encoded,
+// framed and compressed once, whatever the number of members. A membership ends with its
+// connection.
+//
+// The Hub decides nothing about who may join or publish: the program does, before it calls
+// [Hub.Join] and [Hub.Publish].
+//
+// # Positions and gaps
+//
+// Each message has a [Position], and names the position of the one before it. A client that
+// comes back says which it got last, in a way that the program chooses, and JoinOptions.Since
+// then sends what it has missed, followed by what is new: in order, nothing twice. What
+// history no longer has is a [Gap]. It is reported in its place in the order, once, and the
+// messages after it follow. If the Format has no message for a gap, the connection is closed
+// with 1013 (try again later): a loss is never silent.
+//
+// # Slow members
+//
+// For each connection at most Limits.Unread bytes wait. A member that reads more slowly than
+// messages come is no longer sent any until it has read, and then goes on from history. It
+// delays no other member, its connection stays, and as long as history lasts it loses
+// nothing. Rules.Slow chooses something else: [Disconnect], or [Latest] for values of which
+// only the newest counts.
+//
+// # Presence
+//
+// JoinOptions.Key says who a member is. [Hub.Present] returns who is in a topic, and
+// [Hub.WatchPresence] also the changes. When a connection is lost, its key stays present for
+// Options.Grace, so that a client that reconnects has neither left nor joined.
+//
+// # Engines
+//
+// An [Engine] stores messages and carries them between machines. [Memory] serves one
+// process, and is the default. Package enginetest tests others.
+package hub
