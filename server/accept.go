@@ -34,7 +34,7 @@ import (
 // Middlewares may wrap w if the wrapper has a method Unwrap, as
 // [http.ResponseController] requires.
 func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Conn, error) {
-	return newAcceptor(o).accept(w, r, nil)
+	return newAcceptor(o).accept(w, r, nil, false)
 }
 
 // acceptor is Options made ready.
@@ -82,9 +82,10 @@ func newAcceptor(o *Options) *acceptor {
 	return a
 }
 
-// accept implements Accept. If ctx is not nil, it ends with the connection.
-func (a *acceptor) accept(w http.ResponseWriter, r *http.Request, ctx *connContext) (*Conn, error) {
-	u := &upgrade{ResponseWriter: w}
+// accept implements Accept. If ctx is not nil, it ends with the connection. plain says that it
+// is to have no compression.
+func (a *acceptor) accept(w http.ResponseWriter, r *http.Request, ctx *connContext, plain bool) (*Conn, error) {
+	u := &upgrade{ResponseWriter: w, plain: plain}
 	if err := a.handshake(u, r); err != nil {
 		return nil, err
 	}
@@ -150,6 +151,12 @@ func (a *acceptor) check(u *upgrade, r *http.Request, probe bool) (origin string
 	}
 	if a.deflate != nil {
 		u.deflate, u.extension = rfc6455.AcceptOffer(r.Header["Sec-Websocket-Extensions"], *a.deflate, a.Compression.StrictWindowBits)
+		if u.plain && u.deflate != nil {
+			u.deflate, u.extension = nil, ""
+			if !probe {
+				a.endpoint.limitStruck(LimitCompression, nil, r.RemoteAddr, r.URL.Path)
+			}
+		}
 	}
 	return origin, nil
 }

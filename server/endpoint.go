@@ -26,6 +26,7 @@ type Endpoint struct {
 	acceptor *acceptor
 	limits   limits
 	clients  addresses
+	memory   memory
 
 	mu       sync.Mutex
 	conns    map[*Conn]*connContext
@@ -98,7 +99,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ctx := &connContext{Context: e.values(r)}
-	conn, err := e.acceptor.accept(w, r, ctx)
+	conn, err := e.acceptor.accept(w, r, ctx, t.plain)
 	answered = true
 	if err != nil {
 		e.refused(r, began, err, false)
@@ -402,6 +403,7 @@ type ticket struct {
 	address *address          // nil if it is not limited
 	result  *ConnectionResult // how conn ended
 	life    *time.Timer       // nil if it is not limited
+	plain   bool              // conn is to have no compression
 }
 
 // admit counts a request in, or says why it is refused.
@@ -415,6 +417,13 @@ func (e *Endpoint) admit(r *http.Request) (ticket, *refusal) {
 	t := ticket{e: e}
 	if e.acceptor.err != nil {
 		return t, nil // refuses every request
+	}
+	switch e.pressure() {
+	case full:
+		t.done()
+		return ticket{}, e.refuseMemory(r)
+	case scarce:
+		t.plain = true
 	}
 	limits := e.acceptor.limiter.of(r)
 	if limits == (addressLimits{}) {

@@ -12,10 +12,16 @@ import (
 // Limit names a limit of an [Endpoint], in logs and statistics.
 type Limit string
 
-// The limits of an endpoint and of an address. Each refuses handshakes.
+// The limits of an endpoint and of an address. Each refuses handshakes, if not said
+// otherwise.
 const (
 	// LimitConnections is Limits.MaxConnections.
 	LimitConnections Limit = "connections"
+	// LimitMemory is Limits.MaxMemory.
+	LimitMemory Limit = "memory"
+	// LimitCompression is three quarters of Limits.MaxMemory. It refuses compression, and
+	// not the handshake.
+	LimitCompression Limit = "compression"
 	// LimitConnectionsPerAddress is Limits.MaxConnectionsPerAddress.
 	LimitConnectionsPerAddress Limit = "connections_per_address"
 	// LimitHandshakeRate is Limits.HandshakeRate.
@@ -78,7 +84,7 @@ func (l *limits) counts() map[Limit]uint64 {
 }
 
 // limitStruck is the one place that knows of every limit that was reached: by conn, or if
-// nil, by a request that is then refused.
+// nil, by a request that is then refused, or accepted without compression.
 func (e *Endpoint) limitStruck(limit Limit, conn *Conn, remote, path string) {
 	e.limits.struck(limit)
 	e.limitObserved(limit, conn, remote, path)

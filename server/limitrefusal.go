@@ -19,6 +19,14 @@ func (e *Endpoint) refuseConnection(r *http.Request) *refusal {
 	return f
 }
 
+// refuseMemory refuses a request because of LimitMemory.
+func (e *Endpoint) refuseMemory(r *http.Request) *refusal {
+	e.limitStruck(LimitMemory, nil, r.RemoteAddr, r.URL.Path)
+	f := refuse(http.StatusServiceUnavailable, "This WebSocket endpoint has no memory left.")
+	f.retryAfter(refusedFor)
+	return f
+}
+
 // refuseAddress refuses a request because of a limit for each address.
 func (e *Endpoint) refuseAddress(r *http.Request, limit Limit, wait time.Duration) *refusal {
 	e.limitStruck(limit, nil, r.RemoteAddr, r.URL.Path)

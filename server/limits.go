@@ -27,6 +27,8 @@ const (
 	DefaultMessageRate = 1_000
 	// DefaultByteRate is 16 MiB a second.
 	DefaultByteRate = 16 << 20
+	// DefaultMaxMemory is 1 GiB.
+	DefaultMaxMemory = 1 << 30
 )
 
 // rateBurst is for how many seconds an unused rate is saved up: as much may come at once.
@@ -83,6 +85,17 @@ type Limits struct {
 	// has much to send its connection.
 	CloseAboveRate bool
 
+	// MaxMemory is how many bytes all connections of the Endpoint may hold together: what
+	// waits to be sent or received, messages of which a part has come, and the state
+	// of compression. It does not count what a connection takes without these, 8 to 19
+	// KiB. From three quarters on, connections are accepted without compression, and
+	// from MaxMemory on, they are refused with 503 and Retry-After. Connections that
+	// are open are not affected. It is measured at handshakes, at most ten times a
+	// second. 0 means [DefaultMaxMemory], or half of the memory limit of the process
+	// (GOMEMLIMIT) if that is less; a negative number no limit. It has no effect on
+	// [Accept].
+	MaxMemory int64
+
 	// IdleTimeout is how long a connection may have no message in either direction. It then
 	// ends with [errors.GoingAway], "no message for" the time, up to an eighth of it late.
 	// Heartbeats are messages, pings are not. 0 and a negative number mean no limit,
@@ -120,6 +133,7 @@ type limiter struct {
 	perLocal       addressLimits // of local clients
 	stream         stream.Limits
 	streamLocal    stream.Limits // of local clients
+	maxMemory      int64
 	maxLifetime    time.Duration
 	proxies        proxies
 }
@@ -148,6 +162,10 @@ func newLimiter(o *Limits) (*limiter, error) {
 	if o == nil {
 		o = &Limits{}
 	}
+	maxMemory := o.MaxMemory
+	if maxMemory == 0 {
+		maxMemory = standardMemory()
+	}
 	proxies, err := newProxies(o.TrustedProxies, o.ProxyHeader)
 	return &limiter{
 		stream: stream.Limits{
@@ -162,6 +180,7 @@ func newLimiter(o *Limits) (*limiter, error) {
 			Close:    o.CloseAboveRate,
 			Idle:     max(o.IdleTimeout, 0),
 		},
+		maxMemory:      max(maxMemory, 0),
 		maxLifetime:    max(o.MaxLifetime, 0),
 		maxConnections: orDefault(o.MaxConnections, DefaultMaxConnections),
 		perAddress: addressLimits{

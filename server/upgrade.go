@@ -25,6 +25,7 @@ const responseTimeout = 10 * time.Second
 type upgrade struct {
 	http.ResponseWriter
 	subprotocol string
+	plain       bool                   // no compression is to be agreed on
 	principal   any                    // what Authorize returned
 	extension   string                 // the answer for permessage-deflate, "" for no compression
 	deflate     *rfc6455.DeflateParams // the meaning of extension

@@ -596,6 +596,19 @@ func (d *Decoder) Idle() bool {
 	return d.headLen == 0 && d.msgOp == OpContinuation && (d.phase == inHeader || d.phase == closed)
 }
 
+// Held returns how many bytes of memory d holds for its connection: what has come of a message, and
+// the messages before that the peer may refer to.
+func (d *Decoder) Held() int {
+	n := 0
+	if d.msgOp != OpContinuation {
+		n = cap(d.msg)
+	}
+	if d.inflate != nil {
+		n += cap(d.inflate.wire) + cap(d.inflate.window.b)
+	}
+	return n
+}
+
 // Release gives memory that is shared between connections back, at the end of a connection. The
 // Decoder must not be used after it, except to Init it again.
 func (d *Decoder) Release() {

@@ -12,6 +12,9 @@ import (
 // twice the memory, and twice the time before the first message after a pause.
 const restWindow = 16 << 10
 
+// deflaterSize is about what a deflater takes: 800 KiB to 1.2 MiB.
+const deflaterSize = 1 << 20
+
 // deflateState deflates the messages of one direction of a connection.
 type deflateState struct {
 	threshold int

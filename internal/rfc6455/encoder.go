@@ -132,6 +132,18 @@ func (e *Encoder) ResetContext() {
 // after it compressed a message with context takeover.
 func (e *Encoder) Holds() bool { return e.deflate != nil && e.deflate.context != nil }
 
+// Held returns how many bytes of memory e holds for the next message, about.
+func (e *Encoder) Held() int {
+	if e.deflate == nil {
+		return 0
+	}
+	n := cap(e.deflate.window.b)
+	if e.Holds() {
+		n += deflaterSize
+	}
+	return n
+}
+
 // Rest gives the compressor that e holds back, to be used by other connections. It keeps
 // the last 16 KiB of the messages, or less where a smaller window was negotiated, so that
 // the next message can still refer to them. That message takes longer, by the time it takes

@@ -412,6 +412,7 @@ func (r *reader) parsed() bool { return r.input == nil || r.input.r == r.input.w
 func (t *Transport) fill(ctx context.Context, wait bool) (rfc6455.Event, error) {
 	t.traffic.publish()
 	t.setUnread(false)
+	t.traffic.hold(t.decoder.Held())
 	t.writeDeferred()
 	if !wait && !t.socket.usable() {
 		return rfc6455.EventNone, errNothingYet

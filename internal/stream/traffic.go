@@ -18,6 +18,7 @@ type Traffic struct {
 	received     atomic.Uint64 // messages
 	receivedData atomic.Uint64 // bytes of their data
 	arrived      atomic.Uint64 // bytes of the stream
+	held         atomic.Int64  // bytes that the decoder holds
 	parsed       uint32        // messages that received lacks; guarded by reader.reading
 	parsedData   uint32        // bytes that receivedData lacks; guarded by reader.reading
 

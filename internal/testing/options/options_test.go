@@ -78,6 +78,7 @@ var negative = map[reflect.Type]map[string]string{
 		"MaxConnections":           off,
 		"MaxConnectionsPerAddress": off,
 		"HandshakeRate":            off,
+		"MaxMemory":                off,
 		"MessageRate":              off,
 		"ByteRate":                 off,
 		"IdleTimeout":              off,
