@@ -37,6 +37,7 @@ type Decoder struct {
 	buf     []byte // the caller's, for the next message
 	max     int64
 	inflate *inflateState // nil unless permessage-deflate was negotiated; not nil for a compressed message
+	parts   *parts        // nil while no message is taken in parts and its limit is no other
 	err     *Error
 
 	// The current frame.
@@ -55,6 +56,7 @@ type Decoder struct {
 	fin        bool
 	compressed bool // the current message
 	owned      bool // msg is the decoder's own memory, not the caller's
+	discard    bool // of messages nothing is kept
 	headLen    uint8
 	head       [maxHeader]byte // a header that came in pieces
 	ctrl       []byte          // the last control frame's payload; most connections see small ones or none
@@ -100,6 +102,9 @@ func (d *Decoder) Decode(p []byte) (n int, ev Event, err error) {
 		d.msg, d.doneOp, d.buf, d.compressed = data, op, nil, false
 		return n, EventMessage, nil
 	}
+	if d.parts != nil && d.parts.large {
+		return 0, EventLarge, nil
+	}
 	for {
 		if d.phase == inHeader {
 			size, failed := d.header(p[n:])
@@ -111,6 +116,11 @@ func (d *Decoder) Decode(p []byte) (n int, ev Event, err error) {
 				return len(p), EventNone, nil
 			}
 			n += size
+			if d.parts != nil {
+				if ev := d.begun(); ev != EventNone {
+					return n, ev, nil
+				}
+			}
 		}
 		switch d.phase {
 		case inData:
@@ -281,7 +291,10 @@ func (d *Decoder) parse(b []byte) (size int, failed *Error) {
 	if op != OpContinuation {
 		d.begin(op, first&bitRSV1 != 0)
 	}
-	if d.fragments++; d.fragments > d.maxFragments {
+	if !d.InParts() || length < smallFragment {
+		d.fragments++
+	}
+	if d.fragments > d.maxFragments {
 		return 0, failure(codePolicyViolation, "message of more than %d fragments, which is the limit", d.maxFragments)
 	}
 	if failed := d.limit(); failed != nil {
@@ -306,27 +319,38 @@ func (d *Decoder) reserved(first byte, op Opcode) *Error {
 
 // limit returns an error when the current frame takes its message over the limit.
 func (d *Decoder) limit() *Error {
-	if d.compressed {
-		// What deflate can make of a message of the greatest size, with room for a sender that
-		// flushes often.
-		bound := d.max
-		if bound < math.MaxInt/2 {
-			bound += d.max/8 + 64
-		}
-		if have := int64(len(d.inflate.wire)); d.rest > bound-have {
-			return failure(codeTooBig, "compressed message of at least %d bytes: the limit is %d bytes uncompressed", uint64(have)+uint64(d.rest), d.max)
-		}
+	if d.discard {
 		return nil
 	}
-	if have := int64(len(d.msg)); d.rest > d.max-have {
-		least := ""
-		if !d.fin {
-			least = "at least "
-		}
-		// have cannot be added to an announced length near 2^63.
-		return failure(codeTooBig, "message of %s%d bytes: the limit is %d bytes", least, uint64(have)+uint64(d.rest), d.max)
+	max, have := d.max, int64(len(d.msg))
+	if d.compressed {
+		max, have = bound(d.max), int64(len(d.inflate.wire))
 	}
-	return nil
+	limit := d.max
+	if p := d.parts; p != nil {
+		inParts, came := p.limits(d.compressed)
+		switch {
+		case p.active:
+			limit, max, have = p.limit, inParts, came
+		case p.stop:
+			limit, max = p.limit, inParts
+		case p.kept && d.rest > max-have && d.rest <= inParts-have:
+			p.large = true
+			return nil
+		}
+	}
+	if d.rest <= max-have {
+		return nil
+	}
+	// have cannot be added to an announced length near 2^63.
+	size := uint64(have) + uint64(d.rest)
+	switch {
+	case d.compressed:
+		return failure(codeTooBig, "compressed message of at least %d bytes: the limit is %d bytes uncompressed", size, limit)
+	case d.fin:
+		return failure(codeTooBig, "message of %d bytes: the limit is %d bytes", size, limit)
+	}
+	return failure(codeTooBig, "message of at least %d bytes: the limit is %d bytes", size, limit)
 }
 
 // begin starts a message.
@@ -355,6 +379,18 @@ func (d *Decoder) data(p []byte) (taken int, ev Event, failed *Error) {
 		chunk = chunk[:d.rest]
 	}
 	switch {
+	case d.discard:
+		d.rest -= int64(len(chunk))
+		if d.rest > 0 {
+			return len(chunk), EventNone, nil
+		}
+		if d.phase = inHeader; !d.fin {
+			return len(chunk), EventNone, nil
+		}
+		d.finish()
+		return len(chunk), EventMessage, nil
+	case d.InParts():
+		return d.partData(chunk)
 	case d.compressed:
 		if d.fin && len(d.inflate.wire) == 0 && int64(len(chunk)) == d.rest {
 			// All of it is at hand: inflate from where it lies.
@@ -409,7 +445,9 @@ func (d *Decoder) received() (Event, *Error) {
 	}
 	if d.compressed {
 		ev, failed := d.finishCompressed(d.inflate.wire)
-		d.releaseWire()
+		if ev != EventLarge {
+			d.releaseWire()
+		}
 		return ev, failed
 	}
 	if d.msg == nil {
@@ -431,6 +469,14 @@ func (d *Decoder) finish() {
 // finishCompressed inflates the whole payload of the current message and ends it.
 func (d *Decoder) finishCompressed(payload []byte) (Event, *Error) {
 	msg, failed := d.inflate.message(d.buf, payload, int(d.max))
+	if p := d.parts; failed != nil && failed.Code == codeTooBig && p != nil && p.kept {
+		// As a message that is taken in parts it may be fine.
+		if len(d.inflate.wire) == 0 {
+			d.inflate.wire = append(takeBuffer(), payload...)
+		}
+		d.phase, p.large = inData, true
+		return EventLarge, nil
+	}
 	if failed != nil {
 		return EventNone, failed
 	}
@@ -461,6 +507,7 @@ func (d *Decoder) control() (Event, *Error) {
 
 // drop forgets a message that cannot become whole any more.
 func (d *Decoder) drop() {
+	d.endParts()
 	d.msg, d.buf, d.msgOp = nil, nil, OpContinuation
 	d.releaseWire()
 }
@@ -474,7 +521,7 @@ func (d *Decoder) drop() {
 // otherwise.
 func (d *Decoder) SetBuffer(buf []byte) {
 	d.buf = buf
-	if d.msgOp == OpContinuation || d.compressed {
+	if d.msgOp == OpContinuation || d.compressed || d.InParts() {
 		return
 	}
 	d.buf = nil
@@ -493,7 +540,7 @@ func (d *Decoder) SetBuffer(buf []byte) {
 // moves to the decoder's own memory, and nothing is lost.
 func (d *Decoder) Detach() {
 	d.buf = nil
-	if d.msgOp != OpContinuation && !d.compressed && !d.owned {
+	if d.msgOp != OpContinuation && !d.compressed && !d.owned && !d.InParts() {
 		d.own()
 	}
 }
@@ -542,11 +589,16 @@ func (d *Decoder) Close() (code uint16, message string) {
 // of a method other than Idle; after reading n bytes into it, call Advance(n). Direct must be
 // called only when Decode has consumed all that came before.
 func (d *Decoder) Direct() []byte {
-	if d.phase != inData || d.rest < minDirect || d.err != nil {
+	if d.phase != inData || d.rest < minDirect || d.err != nil || d.discard {
 		return nil
 	}
 	var room []byte
-	if d.compressed {
+	if p := d.parts; p != nil && (p.active || p.large) {
+		room = p.room[len(p.room):cap(p.room)]
+		if p.large || p.pump != nil || len(room) < minDirect {
+			return nil
+		}
+	} else if d.compressed {
 		d.reserveWire(minDirect)
 		wire := d.inflate.wire
 		room = wire[len(wire):cap(wire)]
@@ -572,6 +624,19 @@ func (d *Decoder) Advance(n int) (Event, error) {
 	}
 	if n < 0 || d.phase != inData || int64(n) > d.rest {
 		panic("rfc6455: Advance beyond the room of Direct")
+	}
+	if p := d.parts; d.InParts() {
+		end := len(p.room)
+		p.room = p.room[:end+n]
+		if d.role == Server {
+			d.key = Mask(d.key, p.room[end:])
+		}
+		ev, failed := d.partCame(n)
+		if failed != nil {
+			d.err = failed
+			return EventNone, failed
+		}
+		return ev, nil
 	}
 	payload := &d.msg
 	if d.compressed {

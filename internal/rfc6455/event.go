@@ -15,6 +15,14 @@ const (
 	EventPong
 	// EventClose: the peer's close frame came, see [Decoder.Close]. What follows it is discarded.
 	EventClose
+	// EventBegin: the header of the first frame of a message came, after [Decoder.Announce]. Call
+	// [Decoder.TakeParts].
+	EventBegin
+	// EventPart: the memory of [Decoder.Part] is full.
+	EventPart
+	// EventLarge: a message is over the limit of Init and not over that of [Decoder.SetMaxParts].
+	// Decode does not go on before [Decoder.TakeParts], [Decoder.Refuse] or [Decoder.Discard].
+	EventLarge
 )
 
 // String returns the event's name in lower case.
@@ -30,6 +38,12 @@ func (e Event) String() string {
 		return "pong"
 	case EventClose:
 		return "close"
+	case EventBegin:
+		return "begin"
+	case EventPart:
+		return "part"
+	case EventLarge:
+		return "large"
 	}
 	return "unknown event"
 }

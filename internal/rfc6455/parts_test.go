@@ -1,0 +1,229 @@
+package rfc6455
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// inParts decodes wire, cut as random says, with every message taken in parts or whole as random
+// says, and returns what happened in the form of happening. A message that is taken in parts must
+// begin where the model says: it is the same as the whole one.
+func inParts(d *Decoder, wire []byte, random *rand.Rand) (happened []string) {
+	wire = bytes.Clone(wire)
+	var data []byte // of the message that is taken in parts
+	var op Opcode
+	var room []byte
+	begin := func() {
+		var have []byte
+		op, have = d.TakeParts()
+		data = append([]byte(nil), have...)
+	}
+	end := func() {
+		happened = append(happened, fmt.Sprintf("%v %q", op, data))
+	}
+	fresh := func() (Event, error) {
+		room = make([]byte, 1+random.IntN(300))
+		return d.Part(room)
+	}
+	take := func() { data = append(data, room[:d.Filled()]...) }
+	if random.IntN(2) == 0 {
+		d.Announce()
+	}
+	var ev Event
+	var err error
+	rounds := 0
+	for {
+		if rounds++; rounds > 100_000 {
+			return append(happened, "no end")
+		}
+		n := 0
+		if ev == EventNone && err == nil {
+			chunk := wire[:min(len(wire), random.IntN(40))]
+			if direct := d.Direct(); len(direct) > 0 && random.IntN(2) == 0 {
+				n = min(len(direct), len(chunk))
+				copy(direct, chunk)
+				ev, err = d.Advance(n)
+			} else {
+				n, ev, err = d.Decode(chunk)
+			}
+			wire = wire[n:]
+			if ev == EventNone && err == nil && len(wire) == 0 && len(chunk) == 0 {
+				return happened
+			}
+		}
+		was := ev
+		ev = EventNone
+		switch {
+		case err != nil:
+			if failed, ok := errors.AsType[*Error](err); ok {
+				return append(happened, fmt.Sprint(failed.Code))
+			}
+			return append(happened, err.Error())
+		case was == EventBegin:
+			begin()
+			ev, err = fresh()
+		case was == EventPart:
+			take()
+			ev, err = fresh()
+		case was == EventLarge:
+			if random.IntN(4) == 0 {
+				err = d.Refuse()
+				continue
+			}
+			begin()
+			ev, err = fresh()
+		case was == EventMessage:
+			if op != OpContinuation {
+				take()
+				d.DropRoom()
+				end()
+				op = OpContinuation
+			} else {
+				whole, message := d.Message()
+				happened = append(happened, fmt.Sprintf("%v %q", whole, message))
+			}
+			if random.IntN(2) == 0 {
+				d.Announce()
+			}
+		case was == EventPing || was == EventPong:
+			happened = append(happened, fmt.Sprintf("%v %q", was, d.Control()))
+		case was == EventClose:
+			code, message := d.Close()
+			return append(happened, fmt.Sprintf("close %d %q", code, message))
+		case op == OpContinuation && d.Begun() && !d.InParts() && random.IntN(8) == 0:
+			begin() // in the middle of one that was to come whole
+			ev, err = fresh()
+		}
+	}
+}
+
+// TestParts: messages that are taken in parts are the same as whole ones, however the bytes and the
+// parts are cut, and a stream that fails does so with the same code.
+func TestParts(t *testing.T) {
+	for seed := range uint64(3000) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		var params *DeflateParams
+		if random.IntN(2) == 0 {
+			params = &DeflateParams{ServerMaxWindowBits: 9 + random.IntN(7), ClientMaxWindowBits: 9 + random.IntN(7),
+				ServerNoContextTakeover: random.IntN(2) == 0, ClientNoContextTakeover: random.IntN(2) == 0}
+		}
+		role := Role(random.IntN(2))
+		var e Encoder
+		e.Init(role, params, DeflatePolicy{Threshold: -1})
+		var wire []byte
+		var want []string
+		for range 1 + random.IntN(5) {
+			wire, want = appendRandom(&e, wire, want, random)
+		}
+		var d Decoder
+		d.Init(1-role, 200, params)
+		d.SetMaxParts(0)
+		got := inParts(&d, wire, random)
+		d.Discard()
+		if refused := len(got) > 0 && got[len(got)-1] == "1009"; refused {
+			got = got[:len(got)-1]
+			want = want[:min(len(want), len(got))]
+		}
+		if strings.Join(got, "\n") != strings.Join(want, "\n") {
+			t.Fatalf("seed %d: got\n%.2000s\nwant\n%.2000s", seed, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+}
+
+// appendRandom appends a message in fragments or in one frame, with control frames between them.
+func appendRandom(e *Encoder, wire []byte, want []string, random *rand.Rand) ([]byte, []string) {
+	op := OpText + Opcode(random.IntN(2))
+	var data []byte
+	for range random.IntN(60) {
+		data = append(data, []string{"a", "message ", "ü", "世界", "😀", "0123456789"}[random.IntN(6)]...)
+	}
+	if op == OpBinary && random.IntN(2) == 0 {
+		data = noise(random.IntN(600), random.Uint64())
+	}
+	said := fmt.Sprintf("%v %q", op, data)
+	if random.IntN(2) == 0 {
+		wire, _ = e.AppendMessage(wire, op, data)
+		return wire, append(want, said)
+	}
+	m := e.Fragments(op)
+	for {
+		n := random.IntN(len(data) + 1)
+		fin := random.IntN(3) == 0
+		if fin {
+			n = len(data)
+		}
+		wire = m.Append(wire, data[:n], fin)
+		if data = data[n:]; fin {
+			return wire, append(want, said)
+		}
+		if random.IntN(3) == 0 {
+			wire = e.AppendControl(wire, OpPing, []byte("p"))
+			want = append(want, `ping "p"`)
+		}
+	}
+}
+
+// FuzzParts: bytes that mean something else in parts than they mean whole.
+func FuzzParts(f *testing.F) {
+	for seed := range uint64(20) {
+		random := rand.New(rand.NewPCG(seed, 2))
+		var e Encoder
+		params := &DeflateParams{ServerMaxWindowBits: 15, ClientMaxWindowBits: 15}
+		e.Init(Server, params, DeflatePolicy{Threshold: -1})
+		var wire []byte
+		for range 3 {
+			wire, _ = appendRandom(&e, wire, nil, random)
+		}
+		f.Add(wire, seed)
+	}
+	f.Fuzz(func(t *testing.T, wire []byte, seed uint64) {
+		if len(wire) > 1<<14 {
+			return
+		}
+		params := &DeflateParams{ServerMaxWindowBits: 15, ClientMaxWindowBits: 15}
+		var whole, parts Decoder
+		whole.Init(Client, 1<<20, params)
+		parts.Init(Client, 1<<20, params)
+		want := events(&whole, wire)
+		got := inParts(&parts, wire, rand.New(rand.NewPCG(seed, 3)))
+		parts.Discard()
+		if n := len(got); n > 0 && got[n-1] == "1007" {
+			// What is wrong with a compressed message shows in its beginning, and else at its end.
+			if n > len(want) || want[n-1] != "1007" {
+				got = got[:n-1]
+				want = want[:min(len(want), len(got))]
+			}
+		}
+		if strings.Join(got, "\n") != strings.Join(want, "\n") {
+			t.Fatalf("in parts\n%.2000s\nwhole\n%.2000s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	})
+}
+
+// events is what happens where every message is taken whole.
+func events(d *Decoder, wire []byte) (happened []string) {
+	wire = bytes.Clone(wire)
+	for {
+		n, ev, err := d.Decode(wire)
+		wire = wire[n:]
+		if failed, ok := errors.AsType[*Error](err); ok {
+			return append(happened, fmt.Sprint(failed.Code))
+		}
+		switch ev {
+		case EventNone:
+			return happened
+		case EventMessage:
+			op, message := d.Message()
+			happened = append(happened, fmt.Sprintf("%v %q", op, message))
+		case EventPing, EventPong:
+			happened = append(happened, fmt.Sprintf("%v %q", ev, d.Control()))
+		case EventClose:
+			code, message := d.Close()
+			return append(happened, fmt.Sprintf("close %d %q", code, message))
+		}
+	}
+}
