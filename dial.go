@@ -32,6 +32,16 @@ type DialOptions struct {
 	// [errors.MessageTooBig]. 0 means 1 MiB, a negative number no limit.
 	MaxMessageSize int
 
+	// MaxStreamSize is the most bytes of data that one message may have that
+	// [ws.Conn.NextWriter] sends or [ws.Conn.NextReader] receives. 0 means
+	// MaxMessageSize, a negative number no limit; a limit below MaxMessageSize counts as
+	// that.
+	MaxStreamSize int64
+
+	// FragmentSize is the size in bytes of the fragments that NextWriter cuts a message
+	// into, before compression. 0 means 64 KiB. A browser does not cut messages.
+	FragmentSize int
+
 	// SendBuffer is the high-water mark in bytes: while as many are queued,
 	// Send waits. 0 means 1 MiB.
 	SendBuffer int
@@ -211,6 +221,8 @@ func (o *DialOptions) config(subprotocol string) *ws.Config {
 	return &ws.Config{
 		Subprotocol:    subprotocol,
 		MaxMessageSize: o.MaxMessageSize,
+		MaxStreamSize:  o.MaxStreamSize,
+		FragmentSize:   o.FragmentSize,
 		SendBuffer:     o.SendBuffer,
 		ReceiveBuffer:  o.ReceiveBuffer,
 		CloseTimeout:   o.CloseTimeout,

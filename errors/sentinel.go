@@ -17,7 +17,8 @@ var (
 	ErrInvalidSubprotocol error = sentinel("websocket: invalid subprotocol")
 	// ErrInvalidUTF8: a text message that is not UTF-8.
 	ErrInvalidUTF8 error = sentinel("websocket: invalid UTF-8 in a text message")
-	// ErrMessageTooBig: a message over this side's own MaxMessageSize.
+	// ErrMessageTooBig: a message over this side's own MaxMessageSize, or MaxStreamSize if
+	// a writer writes it.
 	ErrMessageTooBig error = sentinel("websocket: message too big")
 	// ErrWouldBlock: a call that never waits had to, or one that waits was made where
 	// it must not: in a browser inside a JavaScript callback, during which nothing
@@ -26,6 +27,11 @@ var (
 	// ErrConcurrentReceive: a Receive while another goroutine is in one.
 	ErrConcurrentReceive error = sentinel("websocket: a Receive is already under way")
 )
+
+// ErrMessageAbandoned: the writer or the reader of one message cannot be used any more,
+// because that message will not be completed, or its rest was dropped. The error wraps the
+// reason.
+var ErrMessageAbandoned error = sentinel("websocket: the message was abandoned")
 
 // Reasons for a failed attempt to connect. Another attempt does not help.
 var (

@@ -85,6 +85,16 @@ type Options struct {
 	// [errors.MessageTooBig]. 0 means 1 MiB, a negative number no limit.
 	MaxMessageSize int
 
+	// MaxStreamSize is the most bytes of data that one message may have that
+	// [ws.Conn.NextWriter] sends or [ws.Conn.NextReader] receives. 0 means
+	// MaxMessageSize, a negative number no limit; a limit below MaxMessageSize counts as
+	// that.
+	MaxStreamSize int64
+
+	// FragmentSize is the size in bytes of the fragments that NextWriter cuts a message
+	// into, before compression. 0 means 64 KiB.
+	FragmentSize int
+
 	// MaxFragments is the most frames that one incoming message may be split into. A
 	// message of more ends the connection with [errors.PolicyViolation]. 0 means
 	// 100,000, a negative number no limit.
@@ -165,6 +175,8 @@ func (o *Options) config(subprotocol string) ws.Config {
 	return ws.Config{
 		Subprotocol:    subprotocol,
 		MaxMessageSize: o.MaxMessageSize,
+		MaxStreamSize:  o.MaxStreamSize,
+		FragmentSize:   o.FragmentSize,
 		SendBuffer:     o.SendBuffer,
 		ReceiveBuffer:  o.ReceiveBuffer,
 		CloseTimeout:   o.CloseTimeout,

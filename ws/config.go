@@ -15,6 +15,8 @@ const (
 	DefaultSendBuffer = 1 << 20
 	// DefaultCloseTimeout is 5 seconds.
 	DefaultCloseTimeout = 5 * time.Second
+	// DefaultFragmentSize is 64 KiB.
+	DefaultFragmentSize = 64 << 10
 )
 
 // Config configures a Conn. The zero value selects the defaults. A negative number is
@@ -26,6 +28,18 @@ type Config struct {
 	// MaxMessageSize is the most bytes of data that one message may have, sent
 	// or received. 0 means [DefaultMaxMessageSize], a negative number no limit.
 	MaxMessageSize int
+
+	// MaxStreamSize is the most bytes of data that one message may have that
+	// [Conn.NextWriter] sends or [Conn.NextReader] receives. 0 means MaxMessageSize, a
+	// negative number no limit; a limit below MaxMessageSize counts as that. While the
+	// program does not receive, a message over MaxMessageSize waits until it does.
+	MaxStreamSize int64
+
+	// FragmentSize is the size in bytes of the fragments that NextWriter cuts a message
+	// into (RFC 6455, section 5.4), before compression. A message holds about twice
+	// as much in memory while it is sent. 0 means [DefaultFragmentSize]. A browser does
+	// not cut messages.
+	FragmentSize int
 
 	// SendBuffer is the high-water mark in bytes: while as many are queued,
 	// Send waits. 0 means [DefaultSendBuffer].
@@ -62,6 +76,8 @@ func (c *Config) Check() error {
 		return nil
 	}
 	switch {
+	case c.FragmentSize < 0:
+		return &configError{"FragmentSize", strconv.Itoa(c.FragmentSize)}
 	case c.SendBuffer < 0:
 		return &configError{"SendBuffer", strconv.Itoa(c.SendBuffer)}
 	case c.ReceiveBuffer < 0:
@@ -86,7 +102,7 @@ func (e *configError) Error() string {
 func (e *configError) Is(target error) bool { return target == errors.ErrWebSocket }
 
 // WithDefaults returns c with its zero fields, but ReceiveBuffer, filled in, and a
-// negative MaxMessageSize as 0. Other negative numbers count as 0. A nil c is the zero
+// negative MaxMessageSize or MaxStreamSize as 0. Other negative numbers count as 0. A nil c is the zero
 // Config.
 func (c *Config) WithDefaults() Config {
 	var d Config
@@ -98,6 +114,15 @@ func (c *Config) WithDefaults() Config {
 		d.MaxMessageSize = DefaultMaxMessageSize
 	case d.MaxMessageSize < 0:
 		d.MaxMessageSize = 0
+	}
+	switch {
+	case d.MaxStreamSize < 0 || d.MaxMessageSize == 0:
+		d.MaxStreamSize = 0
+	default:
+		d.MaxStreamSize = max(d.MaxStreamSize, int64(d.MaxMessageSize))
+	}
+	if d.FragmentSize <= 0 {
+		d.FragmentSize = DefaultFragmentSize
 	}
 	if d.SendBuffer <= 0 {
 		d.SendBuffer = DefaultSendBuffer

@@ -18,8 +18,8 @@ import (
 // Conn is one WebSocket connection, from either side. Its methods behave the
 // same whatever [driver.Transport] is below.
 //
-// Receive, ReceiveInto, TryReceive and Messages belong to one goroutine at a
-// time. All other methods may be called from many goroutines at the same time,
+// Receive, ReceiveInto, TryReceive, Messages and NextReader belong to one goroutine
+// at a time. All other methods may be called from many goroutines at the same time,
 // also during a Receive.
 //
 // A Conn that a program drops without Close leaks nothing: once the garbage collector
@@ -34,6 +34,8 @@ type Conn struct {
 	closeTimeout time.Duration
 	heartbeat    *heartbeat // nil: sends none
 	answers      *Heartbeat // nil: answers none
+	streams      *streams
+	reader       *messageReader // of the last NextReader; belongs to the goroutine that receives
 
 	dropped runtime.Cleanup // not if Supervised
 
@@ -70,6 +72,7 @@ func NewConn(t driver.Transport, config *Config) *Conn {
 		maxMessage:   d.MaxMessageSize,
 		closeTimeout: d.CloseTimeout,
 		heartbeat:    newHeartbeat(&d),
+		streams:      &streams{maxSize: d.MaxStreamSize, fragment: d.FragmentSize},
 	}
 	if f, ok := t.(driver.Failer); ok && !d.Supervised {
 		c.dropped = runtime.AddCleanup(c, failDropped, f)
@@ -80,8 +83,10 @@ func NewConn(t driver.Transport, config *Config) *Conn {
 			h = &filled
 		}
 		c.answers = h
+		s := c.streams
+		s.answer = func() error { return trySend(t, h.Answer) }
 		if b, ok := t.(driver.BackgroundReceiver); ok {
-			b.OfferFirst(func(m driver.Message) bool { return h.answer(t, Message(m)) })
+			b.OfferFirst(func(m driver.Message) bool { return h.answer(s, Message(m)) })
 		}
 	}
 	if h := c.heartbeat; h != nil {
@@ -104,8 +109,8 @@ func failDropped(f driver.Failer) {
 // process counts; the system's send buffer, on Linux at most about 4 MB, is not
 // included. If a message must not be delayed that long, use [Conn.TrySend], or check
 // [Conn.Buffered] first. If ctx ends during the wait, no part of the message is sent,
-// the connection stays open, and the error is ctx.Err(). If there is space, the message
-// is queued even if ctx has ended: as for Receive, ctx limits only a wait.
+// the connection stays open, and the error is ctx.Err(). It also waits while a
+// [Conn.NextWriter] writes a message. If there is space, the message is queued even if ctx has ended: as for Receive, ctx limits only a wait.
 //
 // In a browser, if Send, Receive, Flush or Confirm would have to wait inside a
 // JavaScript callback, it returns an [errors.ErrWouldBlock] instead: nothing
@@ -117,6 +122,11 @@ func failDropped(f driver.Failer) {
 func (c *Conn) Send(ctx context.Context, m Message) error {
 	if err := c.maySend(m.Check(c.maxMessage)); err != nil {
 		return err
+	}
+	if c.streams.busy() {
+		if err := c.awaitTurn(ctx, "Send", "send"); err != nil {
+			return err
+		}
 	}
 	if err := c.transport.Send(ctx, driver.Message(m)); err != nil {
 		return c.explain(ctx, "send", err)
@@ -134,10 +144,18 @@ func (c *Conn) TrySend(m Message) error {
 	if err := c.maySend(m.Check(c.maxMessage)); err != nil {
 		return err
 	}
-	if t, ok := c.transport.(driver.TrySender); ok {
-		return c.explainTry(t.TrySend(driver.Message(m)))
+	if c.streams.busy() {
+		return errors.ErrWouldBlock
 	}
-	return c.explainTry(c.transport.Send(endedContext(), driver.Message(m)))
+	return c.explainTry(trySend(c.transport, m))
+}
+
+// trySend sends m unless t would wait.
+func trySend(t driver.Transport, m Message) error {
+	if try, ok := t.(driver.TrySender); ok {
+		return try.TrySend(driver.Message(m))
+	}
+	return t.Send(endedContext(), driver.Message(m))
 }
 
 // maySend returns the connection's end if it has ended, otherwise the error of the
@@ -192,6 +210,7 @@ func (c *Conn) receive(ctx context.Context, buf []byte) (m Message, err error) {
 		return Message{}, errors.ErrConcurrentReceive
 	}
 	defer c.receiving.Store(false)
+	c.reader = nil
 	for again := true; again; again = err == nil && c.takes(m) {
 		if c.closed.Load() {
 			return Message{}, c.ending.Cause()
@@ -236,6 +255,7 @@ func (c *Conn) TryReceive() (m Message, ok bool, err error) {
 		return Message{}, false, errors.ErrConcurrentReceive
 	}
 	defer c.receiving.Store(false)
+	c.reader = nil
 	for again := !c.closed.Load(); again; again = ok && c.takes(m) {
 		var received driver.Message
 		received, ok, err = c.transport.TryReceive(nil)
@@ -493,10 +513,13 @@ func (e *waitError) Is(target error) bool { return target == errors.ErrWebSocket
 // Timeout reports whether a deadline ended the wait, as net.Error does.
 func (e *waitError) Timeout() bool { return errors.Is(e.err, context.DeadlineExceeded) }
 
-type sizeError struct{ size, limit int }
+type sizeError struct {
+	size, limit int64
+	option      string
+}
 
 func (e *sizeError) Error() string {
-	return errors.ErrMessageTooBig.Error() + ": " + strconv.Itoa(e.size) + " bytes, MaxMessageSize is " + strconv.Itoa(e.limit)
+	return errors.ErrMessageTooBig.Error() + ": " + strconv.FormatInt(e.size, 10) + " bytes, " + e.option + " is " + strconv.FormatInt(e.limit, 10)
 }
 
 func (e *sizeError) Unwrap() error { return errors.ErrMessageTooBig }

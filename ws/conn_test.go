@@ -391,10 +391,13 @@ func TestConfigDefaults(t *testing.T) {
 		in   *ws.Config
 		want ws.Config
 	}{
-		{"nil", nil, ws.Config{MaxMessageSize: 1 << 20, SendBuffer: 1 << 20, CloseTimeout: 5 * time.Second}},
-		{"no limit", &ws.Config{MaxMessageSize: -1}, ws.Config{SendBuffer: 1 << 20, CloseTimeout: 5 * time.Second}},
-		{"set", &ws.Config{Subprotocol: "x", MaxMessageSize: 5, SendBuffer: 6, ReceiveBuffer: 7, CloseTimeout: 8},
-			ws.Config{Subprotocol: "x", MaxMessageSize: 5, SendBuffer: 6, ReceiveBuffer: 7, CloseTimeout: 8}},
+		{"nil", nil, ws.Config{MaxMessageSize: 1 << 20, MaxStreamSize: 1 << 20, FragmentSize: 64 << 10, SendBuffer: 1 << 20, CloseTimeout: 5 * time.Second}},
+		{"no limit", &ws.Config{MaxMessageSize: -1}, ws.Config{FragmentSize: 64 << 10, SendBuffer: 1 << 20, CloseTimeout: 5 * time.Second}},
+		{"no limit for streams", &ws.Config{MaxStreamSize: -1}, ws.Config{MaxMessageSize: 1 << 20, FragmentSize: 64 << 10, SendBuffer: 1 << 20, CloseTimeout: 5 * time.Second}},
+		{"set", &ws.Config{Subprotocol: "x", MaxMessageSize: 5, MaxStreamSize: 9, FragmentSize: 10, SendBuffer: 6, ReceiveBuffer: 7, CloseTimeout: 8},
+			ws.Config{Subprotocol: "x", MaxMessageSize: 5, MaxStreamSize: 9, FragmentSize: 10, SendBuffer: 6, ReceiveBuffer: 7, CloseTimeout: 8}},
+		{"streams below messages", &ws.Config{MaxMessageSize: 5, MaxStreamSize: 4},
+			ws.Config{MaxMessageSize: 5, MaxStreamSize: 5, FragmentSize: 64 << 10, SendBuffer: 1 << 20, CloseTimeout: 5 * time.Second}},
 	} {
 		if got := test.in.WithDefaults(); got != test.want {
 			t.Errorf("%s: %+v, want %+v", test.name, got, test.want)

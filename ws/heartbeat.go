@@ -155,21 +155,20 @@ func (c *Conn) takes(m Message) bool {
 			return true
 		}
 	}
-	return c.answers != nil && c.answers.answer(c.transport, m)
+	return c.answers != nil && c.answers.answer(c.streams, m)
 }
 
 // answer answers m if it is the peer's heartbeat, and reports whether it is. h has its
 // defaults.
-func (h *Heartbeat) answer(t driver.Transport, m Message) bool {
+func (h *Heartbeat) answer(s *streams, m Message) bool {
 	if !same(m, h.Message) {
 		return false
 	}
 	// If the peer does not read, unread data from this side is a sign of life for it,
-	// and a Receive must not wait until the peer reads.
-	if try, ok := t.(driver.TrySender); ok {
-		try.TrySend(driver.Message(h.Answer))
-	} else {
-		t.Send(endedContext(), driver.Message(h.Answer))
+	// and a Receive must not wait until the peer reads. The answers are counted, so none
+	// may be missing after a message that is being written.
+	if s.answer() != nil && s.busy() && !s.owe() {
+		s.answer()
 	}
 	return true
 }
@@ -209,8 +208,16 @@ func (h *heartbeat) send(ctx context.Context, c *Conn) (uint64, error) {
 func (h *heartbeat) trySend(c *Conn) {
 	select {
 	case h.sending <- struct{}{}:
-		h.numbered(func() error { return c.TrySend(h.Message) })
+		_, err := h.numbered(func() error {
+			if c.ending.Cause() != nil {
+				return c.ending.Cause()
+			}
+			return c.explainTry(trySend(c.transport, h.Message))
+		})
 		<-h.sending
+		if p, ok := c.transport.(driver.PingSender); ok && err != nil && c.streams.busy() {
+			p.SendPing()
+		}
 	default: // a Confirm waits for room
 	}
 }

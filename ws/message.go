@@ -37,7 +37,7 @@ func Binary(b []byte) Message { return Message{KindBinary, b} }
 // [errors.ErrMessageTooBig] with both sizes, or says what is wrong with Kind.
 func (m Message) Check(maxSize int) error {
 	if maxSize > 0 && len(m.Data) > maxSize {
-		return &sizeError{size: len(m.Data), limit: maxSize}
+		return &sizeError{size: int64(len(m.Data)), limit: int64(maxSize), option: "MaxMessageSize"}
 	}
 	switch m.Kind {
 	case KindBinary:

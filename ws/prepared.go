@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 
+	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/ws/driver"
 )
 
@@ -49,6 +50,11 @@ func (c *Conn) SendPrepared(ctx context.Context, p *Prepared) error {
 	if err := c.maySend(p.check(c.maxMessage)); err != nil {
 		return err
 	}
+	if c.streams.busy() {
+		if err := c.awaitTurn(ctx, "SendPrepared", "send"); err != nil {
+			return err
+		}
+	}
 	if err := sender.SendPrepared(ctx, &p.prepared); err != nil {
 		return c.explain(ctx, "send", err)
 	}
@@ -71,6 +77,9 @@ func (c *Conn) TrySendPrepared(p *Prepared) error {
 	}
 	if err := c.maySend(p.check(c.maxMessage)); err != nil {
 		return err
+	}
+	if c.streams.busy() {
+		return errors.ErrWouldBlock
 	}
 	return c.explainTry(sender.TrySendPrepared(&p.prepared))
 }

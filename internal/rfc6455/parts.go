@@ -21,6 +21,7 @@ const (
 type parts struct {
 	limit  int64 // the most bytes of data
 	active bool  // the current message is taken in parts
+	taker  any   // what TakeParts was given for it
 	stop   bool  // at the beginning of the next message
 	large  bool  // the current message is over the limit of whole messages, and not taken in parts yet
 	kept   bool  // the limit is another than that of whole messages
@@ -44,13 +45,21 @@ func (d *Decoder) SetMaxParts(limit int64) {
 	}
 }
 
-// Announce makes Decode stop with EventBegin at the beginning of the next message that does not
-// come whole in one small frame.
-func (d *Decoder) Announce() {
+// Announce says whether Decode stops with EventBegin at the beginning of the next message, if that
+// does not come whole in one small frame.
+func (d *Decoder) Announce(on bool) {
 	if d.parts == nil {
 		d.parts = &parts{limit: d.max}
 	}
-	d.parts.stop = true
+	d.parts.stop = on
+	d.spare()
+}
+
+// spare gives memory back that is not needed between messages.
+func (d *Decoder) spare() {
+	if p := d.parts; !p.kept && !p.active && !p.stop {
+		d.parts = nil
+	}
 }
 
 // Begun reports whether a message has begun and is not whole.
@@ -59,15 +68,23 @@ func (d *Decoder) Begun() bool { return d.msgOp != OpContinuation }
 // InParts reports whether the current message is taken in parts.
 func (d *Decoder) InParts() bool { return d.parts != nil && d.parts.active }
 
+// Taker returns what TakeParts was given for the current message, nil if that is not taken in parts.
+func (d *Decoder) Taker() any {
+	if d.parts == nil {
+		return nil
+	}
+	return d.parts.taker
+}
+
 // TakeParts makes the message that has begun one that is taken in parts: [Decoder.Part] gives the
 // memory for each. It returns the opcode, and what has come of the data, which belongs to the
-// caller.
-func (d *Decoder) TakeParts() (op Opcode, data []byte) {
+// caller. Taker returns taker until the end of the message.
+func (d *Decoder) TakeParts(taker any) (op Opcode, data []byte) {
 	if d.parts == nil {
 		d.parts = &parts{limit: d.max}
 	}
 	p := d.parts
-	*p = parts{limit: p.limit, kept: p.kept, active: true}
+	*p = parts{limit: p.limit, kept: p.kept, active: true, taker: taker}
 	if d.compressed {
 		p.pump = d.inflate.pump(d.phase == inData && d.rest == 0 && d.fin)
 		p.wire = int64(len(d.inflate.wire))
@@ -114,6 +131,7 @@ func (d *Decoder) Filled() int {
 func (d *Decoder) DropRoom() {
 	if d.parts != nil {
 		d.parts.room = nil
+		d.spare()
 	}
 }
 
@@ -248,7 +266,7 @@ func (d *Decoder) endParts() {
 		p.pump.end()
 		p.pump = nil
 	}
-	p.active = false
+	p.active, p.taker = false, nil
 }
 
 // inflatePart inflates into the room what has come.

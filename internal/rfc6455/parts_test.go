@@ -19,7 +19,7 @@ func inParts(d *Decoder, wire []byte, random *rand.Rand) (happened []string) {
 	var room []byte
 	begin := func() {
 		var have []byte
-		op, have = d.TakeParts()
+		op, have = d.TakeParts(nil)
 		data = append([]byte(nil), have...)
 	}
 	end := func() {
@@ -31,7 +31,7 @@ func inParts(d *Decoder, wire []byte, random *rand.Rand) (happened []string) {
 	}
 	take := func() { data = append(data, room[:d.Filled()]...) }
 	if random.IntN(2) == 0 {
-		d.Announce()
+		d.Announce(true)
 	}
 	var ev Event
 	var err error
@@ -86,9 +86,7 @@ func inParts(d *Decoder, wire []byte, random *rand.Rand) (happened []string) {
 				whole, message := d.Message()
 				happened = append(happened, fmt.Sprintf("%v %q", whole, message))
 			}
-			if random.IntN(2) == 0 {
-				d.Announce()
-			}
+			d.Announce(random.IntN(2) == 0)
 		case was == EventPing || was == EventPong:
 			happened = append(happened, fmt.Sprintf("%v %q", was, d.Control()))
 		case was == EventClose:

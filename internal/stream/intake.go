@@ -122,10 +122,15 @@ var errPaused = stderrors.New("stream: the peer has sent too much")
 
 // countMessage counts a message or a control frame.
 func (t *Transport) countMessage() error {
-	if !t.intake.active.Load() {
-		t.intake.active.Store(true)
-	}
+	t.intake.busy()
 	return t.count(&t.intake.messages, 1, LimitMessageRate)
+}
+
+// busy notes that there was a message, or a part of one.
+func (in *intake) busy() {
+	if in != nil && !in.active.Load() {
+		in.active.Store(true)
+	}
 }
 
 // countControl counts a control frame.

@@ -70,6 +70,7 @@ var (
 	errNothingYet = stderrors.New("stream: no message has arrived")
 	errGiveWay    = stderrors.New("stream: another reader wants the turn")
 	errCloseFrame = stderrors.New("stream: close frame")
+	errLarge      = stderrors.New("stream: a message that only NextReader may take")
 )
 
 func (r *reader) init(t *Transport, o Options, config ws.Config) {
@@ -87,6 +88,8 @@ func (r *reader) init(t *Transport, o Options, config ws.Config) {
 	}
 	if !t.socket.usable() && !hasReadDeadlines(t.rwc) {
 		r.pulled = make(chan struct{}, 1)
+	} else if config.MaxStreamSize != int64(config.MaxMessageSize) {
+		r.decoder.SetMaxParts(config.MaxStreamSize)
 	}
 }
 
@@ -211,6 +214,7 @@ func (t *Transport) setOver(cause *errors.ConnectionClosed) {
 	}
 	t.over = true
 	t.traffic.publish()
+	t.decoder.Discard()
 	t.watch(context.Background())
 	t.inbox.End()
 }
@@ -233,6 +237,12 @@ func (t *Transport) readInBackground() {
 				<-t.pulled
 				continue
 			}
+		}
+		if t.decoder.InParts() {
+			if more, err := t.readAhead(true); !more || err != nil {
+				return
+			}
+			continue
 		}
 		m, err := t.next(context.Background(), nil, true)
 		if err != nil {
@@ -267,7 +277,11 @@ func (t *Transport) receive(ctx context.Context, buf []byte, wait bool) (driver.
 	if t.over {
 		return driver.Message{}, errEnded
 	}
-	return t.next(ctx, buf, wait)
+	m, err := t.next(ctx, buf, wait)
+	if err == errLarge {
+		err = t.noMessage(ctx, t.decoder.Refuse())
+	}
+	return m, err
 }
 
 // next returns the next message from the stream, and sees to the end of the
@@ -287,48 +301,78 @@ func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (driver.Mes
 			return driver.Message{Kind: driver.Kind(op), Data: data}, nil
 		}
 	}
+	if t.decoder.InParts() {
+		if err := t.dropOpen(ctx, wait); err != nil {
+			return driver.Message{}, err
+		}
+	}
 	t.decoder.SetBuffer(buf)
 	ev, err := t.nextMessage(ctx, wait)
-	// A context that does not come back is usually cancelled right after this:
-	// that should not start an interruption.
+	t.forget(ctx, wait)
+	if err == nil && ev == rfc6455.EventMessage {
+		op, data := t.decoder.Message()
+		if err := t.countWhole(len(data)); err != nil {
+			return driver.Message{}, err
+		}
+		return driver.Message{Kind: driver.Kind(op), Data: data}, nil
+	}
+	return driver.Message{}, t.noMessage(ctx, err)
+}
+
+// countWhole counts a message of n bytes of data that the decoder has handed over. An
+// error ends the connection. Called with the turn.
+func (t *Transport) countWhole(n int) error {
+	if t.decoder.Compressed() {
+		if err := t.countBytes(n); err != nil {
+			return t.exceed(err)
+		}
+	}
+	return t.countInParts(n)
+}
+
+// countInParts is countWhole for a message whose parts were counted.
+func (t *Transport) countInParts(n int) error {
+	if t.intake != nil {
+		if err := t.countMessage(); err != nil {
+			return t.exceed(err)
+		}
+	}
+	t.traffic.receive(n, t.parsed())
+	t.setUnread(!t.parsed())
+	return nil
+}
+
+// forget stops watching a context that does not come back: it is usually cancelled right
+// after this, and that should not start an interruption.
+func (t *Transport) forget(ctx context.Context, wait bool) {
 	if wait && ctx != t.endsWith {
 		if done := ctx.Done(); done != t.lastDone {
 			t.lastDone = done
 			t.watch(context.Background())
 		}
 	}
-	if err == nil && ev == rfc6455.EventMessage {
-		op, data := t.decoder.Message()
-		if t.intake != nil {
-			err := t.countMessage()
-			if err == nil && t.decoder.Compressed() {
-				err = t.countBytes(len(data))
-			}
-			if err != nil {
-				return driver.Message{}, t.exceed(err)
-			}
-		}
-		t.traffic.receive(len(data), t.parsed())
-		t.setUnread(!t.parsed())
-		return driver.Message{Kind: driver.Kind(op), Data: data}, nil
-	}
+}
+
+// noMessage sees to what came in place of a message, and returns the error for the
+// caller. Called with the turn.
+func (t *Transport) noMessage(ctx context.Context, err error) error {
 	t.decoder.Detach()
-	t.setUnread(false)
+	t.setUnread(err == errLarge)
 	switch err {
-	case errNothingYet, errGiveWay, errPaused:
-		return driver.Message{}, err
+	case errNothingYet, errGiveWay, errPaused, errLarge:
+		return err
 	case errCloseFrame:
 		code, message := t.decoder.Close()
 		t.setOver(t.closedByPeer(code, message))
 		t.answerClose(code)
 		t.noInput()
-		return driver.Message{}, errEnded
+		return errEnded
 	}
 	if ctx.Err() != nil && err == ctx.Err() {
-		return driver.Message{}, err
+		return err
 	}
 	if _, ok := errors.AsType[*exceeded](err); ok {
-		return driver.Message{}, t.exceed(err)
+		return t.exceed(err)
 	}
 	if failed, ok := errors.AsType[*rfc6455.Error](err); ok {
 		cause := &errors.ConnectionClosed{Reason: errors.CloseReason(failed.Code), Message: failed.Reason}
@@ -340,7 +384,7 @@ func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (driver.Mes
 		t.release()
 		t.noInput()
 	}
-	return driver.Message{}, errEnded
+	return errEnded
 }
 
 // exceed ends a connection whose peer has sent too much, and returns the error for its
@@ -355,8 +399,8 @@ func (t *Transport) exceed(err error) error {
 	return errEnded
 }
 
-// nextMessage parses, reads and answers control frames until a message is
-// whole.
+// nextMessage parses, reads and answers control frames until a message is whole, or of one
+// that is taken in parts, until the next part has come.
 func (t *Transport) nextMessage(ctx context.Context, wait bool) (rfc6455.Event, error) {
 	for {
 		if t.intake.paused() {
@@ -366,14 +410,19 @@ func (t *Transport) nextMessage(ctx context.Context, wait bool) (rfc6455.Event, 
 		}
 		ev, err := t.parse()
 		if ev == rfc6455.EventNone && err == nil {
+			if t.decoder.Filled() > 0 {
+				return rfc6455.EventPart, nil
+			}
 			ev, err = t.fill(ctx, wait)
 		}
 		if err != nil {
 			return ev, err
 		}
 		switch ev {
-		case rfc6455.EventMessage:
+		case rfc6455.EventMessage, rfc6455.EventBegin, rfc6455.EventPart:
 			return ev, nil
+		case rfc6455.EventLarge:
+			return ev, errLarge
 		case rfc6455.EventClose:
 			return ev, errCloseFrame
 		case rfc6455.EventPing:
@@ -394,10 +443,15 @@ func (t *Transport) nextMessage(ctx context.Context, wait bool) (rfc6455.Event, 
 
 // parse takes one event from the input that was read.
 func (t *Transport) parse() (rfc6455.Event, error) {
-	if t.parsed() {
-		return rfc6455.EventNone, nil
-	}
 	in := t.input
+	if t.parsed() {
+		if !t.decoder.InParts() {
+			return rfc6455.EventNone, nil
+		}
+		// The decoder may hold something of a message in parts.
+		_, ev, err := t.decoder.Decode(nil)
+		return ev, err
+	}
 	n, ev, err := t.decoder.Decode(in.data[in.r:in.w])
 	in.r += n
 	return ev, err

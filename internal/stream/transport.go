@@ -41,6 +41,9 @@ var (
 	_ driver.TrySender          = (*Transport)(nil)
 	_ driver.TryPreparedSender  = (*Transport)(nil)
 	_ driver.PreparedSender     = (*Transport)(nil)
+	_ driver.StreamSender       = (*Transport)(nil)
+	_ driver.StreamReceiver     = (*Transport)(nil)
+	_ driver.PingSender         = (*Transport)(nil)
 )
 
 // errEnded is what a call after the end returns; the cause is in the Ending.

@@ -94,6 +94,12 @@ func (t *Transport) caughtUp() bool {
 	t.takeTurn()
 	defer t.reading.Unlock()
 	for !t.over && t.inbox.Bytes() < int(t.receiveBuffer) {
+		if t.decoder.InParts() {
+			if more, err := t.readAhead(false); !more || err != nil {
+				return err == errNothingYet
+			}
+			continue
+		}
 		m, err := t.next(context.Background(), nil, false)
 		if err != nil {
 			return err == errNothingYet

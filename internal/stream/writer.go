@@ -62,7 +62,7 @@ type writer struct {
 	encoder    rfc6455.Encoder
 	out        *outputBuffer // frames not yet begun to be written; nil: none
 	inFlight   int           // bytes of the write that is under way
-	highWater  uint32        // bytes
+	highWater  uint32        // bytes; 0 while a message is sent in fragments, so that others wait
 	traffic    *Traffic      // what is counted, with the flushers; nil: nothing, and none
 	lastSend   uint32        // on clock, in ns, of those that followed another; modulo 1<<32
 	handed     uint32        // bytes since unsent was last asked, and its answer; at most highWater

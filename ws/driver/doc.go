@@ -13,6 +13,7 @@
 //   - [TrySender] and [TryPreparedSender]: sends that never wait
 //   - [PreparedSender]: broadcasts that are framed and compressed once
 //   - [ArrivalCounter] and [DepartureCounter]: signs of life for heartbeats
+//   - [StreamSender] and [StreamReceiver]: messages larger than memory
 //   - [BackgroundReceiver]: heartbeats answered while the program does not receive
 //   - [Failer]: an end without a closing handshake
 //   - [LatencyMeter]: the round-trip time of pings

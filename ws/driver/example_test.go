@@ -77,6 +77,23 @@ func ExampleInbox() {
 	// EOF
 }
 
+// A transport that has a message whole hands it over to NextReader all the same.
+func ExampleReaderOf() {
+	r := driver.ReaderOf(driver.Message{Kind: driver.KindText, Data: []byte("hello")})
+	p := make([]byte, 3)
+	for {
+		n, err := r.Read(context.Background(), p)
+		fmt.Printf("%s %q %v\n", r.Kind(), p[:n], err)
+		if err != nil {
+			return
+		}
+	}
+	// Output:
+	// text "hel" <nil>
+	// text "lo" <nil>
+	// text "" EOF
+}
+
 // An Ending keeps the first cause.
 func ExampleEnding() {
 	var ending driver.Ending

@@ -17,8 +17,8 @@ const messageOverhead = 32
 type Inbox struct {
 	mu    sync.Mutex
 	queue []Message
-	head  int // queue[:head] has been pulled
 	bytes int
+	head  uint32 // queue[:head] has been pulled
 	ended bool
 	ready chan struct{} // made by a puller that has to wait, closed to wake it
 }
@@ -60,7 +60,7 @@ func (b *Inbox) Pull() (m Message, ok bool, err error) {
 }
 
 func (b *Inbox) pull() (m Message, ok bool, err error) {
-	if b.head == len(b.queue) {
+	if int(b.head) == len(b.queue) {
 		if b.ended {
 			err = io.EOF
 		}
@@ -70,13 +70,13 @@ func (b *Inbox) pull() (m Message, ok bool, err error) {
 	b.queue[b.head] = Message{}
 	b.head++
 	b.bytes -= len(m.Data) + messageOverhead
-	if b.head == len(b.queue) {
+	if int(b.head) == len(b.queue) {
 		// A burst's memory does not stay with a connection that has become quiet.
 		if cap(b.queue) > 64 {
 			b.queue = nil
 		}
 		b.queue, b.head = b.queue[:0], 0
-	} else if b.head > 64 && b.head > len(b.queue)/2 {
+	} else if b.head > 64 && int(b.head) > len(b.queue)/2 {
 		n := copy(b.queue, b.queue[b.head:])
 		clear(b.queue[n:])
 		b.queue, b.head = b.queue[:n], 0

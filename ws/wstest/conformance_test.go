@@ -27,6 +27,8 @@ func TestConformance(t *testing.T) {
 				Subprotocols:     o.Subprotocols,
 				Header:           o.Header,
 				MaxMessageSize:   o.MaxMessageSize,
+				MaxStreamSize:    o.MaxStreamSize,
+				FragmentSize:     o.FragmentSize,
 				SendBuffer:       o.SendBuffer,
 				ReceiveBuffer:    o.ReceiveBuffer,
 				HandshakeTimeout: o.HandshakeTimeout,

@@ -74,6 +74,8 @@ func (p *pipeServer) dial(ctx context.Context, address string, o *Options) (*ws.
 	}
 	near, far := p.pipe(&ws.Config{
 		MaxMessageSize: o.MaxMessageSize,
+		MaxStreamSize:  o.MaxStreamSize,
+		FragmentSize:   o.FragmentSize,
 		SendBuffer:     o.SendBuffer,
 		ReceiveBuffer:  o.ReceiveBuffer,
 		CloseTimeout:   o.CloseTimeout,

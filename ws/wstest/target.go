@@ -81,6 +81,8 @@ type Options struct {
 	Subprotocols     []string
 	Header           map[string][]string
 	MaxMessageSize   int
+	MaxStreamSize    int64
+	FragmentSize     int
 	SendBuffer       int
 	ReceiveBuffer    int
 	HandshakeTimeout time.Duration

@@ -27,6 +27,8 @@ const (
 var negative = map[reflect.Type]map[string]string{
 	reflect.TypeFor[isosocket.DialOptions](): {
 		"MaxMessageSize":   off,
+		"MaxStreamSize":    off,
+		"FragmentSize":     invalid,
 		"SendBuffer":       invalid,
 		"ReceiveBuffer":    invalid,
 		"HandshakeTimeout": off,
@@ -61,12 +63,16 @@ var negative = map[reflect.Type]map[string]string{
 	},
 	reflect.TypeFor[ws.Config](): {
 		"MaxMessageSize": off,
+		"MaxStreamSize":  off,
+		"FragmentSize":   invalid,
 		"SendBuffer":     invalid,
 		"ReceiveBuffer":  invalid,
 		"CloseTimeout":   invalid,
 	},
 	reflect.TypeFor[server.Options](): {
 		"MaxMessageSize": off,
+		"MaxStreamSize":  off,
+		"FragmentSize":   invalid,
 		"MaxFragments":   off,
 		"SendBuffer":     invalid,
 		"ReceiveBuffer":  invalid,
