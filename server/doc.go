@@ -86,6 +86,13 @@
 // one after the other, and closes each connection with 1012 (service restart) when its
 // function has returned. [Stop] drains endpoints and shuts down their http.Server.
 //
+// # Observability
+//
+// [Endpoint.Stats] returns what an endpoint has counted: connections, handshakes by status,
+// messages and bytes, ends by reason, and what waits. The functions of Options.Observer
+// are called for handshakes, connections and limits. Two modules build on these: the packages
+// server/prometheus and server/otel.
+//
 // # Connections of your own
 //
 // The net.Listener of the http.Server may return any net.Conn. One that is exactly a

@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
-	"fmt"
 	"io"
 	"log"
 	"maps"
@@ -558,7 +557,7 @@ func BenchmarkStats(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if s := e.Stats(); s.Open != 10_000 {
-			b.Fatal(fmt.Sprintf("%d connections", s.Open))
+			b.Fatalf("%d connections", s.Open)
 		}
 	}
 	report(without, "-without")

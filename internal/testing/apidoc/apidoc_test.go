@@ -48,6 +48,9 @@ var packages = map[string]map[string]string{
 		"Stats":            shownBy("ExampleEndpoint_Stats"),
 		"Traffic":          "the type of Stats.Received; ExampleEndpoint_Stats prints one",
 	},
+	"server/otel": {
+		"Options": shownBy("ExampleNewObserver"),
+	},
 	"server/prometheus": {
 		"Collector": "what NewCollector returns, whose methods a registry calls",
 	},
