@@ -16,7 +16,8 @@ type ConnectionError struct {
 	// on native targets.
 	StatusGuessed bool
 	// URL is the address that was dialed, without its secrets: user and password, and
-	// the query, are replaced by xxxxx. "" if the address is not a valid URL.
+	// the query, are replaced by xxxxx. "" if the address is not a valid URL. Dial sets
+	// a URL in ASCII, percent-encoded. Error does not escape it further.
 	URL string
 	// Header holds the header of the refusal, with canonical names. In a browser
 	// it holds at most Retry-After, if the page may read that field.
@@ -32,7 +33,7 @@ type ConnectionError struct {
 func (e *ConnectionError) Error() string {
 	s := "websocket: cannot connect"
 	if e.URL != "" {
-		s += " to " + strconv.Quote(e.URL)
+		s += " to \"" + e.URL + "\"" // strconv.Quote would make a browser client larger
 	}
 	if e.StatusCode != 0 {
 		s += ": HTTP status " + strconv.Itoa(e.StatusCode)

@@ -5,7 +5,6 @@ import (
 	"iter"
 	"runtime"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -424,17 +423,25 @@ func CheckCloseReason(reason errors.CloseReason) error {
 // maxCloseMessage is the room for a message in a close frame: 125 bytes less the reason.
 const maxCloseMessage = 123
 
-// closeMessage makes s fit a close frame.
+// closeMessage returns the part of s that fits a close frame, cut after a whole rune. Each run
+// of invalid UTF-8 becomes one U+FFFD. strings.ToValidUTF8 would make the client larger.
 func closeMessage(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	if len(s) <= maxCloseMessage {
-		return s
+	b := make([]byte, 0, maxCloseMessage)
+	invalid := false // the last byte was
+	for len(s) > 0 {
+		r, size := utf8.DecodeRuneInString(s)
+		s = s[size:]
+		wasInvalid := invalid
+		invalid = r == utf8.RuneError && size == 1
+		if invalid && wasInvalid {
+			continue
+		}
+		if len(b)+utf8.RuneLen(r) > maxCloseMessage {
+			break
+		}
+		b = utf8.AppendRune(b, r)
 	}
-	end := maxCloseMessage
-	for !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end]
+	return string(b)
 }
 
 // Flush waits until all sent messages have been passed to the system or the browser.

@@ -5,7 +5,6 @@ package browsersocket
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/jscall"
@@ -73,7 +72,14 @@ func (e *subprotocolMismatch) Error() string {
 	if e.chosen != "" {
 		return "the server chose the subprotocol " + e.chosen + ", which was not offered"
 	}
-	return "the server chose none of the subprotocols " + strings.Join(e.offered, ", ")
+	s := "the server chose none of the subprotocols "
+	for i, name := range e.offered { // strings.Join would make the client larger
+		if i > 0 {
+			s += ", "
+		}
+		s += name
+	}
+	return s
 }
 
 func (e *subprotocolMismatch) Unwrap() error { return errors.ErrSubprotocolMismatch }

@@ -2,8 +2,8 @@
 package subprotocol
 
 import (
-	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/isosocket/isosocket/errors"
 )
@@ -40,7 +40,27 @@ func IsToken(s string) bool {
 type nameError struct{ name, why string }
 
 func (e *nameError) Error() string {
-	return errors.ErrInvalidSubprotocol.Error() + ": " + strconv.Quote(e.name) + " " + e.why
+	return errors.ErrInvalidSubprotocol.Error() + ": " + quote(e.name) + " " + e.why
 }
 
 func (e *nameError) Unwrap() error { return errors.ErrInvalidSubprotocol }
+
+// quote quotes s like strconv.Quote, but escapes only quotes, backslashes, control characters
+// of ASCII and bytes that are not UTF-8. The tables of strconv would make a browser client larger.
+func quote(s string) string {
+	const digits = "0123456789abcdef"
+	b := []byte{'"'}
+	for len(s) > 0 {
+		r, size := utf8.DecodeRuneInString(s)
+		switch c := s[0]; {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c < ' ' || c == 0x7f || r == utf8.RuneError && size == 1:
+			b = append(b, '\\', 'x', digits[c>>4], digits[c&15])
+		default:
+			b = append(b, s[:size]...)
+		}
+		s = s[size:]
+	}
+	return string(append(b, '"'))
+}

@@ -22,7 +22,9 @@ func TestCheck(t *testing.T) {
 		{"a comma", []string{"a,b"}, `"a,b" is not a token`},
 		{"a separator", []string{"a/b"}, `"a/b" is not a token`},
 		{"a control character", []string{"a\x00"}, `"a\x00" is not a token`},
-		{"beyond ASCII", []string{"schön"}, "is not a token"},
+		{"beyond ASCII", []string{"schön"}, `"schön" is not a token`},
+		{"not UTF-8", []string{"a\xff\x7f"}, `"a\xff\x7f" is not a token`},
+		{"quote and backslash", []string{`a"\`}, `"a\"\\" is not a token`},
 		{"twice", []string{"a", "b", "a"}, `"a" is given twice`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

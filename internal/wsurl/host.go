@@ -87,9 +87,9 @@ func checkHostName(s string) error {
 		case c <= ' ', c == 0x7f:
 			return &urlError{"the host has a space or control character"}
 		case c == '{' || c == '}' || c == '$':
-			return &urlError{"the host has the character " + strconv.Quote(s[i:i+1]) + ", as of a placeholder that was not filled in" + allowedInHost}
+			return &urlError{"the host has the character \"" + s[i:i+1] + "\", as of a placeholder that was not filled in" + allowedInHost}
 		}
-		return &urlError{"the host has the character " + strconv.Quote(s[i:i+1]) + allowedInHost}
+		return &urlError{"the host has the character \"" + s[i:i+1] + "\"" + allowedInHost}
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package wsurl
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/isosocket/isosocket/errors"
@@ -83,7 +82,7 @@ func Parse(url string) (*URL, error) {
 		if !isScheme(scheme) {
 			return nil, &urlError{"it does not begin with ws://, wss://, http:// or https://"}
 		}
-		return nil, &urlError{"the scheme " + strconv.Quote(scheme) + " is not ws, wss, http or https"}
+		return nil, &urlError{"the scheme \"" + scheme + "\" is not ws, wss, http or https"}
 	}
 	if strings.IndexByte(rest, '#') >= 0 {
 		return nil, &urlError{"it has a fragment, which WebSocket URLs do not have; a # that belongs to a password, path or query is written %23"}
