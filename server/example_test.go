@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -249,6 +250,34 @@ func ExampleStop() {
 	// Output:
 	// websocket: connection closed by the peer: 1012 (service restart): server restarting
 	// <nil>
+}
+
+// A Listener cuts the connections of a flood before anything is read from them.
+func ExampleListener() {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	limits := &server.Limits{MaxConnectionsPerAddress: 1}
+	limited, err := server.Listener(l, limits)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	s := &http.Server{Handler: server.Handler(nil, &server.Options{Limits: limits}), ReadHeaderTimeout: 5 * time.Second}
+	go s.Serve(limited)
+	defer s.Close()
+
+	silent, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer silent.Close()
+	_, err = http.Get("http://" + l.Addr().String())
+	fmt.Println("a second connection fails:", err != nil)
+	// Output: a second connection fails: true
 }
 
 // The Logger gets a record for each limit that a peer has reached, at Debug.

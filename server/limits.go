@@ -52,7 +52,7 @@ const rateBurst = 5
 //
 // The limits do not replace those of the [http.Server], which reads the request before
 // the Endpoint sees it: set its ReadHeaderTimeout, or slow clients hold connections
-// without any limit.
+// without any limit. [Listener] applies the limits of an address before that.
 type Limits struct {
 	// MaxConnections is the most connections of the Endpoint, with the handshakes under
 	// way. One more is refused with 503 and Retry-After. 0 means

@@ -55,7 +55,7 @@ func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	// From here on the request can no longer be answered with a status.
-	u.conn = conn
+	u.conn = upgraded(conn)
 	if n := buffered.Reader.Buffered(); n > 0 {
 		ahead, _ := buffered.Reader.Peek(n)
 		u.prefix = bytes.Clone(ahead)

@@ -217,3 +217,6 @@ func (o *connOutlet) moreToAnswer() bool { return o.unread.Load() }
 func (o *connOutlet) hasEnded() bool { return o.ending.Cause() != nil }
 
 func (o *connOutlet) broke(err error) { (*Transport)(o).expectEnd(err) }
+
+// IsSocket reports whether the stream is read and written through its descriptor.
+func (t *Transport) IsSocket() bool { return t.socket.usable() }

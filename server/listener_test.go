@@ -1,0 +1,185 @@
+//go:build !js
+
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/isosocket/isosocket"
+	wserrors "github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/stream"
+)
+
+// listening is an http.Server over a Listener.
+func listening(t *testing.T, o *Limits, h http.Handler) (l *limitedListener, address string) {
+	t.Helper()
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	limited, err := Listener(tcp, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{Handler: h}
+	go s.Serve(limited)
+	t.Cleanup(func() { s.Close() })
+	return limited.(*limitedListener), tcp.Addr().String()
+}
+
+// silent connects from an address of this machine and sends nothing.
+func silent(t *testing.T, address, from string) net.Conn {
+	t.Helper()
+	d := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	c, err := d.Dial("tcp", address)
+	if errors.Is(err, syscall.ECONNRESET) {
+		return nil // cut before the dialer returned
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// cut reports whether the server ends c, which sends nothing.
+func cut(t *testing.T, c net.Conn) bool {
+	t.Helper()
+	if c == nil {
+		return true
+	}
+	c.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+	_, err := c.Read(make([]byte, 1))
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+		return true
+	case err != nil && strings.Contains(err.Error(), "timeout"):
+		return false
+	}
+	t.Fatalf("the read ended with %v", err)
+	return false
+}
+
+func (l *limitedListener) await(t *testing.T, busy int) {
+	t.Helper()
+	for range 1000 {
+		if n, _ := l.clients.sizes(); n == busy {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Errorf("not %d addresses have connections", busy)
+}
+
+func TestListenerLimitsConnections(t *testing.T) {
+	t.Parallel()
+	l, address := listening(t, &Limits{MaxConnectionsPerAddress: 2}, http.NotFoundHandler())
+	first, second := silent(t, address, "127.0.0.1"), silent(t, address, "127.0.0.1")
+	if !cut(t, silent(t, address, "127.0.0.1")) {
+		t.Error("a third connection that sends nothing is accepted")
+	}
+	if cut(t, silent(t, address, "127.0.0.2")) {
+		t.Error("a connection of another address is cut")
+	}
+	if cut(t, first) || cut(t, second) {
+		t.Error("a connection within the limit is cut")
+	}
+	first.Close()
+	second.Close()
+	l.await(t, 1)
+	if cut(t, silent(t, address, "127.0.0.1")) {
+		t.Error("when the first connections are closed, another one is cut")
+	}
+}
+
+func TestListenerLimitsTheRate(t *testing.T) {
+	t.Parallel()
+	_, address := listening(t, &Limits{HandshakeRate: 1}, http.NotFoundHandler())
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	served := 0
+	begin := time.Now()
+	for range 4 * rateBurst {
+		if response, err := client.Get("http://" + address); err == nil {
+			response.Body.Close()
+			served++
+		}
+	}
+	if most := rateBurst + int(time.Since(begin).Seconds()) + 1; served < rateBurst || served > most {
+		t.Errorf("%d connections were served, want %d to %d", served, rateBurst, most)
+	}
+}
+
+// TestListenerAndEndpoint: after the handshake the listener no longer counts a connection, and
+// it is the socket itself.
+func TestListenerAndEndpoint(t *testing.T) {
+	t.Parallel()
+	e := Handler(func(ctx context.Context, conn *Conn) error {
+		_, err := conn.Receive(ctx)
+		return err
+	}, nil)
+	l, address := listening(t, &Limits{MaxConnectionsPerAddress: 1}, e)
+	for i := range 3 {
+		conn, err := isosocket.Dial(t.Context(), "ws://"+address, nil)
+		if err != nil {
+			t.Fatalf("connection %d: %v", i, err)
+		}
+		defer conn.CloseNow(wserrors.NormalClosure, "")
+		l.await(t, 0)
+	}
+	e.mu.Lock()
+	var transports []*stream.Transport
+	for _, ctx := range e.conns {
+		transports = append(transports, ctx.transport)
+	}
+	e.mu.Unlock()
+	for _, transport := range transports {
+		if !transport.IsSocket() {
+			t.Error("a connection of a Listener is not read through its descriptor")
+		}
+	}
+}
+
+func TestListenerDefaults(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		limits  *Limits
+		remote  string
+		limited bool
+	}{
+		{"the Internet", nil, "203.0.113.7:1", true},
+		{"this machine", nil, "127.0.0.1:1", false},
+		{"a number for this machine", &Limits{HandshakeRate: 1}, "127.0.0.1:1", true},
+		{"a trusted proxy", &Limits{TrustedProxies: []string{"10.0.0.0/8"}}, "10.0.0.1:1", false},
+		{"no limit", &Limits{HandshakeRate: -1, MaxConnectionsPerAddress: -1}, "203.0.113.7:1", false},
+	} {
+		limiter, err := newLimiter(test.limits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := &limitedListener{limiter: limiter}
+		remote, _ := net.ResolveTCPAddr("tcp", test.remote)
+		a, ok := l.enter(remoteConn{remote: remote})
+		if !ok || (a != nil) != test.limited {
+			t.Errorf("%s: limited %v, accepted %v", test.name, a != nil, ok)
+		}
+	}
+	if _, err := Listener(nil, &Limits{TrustedProxies: []string{"x"}}); err == nil || !strings.Contains(err.Error(), "TrustedProxies") {
+		t.Errorf("an invalid proxy: %v", err)
+	}
+}
+
+type remoteConn struct {
+	net.Conn
+	remote net.Addr
+}
+
+func (c remoteConn) RemoteAddr() net.Addr { return c.remote }
