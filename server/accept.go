@@ -113,7 +113,7 @@ func (a *acceptor) handshake(u *upgrade, r *http.Request) error {
 		case u.conn != nil: // the client can no longer be answered
 			return &errors.ConnectionError{URL: requestURL(r), Err: u.err}
 		}
-		f = u.refusal(err)
+		f = u.refusal(r, err)
 	}
 	f.probed = probe
 	return f.answer(u.ResponseWriter, r, origin)
@@ -122,7 +122,7 @@ func (a *acceptor) handshake(u *upgrade, r *http.Request) error {
 // wouldAccept returns the answer to a probe whose handshake passed all checks.
 func wouldAccept(w http.ResponseWriter, r *http.Request) *refusal {
 	if r.ProtoMajor == 1 && !canHijack(w) {
-		return cannotHijack(w, http.ErrNotSupported)
+		return cannotHijack(w, r, http.ErrNotSupported)
 	}
 	return refuse(http.StatusOK, "A WebSocket handshake would be accepted.")
 }

@@ -50,7 +50,8 @@
 //
 // If a middleware wraps the http.ResponseWriter, the wrapper must have a method
 // Unwrap, as http.ResponseController requires. Otherwise handshakes are answered
-// with 501.
+// with 501, and the log says which writer hides the connection. http.TimeoutHandler has
+// such a writer: mount the endpoint outside of it.
 //
 // # Refusals
 //

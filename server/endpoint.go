@@ -331,6 +331,10 @@ func (e *Endpoint) logAdvice(ctx context.Context, err error) {
 		}
 		l.Warn("websocket: a proxy has changed the handshake", "error", dropped)
 	}
+	// A Logger has the error already, at level Error.
+	if hidden, ok := errors.AsType[*hiddenError](err); ok && l == nil && e.advised.first(hidden.Error()) {
+		httpLogf(ctx)("%v", hidden)
+	}
 }
 
 // Len returns the number of connections whose function has not returned.

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/isosocket/isosocket"
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/server"
 	"github.com/isosocket/isosocket/ws"
@@ -454,7 +455,7 @@ func TestMiddleware(t *testing.T) {
 			return unwrapping{plainWriter{unwrapping{plainWriter{w}}}}
 		}, 101, ""},
 		{"that hides", func(w http.ResponseWriter) http.ResponseWriter { return plainWriter{w} }, 501,
-			"server_test.plainWriter cannot be hijacked; a middleware's writer needs a method Unwrap() http.ResponseWriter"},
+			"server_test.plainWriter cannot be hijacked: feature not supported; give the middleware's writer a method Unwrap() http.ResponseWriter, or mount"},
 		{"that hides behind one that unwraps", func(w http.ResponseWriter) http.ResponseWriter {
 			return unwrapping{plainWriter{plainWriter{w}}}
 		}, 501, "cannot be hijacked"},
@@ -498,6 +499,33 @@ func TestMiddleware(t *testing.T) {
 				t.Errorf("the refusal has the body %q of %s", body, response.Header.Get("Content-Type"))
 			}
 		})
+	}
+}
+
+// Without a Logger, too, a developer sees why a connection cannot be taken over: once in the log,
+// and, on the same machine, in the refusal.
+func TestHiddenConnectionIsExplained(t *testing.T) {
+	t.Parallel()
+	var lines logBuffer
+	e := server.Handler(echo, nil)
+	s := httptest.NewUnstartedServer(http.TimeoutHandler(e, time.Minute, ""))
+	s.Config.ErrorLog = log.New(&lines, "", 0)
+	s.Start()
+	t.Cleanup(s.Close)
+	const advice = "ive the middleware's writer a method Unwrap() http.ResponseWriter, or mount the endpoint outside of the middleware"
+	for _, forwarded := range []bool{false, false, true} {
+		header := http.Header{}
+		if forwarded {
+			header.Set("X-Forwarded-For", "192.0.2.1")
+		}
+		_, err := isosocket.Dial(t.Context(), s.URL, &isosocket.DialOptions{Header: header})
+		failed, ok := errors.AsType[*errors.ConnectionError](err)
+		if !ok || failed.StatusCode != 501 || strings.Contains(string(failed.Body), advice) == forwarded {
+			t.Errorf("forwarded %v: %v, %q", forwarded, err, failed.Body)
+		}
+	}
+	if got := lines.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "*http.timeoutWriter cannot be hijacked") || !strings.Contains(got, advice) {
+		t.Errorf("logged %q", got)
 	}
 }
 

@@ -160,9 +160,9 @@ type Options struct {
 	// ended (Debug). The record of an ended connection has the
 	// attributes reason, message, byPeer, error (the cause, if there is one), duration,
 	// received and sent (messages), remote and path. No record has a query or a header.
-	// With nil only panics and the records of level Warn are logged, where net/http logs
-	// panics of handlers: to the ErrorLog of the http.Server, or the log package if it
-	// has none.
+	// With nil only panics, the records of level Warn and the first handshake whose
+	// connection a middleware hides are logged, where net/http logs panics of handlers:
+	// to the ErrorLog of the http.Server, or the log package if it has none.
 	Logger *slog.Logger
 }
 

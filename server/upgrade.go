@@ -96,9 +96,9 @@ func (u *upgrade) respond() error {
 // bodyFields describe a body, and a 101 has none.
 var bodyFields = map[string]bool{"Content-Length": true, "Content-Type": true, "Transfer-Encoding": true, "Trailer": true}
 
-// refusal returns the answer for a handshake that coder/websocket rejected with err
+// refusal returns the answer for the handshake r that coder/websocket rejected with err
 // before there was a connection.
-func (u *upgrade) refusal(err error) *refusal {
+func (u *upgrade) refusal(r *http.Request, err error) *refusal {
 	for _, name := range []string{"Connection", "Upgrade", "Sec-Websocket-Accept", "Sec-Websocket-Protocol", "Sec-Websocket-Extensions"} {
 		u.Header().Del(name)
 	}
@@ -106,7 +106,7 @@ func (u *upgrade) refusal(err error) *refusal {
 		return refuse(http.StatusBadRequest, "%v.", err)
 	}
 	if errors.Is(u.err, http.ErrNotSupported) {
-		return cannotHijack(u.ResponseWriter, u.err)
+		return cannotHijack(u.ResponseWriter, r, u.err)
 	}
 	return &refusal{
 		status:   http.StatusInternalServerError,
@@ -115,10 +115,32 @@ func (u *upgrade) refusal(err error) *refusal {
 	}
 }
 
-func cannotHijack(w http.ResponseWriter, err error) *refusal {
-	return &refusal{
+// cannotHijack refuses a request whose connection a middleware hides. As with a refused
+// origin, a developer on the same machine gets the advice, too.
+func cannotHijack(w http.ResponseWriter, r *http.Request, err error) *refusal {
+	hidden := &hiddenError{writer: fmt.Sprintf("%T", w), err: err}
+	f := &refusal{
 		status:   http.StatusNotImplemented,
 		sentence: "This WebSocket endpoint cannot take over the connection: a middleware in front of it hides it.",
-		err:      fmt.Errorf("websocket: the http.ResponseWriter %T cannot be hijacked; a middleware's writer needs a method Unwrap() http.ResponseWriter: %w", w, err),
+		err:      hidden,
 	}
+	if isLocal(r) {
+		f.sentence += " G" + hiddenAdvice[1:] + "."
+	}
+	return f
 }
+
+// hiddenError is an http.ResponseWriter that hides the connection.
+type hiddenError struct {
+	writer string // its type
+	err    error
+}
+
+const hiddenAdvice = "give the middleware's writer a method Unwrap() http.ResponseWriter, " +
+	"or mount the endpoint outside of the middleware, which is the only way with http.TimeoutHandler"
+
+func (e *hiddenError) Error() string {
+	return "websocket: the http.ResponseWriter " + e.writer + " cannot be hijacked: " + e.err.Error() + "; " + hiddenAdvice
+}
+
+func (e *hiddenError) Unwrap() error { return e.err }
