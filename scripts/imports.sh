@@ -25,6 +25,7 @@ internal/testing/client:
 internal/testing/options:
 internal/testing/apidoc:
 internal/testing/docs:
+internal/testing/attacks:
 internal/testing/evidence:
 internal/subprotocol: errors
 internal/wsurl: errors js:internal/jscall native:golang.org/x/net/idna

@@ -168,3 +168,33 @@ func TestNothingIsReadAfterAViolation(t *testing.T) {
 		peer.Close()
 	}
 }
+
+// TestCloseKeepsTheReason: a Close at the moment at which the connection ends by itself, as of a
+// function that returns because of that end, does not replace the reason on the wire.
+func TestCloseKeepsTheReason(t *testing.T) {
+	for _, role := range []rfc6455.Role{rfc6455.Client, rfc6455.Server} {
+		masked := role == rfc6455.Server
+		for want, sent := range map[string][]byte{
+			"\x03\xea": frame(0x83, masked, nil),
+			"\x0f\xa0": closeFrame(masked, 4000, "bye"),
+		} {
+			for range 100 {
+				own, peer := tcpPair(t)
+				conn := connect(t, role, own, Options{})
+				closed := make(chan struct{})
+				go func() {
+					<-conn.Done()
+					conn.Close(errors.NormalClosure, "")
+					close(closed)
+				}()
+				write(t, peer, sent)
+				conn.Receive(within(t))
+				if first, payload := readFrame(t, peer); first != 0x88 || len(payload) < 2 || string(payload[:2]) != want {
+					t.Fatalf("%v: the peer got %x %q, want the reason %q", role, first, payload, want)
+				}
+				peer.Close()
+				<-closed
+			}
+		}
+	}
+}

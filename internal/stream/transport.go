@@ -83,6 +83,14 @@ func (t *Transport) Close(ctx context.Context, reason errors.CloseReason, messag
 	t.inbox.End()
 	t.inbox.Clear()
 	t.tellPulled()
+	// This side may have ended the connection for a reason of its own a moment ago, and not
+	// sent it yet.
+	if cause := t.ending.Cause(); cause != nil {
+		reason, message = cause.Reason, cause.Message
+		if cause.Remote {
+			message = ""
+		}
+	}
 	t.sendClose(reason, message)
 	stop := context.AfterFunc(ctx, t.release)
 	defer stop()

@@ -190,7 +190,7 @@ func read(t *testing.T, name string) string {
 func TestNamedTestsExist(t *testing.T) {
 	t.Parallel()
 	all, skipped := readTests(t), skipPatterns(t)
-	for page, least := range map[string]int{"docs/conformance.md": 150} {
+	for page, least := range map[string]int{"docs/conformance.md": 150, "docs/reliability.md": 10, "SECURITY.md": 30} {
 		t.Run(path.Base(page), func(t *testing.T) {
 			names := namedTests(read(t, page))
 			if len(names) < least {

@@ -1,0 +1,11 @@
+//go:build !js
+
+package attacks
+
+import (
+	"testing"
+
+	"github.com/isosocket/isosocket/internal/testing/leak"
+)
+
+func TestMain(m *testing.M) { leak.Main(m) }
