@@ -17,7 +17,8 @@ import (
 // For one connection they are called one after the other, in the order of the fields:
 // HandshakeStart, HandshakeEnd and ConnectionStart on the goroutine of ServeHTTP, and
 // ConnectionEnd on the goroutine of the connection's function. LimitStruck is called
-// between them. For different connections they are called at the same time.
+// before ConnectionEnd, on any goroutine; for a request that is refused because of a limit,
+// it is the first. For different connections they are called at the same time.
 //
 // They may take their time, and call everything but Shutdown, Drain and Stop, which
 // would wait for their own call: a slow function delays the handshake or the end of its
@@ -41,7 +42,7 @@ type Observer struct {
 	ConnectionStart func(ctx context.Context, r *http.Request, conn *Conn) context.Context
 
 	// LimitStruck is called when a limit was reached: by conn, or, if conn is nil, by a
-	// request that is then refused. The caller may hold locks of conn: of its
+	// request. The caller may hold locks of conn: of its
 	// methods, only those that return details of the request may be called.
 	LimitStruck func(limit Limit, conn *Conn)
 

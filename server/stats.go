@@ -41,6 +41,10 @@ type Stats struct {
 	// Unreceived is how many bytes of messages have been read and wait to be received,
 	// over all open connections, with 32 bytes for each message besides its data.
 	Unreceived int64
+	// Memory is how many bytes the open connections hold for their peers, as
+	// Limits.MaxMemory counts them: the two above, what has come of messages, and the
+	// state of compression.
+	Memory int64
 	// Full is the number of open connections whose Send waits for space, because
 	// Options.SendBuffer is used up: their peers read too slowly.
 	Full int
@@ -222,6 +226,7 @@ func (e *Endpoint) Stats() Stats {
 		s.Sent.add(traffic(sent))
 		s.Unsent += int64(waiting.Unsent)
 		s.Unreceived += int64(waiting.Unreceived)
+		s.Memory += int64(waiting.Memory)
 		if waiting.Full {
 			s.Full++
 		}

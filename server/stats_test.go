@@ -354,12 +354,12 @@ func TestStatsOfAFullQueue(t *testing.T) {
 	for end := timeout(t); e.Stats().Full == 0 && end.Err() == nil; {
 		time.Sleep(time.Millisecond)
 	}
-	if stats := e.Stats(); stats.Full != 1 || stats.Unsent < 300_000 || stats.Unsent > 500_000 {
-		t.Errorf("%d bytes wait, %d connections are full, want about 300,000 and 1", stats.Unsent, stats.Full)
+	if stats := e.Stats(); stats.Full != 1 || stats.Unsent < 300_000 || stats.Unsent > 500_000 || stats.Memory < stats.Unsent {
+		t.Errorf("%d bytes wait, %d are held, %d connections are full, want about 300,000, as many, and 1", stats.Unsent, stats.Memory, stats.Full)
 	}
 	raw.Close()
 	mustShutdown(t, e)
-	if stats := e.Stats(); stats.Full != 0 || stats.Unsent != 0 || sum(stats.Closed) != 1 {
+	if stats := e.Stats(); stats.Full != 0 || stats.Unsent != 0 || stats.Memory != 0 || sum(stats.Closed) != 1 {
 		t.Errorf("after the end, %d bytes wait, and %d connections are full; ends: %v", stats.Unsent, stats.Full, stats.Closed)
 	}
 }

@@ -44,6 +44,8 @@ type Queues struct {
 	Unsent int
 	// Unreceived has come, and was not received. Each message counts 32 bytes more than its data.
 	Unreceived int
+	// Memory is what Transport.Memory returns.
+	Memory int
 	// Full says that a Send waits for space.
 	Full bool
 }
@@ -92,6 +94,7 @@ func (t *Transport) Traffic() (received, sent Counts, waiting Queues) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	waiting.Unsent = t.queued()
+	waiting.Memory = waiting.Unreceived + int(f.held.Load()) + waiting.Unsent + t.encoder.Held()
 	waiting.Full = waiting.Unsent >= int(t.highWater)
 	return received, Counts{f.sent, f.sentData, f.departed}, waiting
 }

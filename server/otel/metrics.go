@@ -19,11 +19,11 @@ type metrics struct {
 	endpoint *server.Endpoint
 	name     attribute.KeyValue
 
-	connections, full, queued      metric.Int64ObservableUpDownCounter
-	handshakes, unanswered, probes metric.Int64ObservableCounter
-	closed, limits                 metric.Int64ObservableCounter
-	messages, bytes, wire, pings   metric.Int64ObservableCounter
-	pingTime                       metric.Float64ObservableCounter
+	connections, full, queued, memory metric.Int64ObservableUpDownCounter
+	handshakes, unanswered, probes    metric.Int64ObservableCounter
+	closed, limits                    metric.Int64ObservableCounter
+	messages, bytes, wire, pings      metric.Int64ObservableCounter
+	pingTime                          metric.Float64ObservableCounter
 }
 
 // RegisterMetrics reports what e counts, with name as the attribute isosocket.endpoint,
@@ -54,6 +54,7 @@ func RegisterMetrics(name string, e *server.Endpoint, o *Options) (metric.Regist
 
 		connections: gauge("connections", "{connection}", "Open WebSocket connections."),
 		full:        gauge("connections.full", "{connection}", "Open connections whose Send waits, because the peer reads too slowly."),
+		memory:      gauge("memory", "By", "Bytes that connections hold for their peers, as Limits.MaxMemory counts them."),
 		queued:      gauge("queue.size", "By", "Bytes that wait in this process to be sent, and bytes of messages to be received by the program."),
 
 		handshakes: counter("handshakes", "{handshake}", "Handshakes that were answered, by HTTP status; 101 is an accepted one."),
@@ -71,7 +72,7 @@ func RegisterMetrics(name string, e *server.Endpoint, o *Options) (metric.Regist
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, fmt.Errorf("websocket: otel: %w", err)
 	}
-	registration, err := meter.RegisterCallback(m.observe, m.connections, m.full, m.queued, m.handshakes, m.unanswered, m.probes,
+	registration, err := meter.RegisterCallback(m.observe, m.connections, m.full, m.queued, m.memory, m.handshakes, m.unanswered, m.probes,
 		m.closed, m.limits, m.messages, m.bytes, m.wire, m.pings, m.pingTime)
 	if err != nil {
 		return nil, fmt.Errorf("websocket: otel: %w", err)
@@ -91,6 +92,7 @@ func (m *metrics) observe(_ context.Context, o metric.Observer) error {
 	observe(m.full, int64(s.Full))
 	observe(m.queued, s.Unreceived, receive)
 	observe(m.queued, s.Unsent, transmit)
+	observe(m.memory, s.Memory)
 
 	observe(m.handshakes, int64(s.Accepted), semconv.HTTPResponseStatusCode(101))
 	for status, n := range s.Refused {

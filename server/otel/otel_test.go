@@ -419,6 +419,7 @@ func TestMetrics(t *testing.T) {
 	got := collect(t, load(t))
 	for key, want := range map[string]float64{
 		"isosocket.connections{}":                                                                            0,
+		"isosocket.memory{}":                                                                                 0,
 		"isosocket.connections.full{}":                                                                       0,
 		"isosocket.queue.size{network.io.direction=receive}":                                                 0,
 		"isosocket.queue.size{network.io.direction=transmit}":                                                0,

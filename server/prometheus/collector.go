@@ -17,7 +17,7 @@ type Collector struct {
 	endpoint *server.Endpoint
 
 	connections, fullConnections           *prometheus.Desc
-	sendQueue, receiveQueue                *prometheus.Desc
+	sendQueue, receiveQueue, memory        *prometheus.Desc
 	handshakes, unanswered, probes         *prometheus.Desc
 	closed, limits                         *prometheus.Desc
 	received, sent                         *prometheus.Desc
@@ -39,6 +39,7 @@ func NewCollector(name string, e *server.Endpoint) *Collector {
 		fullConnections: desc("full_connections", "Open connections whose Send waits, because the peer reads too slowly."),
 		sendQueue:       desc("send_queue_bytes", "Bytes that wait in this process to be sent."),
 		receiveQueue:    desc("receive_queue_bytes", "Bytes of messages that were read and wait to be received by the program."),
+		memory:          desc("memory_bytes", "Bytes that connections hold for their peers, as Limits.MaxMemory counts them."),
 
 		handshakes: desc("handshakes_total", "Handshakes that were answered, by HTTP status; 101 is an accepted one.", "status"),
 		unanswered: desc("handshakes_unanswered_total", "Handshakes that ended without an answer."),
@@ -63,7 +64,7 @@ func NewCollector(name string, e *server.Endpoint) *Collector {
 // Describe implements [prometheus.Collector].
 func (c *Collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.connections, c.fullConnections, c.sendQueue, c.receiveQueue, c.handshakes, c.unanswered, c.probes, c.closed, c.limits,
+		c.connections, c.fullConnections, c.sendQueue, c.receiveQueue, c.memory, c.handshakes, c.unanswered, c.probes, c.closed, c.limits,
 		c.received, c.sent, c.receivedBytes, c.sentBytes, c.receivedWireBytes, c.sentWireBytes, c.handshakeTimes, c.pings, c.connectionTimes,
 	} {
 		descs <- d
@@ -83,6 +84,7 @@ func (c *Collector) Collect(metrics chan<- prometheus.Metric) {
 	gauge(c.fullConnections, float64(s.Full))
 	gauge(c.sendQueue, float64(s.Unsent))
 	gauge(c.receiveQueue, float64(s.Unreceived))
+	gauge(c.memory, float64(s.Memory))
 
 	counter(c.handshakes, s.Accepted, "101")
 	for status, n := range s.Refused {

@@ -130,8 +130,8 @@ isosocket_sent_bytes_total{endpoint="chat"} 20
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(families) != 18 {
-		t.Errorf("there are %d metrics, want 18", len(families))
+	if len(families) != 19 {
+		t.Errorf("there are %d metrics, want 19", len(families))
 	}
 	for _, family := range families {
 		for _, m := range family.GetMetric() {
