@@ -6,6 +6,7 @@ import (
 
 	"github.com/isosocket/isosocket/bench/internal/latency"
 	"github.com/isosocket/isosocket/bench/internal/load"
+	"github.com/isosocket/isosocket/bench/internal/peer"
 	"github.com/isosocket/isosocket/bench/internal/process"
 	"github.com/isosocket/isosocket/bench/internal/report"
 	"github.com/isosocket/isosocket/bench/internal/wire"
@@ -157,6 +158,42 @@ func (m *measurement) settle(p *process.Process, c *load.Clients, connections in
 		}
 	}
 	return 0, fmt.Errorf("no broadcast reached all %d connections", connections)
+}
+
+// topics measures a server that publishes rounds messages under each topic, waits until they have
+// arrived at all members, and repeats that, times in all.
+func (m *measurement) topics(t process.Task, connections, rounds, times int) (report.Figures, error) {
+	t.Role = process.Topics
+	return m.underLoad(t, connections, func(p *process.Process, c *load.Clients) (report.Figures, error) {
+		var hello []byte
+		if m.peer == &peer.Centrifuge {
+			hello = []byte(peer.Hello)
+		}
+		c.ReadMarked(hello, 16<<10)
+		joined, err := m.settle(p, c, connections*t.Joins)
+		if err != nil {
+			return report.Figures{}, err
+		}
+		before, err := p.Begin()
+		if err != nil {
+			return report.Figures{}, err
+		}
+		from := c.Count()
+		to := from
+		for i := range times {
+			if err := p.Broadcast(rounds); err != nil {
+				return report.Figures{}, err
+			}
+			if to, err = c.Wait(joined + int64(connections*t.Joins*rounds*(i+1))); err != nil {
+				return report.Figures{}, err
+			}
+		}
+		after, err := p.End()
+		if err != nil {
+			return report.Figures{}, err
+		}
+		return figures(before, after, from, to)
+	})
 }
 
 // idle measures the cost of connections that echoed a number of messages of script each and were

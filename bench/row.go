@@ -116,10 +116,15 @@ func (p *plan) measure(r *row, interrupted <-chan os.Signal) (*report.Result, er
 // entries returns the names of the implementations that r measures, limited to the requested
 // ones.
 func (p *plan) entries(r *row) []string {
-	if r.peers == nil {
-		return p.peers
-	}
 	var names []string
+	if r.peers == nil {
+		for _, name := range p.peers {
+			if implementation, err := peer.Find(name); err == nil && !implementation.OnlyTopics() {
+				names = append(names, name)
+			}
+		}
+		return names
+	}
 	for _, name := range r.peers {
 		if slices.Contains(p.peers, name) || slices.Contains(r.baselines, name) {
 			names = append(names, name)

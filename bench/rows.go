@@ -165,6 +165,41 @@ var rows = []*row{
 			return []report.Check{alone, absolute(r, "context takeover", report.ConnKiB, "KiB resident for each", 64)}
 		},
 	},
+	{
+		id: "s", title: "topics: messages of 512 B to all members, with a history of 256 where there is one",
+		short: "topics, 512 B", unit: "deliveries", about: "CPU",
+		peers: []string{own, "centrifuge", "melody"},
+		cases: []scenario{
+			publications("1 topic of 1,000 members", process.Task{Topics: 1, Joins: 1}, 100, 10),
+			publications("1 topic of 1,000 members, each message when the one before has arrived", process.Task{Topics: 1, Joins: 1}, 1, 200),
+			publications("1,000 topics of 10 members, 10 topics for each connection", process.Task{Topics: 1_000, Joins: 10}, 10, 10),
+		},
+		bars: func(r *report.Result) []report.Check {
+			var checks []report.Check
+			for i := range r.Cases {
+				rate := bar{figure: report.Rate, name: "rate", than: "centrifuge", limit: 3, least: true}
+				cpu := bar{figure: report.CPU, name: "CPU", than: "centrifuge", limit: 1. / 3}
+				checks = append(checks, rate.check(&r.Cases[i]), cpu.check(&r.Cases[i]))
+			}
+			return checks
+		},
+	},
+}
+
+// publications is a scenario of so many messages under each topic at once, so many times, each
+// time when all have arrived at 1,000 connections.
+func publications(name string, t process.Task, rounds, times int) scenario {
+	t.Role, t.Size = process.Topics, 512
+	s := serving(name, t, func(m *measurement, t process.Task) (report.Figures, error) {
+		return m.topics(t, 1_000, rounds, times)
+	})
+	s.lacks = func(p *peer.Peer) string {
+		if p.Topics == nil {
+			return "has no topics"
+		}
+		return ""
+	}
+	return s
 }
 
 // serving returns a scenario for every implementation that can do t as a server.

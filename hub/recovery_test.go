@@ -195,6 +195,7 @@ type reading struct {
 	told     int  // the index up to which a gap was told, at least last
 	position string
 	gap      bool // told since the last message
+	lastGap  string
 }
 
 func (r *reader) run() {
@@ -278,6 +279,10 @@ func (r *reader) check(m string) {
 		r.topics[topic] = state
 	}
 	if parts[1] == "gap" {
+		if state.gap && m == state.lastGap && parts[3] != "" {
+			r.Errorf("%s: %q came twice", r.name, m)
+		}
+		state.lastGap = m
 		if state.begun && state.position != "" && parts[2] != state.position {
 			// Positions of messages that were skipped for this reader may be in between.
 			r.checkBetween(topic, state, r.engine.place(topic, parts[2])+1, "a gap after "+parts[2])

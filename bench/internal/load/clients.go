@@ -245,6 +245,30 @@ func (c *Clients) Read(buffer int) {
 	})
 }
 
+// ReadMarked sends hello on each connection, unless it is empty, and counts the messages of
+// [wire.Marked] that the server sends.
+func (c *Clients) ReadMarked(hello []byte, buffer int) {
+	c.each(func(k *client) error {
+		if len(hello) > 0 {
+			if _, err := k.conn.Write(wire.AppendClientFrame(nil, wire.Text, false, hello)); err != nil {
+				return err
+			}
+		}
+		var marks wire.Marks
+		buf := make([]byte, buffer)
+		p := k.rest
+		k.rest = nil
+		for {
+			k.add(marks.Count(p), len(p))
+			n, err := k.conn.Read(buf)
+			if err != nil {
+				return err
+			}
+			p = buf[:n]
+		}
+	})
+}
+
 // Few sends messages of script on each connection, one after the other, on a few
 // connections at a time, and waits for the replies.
 func (c *Clients) Few(script *wire.Script, messages int) error {

@@ -42,6 +42,7 @@ var Isosocket = Peer{
 		}
 		return nil
 	},
+	Topics: isosocketTopics,
 	Dial: func(t *process.Task) (Conn, error) {
 		// The connections last until the process ends; nothing else cancels them.
 		ctx, cancel := context.WithCancel(context.Background())

@@ -42,12 +42,22 @@ type Peer struct {
 	// connection on the caller's goroutine until it ends.
 	DialEvents func(t *process.Task, opened, message func(Conn, []byte)) (run func(), err error)
 
+	// Topics joins each connection that it accepts from l to topics, which join returns, and
+	// publishes under a topic. It replaces all other functions for the role topics, and is nil
+	// for a library without topics.
+	Topics func(l net.Listener, t *process.Task, join func() []string) (publish func(topic string, data []byte) error, serve func() error, err error)
+
 	// Lacks says which part of t the implementation cannot do, or returns "".
 	Lacks func(t *process.Task) string
 }
 
-// All lists the implementations in the order of the tables: bare TCP, this library, the others.
-var All = []*Peer{&TCP, &Isosocket, &Coder, &Gorilla, &GWS, &Gobwas}
+// All lists the implementations in the order of the tables: bare TCP, this library, the others,
+// those for topics.
+var All = []*Peer{&TCP, &Isosocket, &Coder, &Gorilla, &GWS, &Gobwas, &Centrifuge, &Melody}
+
+// OnlyTopics reports whether p is a library for topics, which the rows about connections leave
+// out.
+func (p *Peer) OnlyTopics() bool { return p.Topics != nil && p.Serve == nil && p.ServeEvents == nil }
 
 // Find returns the implementation of that name.
 func Find(name string) (*Peer, error) {

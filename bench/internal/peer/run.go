@@ -3,7 +3,9 @@ package peer
 import (
 	"fmt"
 	"net"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/isosocket/isosocket/bench/internal/latency"
@@ -49,6 +51,9 @@ func (r *runner) listen() (address string, err error) {
 	}
 	if r.Task.Role == process.Broadcast {
 		r.OnBroadcast(r.broadcast)
+	}
+	if r.Task.Role == process.Topics {
+		return l.Addr().String(), r.topics(l)
 	}
 	go func() {
 		var err error
@@ -126,6 +131,41 @@ func (r *runner) swallow(data []byte, c Conn) bool {
 		return false
 	}
 	return c.Send([]byte("ok")) == nil
+}
+
+// topics serves topics, of which each connection joins the next ones in turn, and publishes a
+// message under each on command.
+func (r *runner) topics(l net.Listener) error {
+	names := make([]string, r.Task.Topics)
+	for i := range names {
+		names[i] = "topic" + strconv.Itoa(i)
+	}
+	var joins atomic.Int64
+	join := func() []string {
+		first := int(joins.Add(int64(r.Task.Joins))) - r.Task.Joins
+		mine := make([]string, r.Task.Joins)
+		for i := range mine {
+			mine[i] = names[(first+i)%len(names)]
+		}
+		return mine
+	}
+	publish, serve, err := r.peer.Topics(l, &r.Task, join)
+	if err != nil {
+		return err
+	}
+	payload := wire.Marked(r.Task.Size)
+	r.OnBroadcast(func(rounds int) error {
+		for range rounds {
+			for _, name := range names {
+				if err := publish(name, payload); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	go func() { r.Fail(fmt.Errorf("listener: %w", serve())) }()
+	return nil
 }
 
 func (r *runner) join(c Conn) {

@@ -15,6 +15,7 @@ const (
 	Push      Role = "push"      // sends as fast as it can
 	Broadcast Role = "broadcast" // keeps connections and sends to all on command
 	Swallow   Role = "swallow"   // answers every message with two bytes
+	Topics    Role = "topics"    // joins connections to topics and publishes on command
 
 	PingPong Role = "ping-pong" // sends Depth messages, then one for each received
 	Drain    Role = "drain"     // receives as fast as it can
@@ -30,6 +31,8 @@ type Task struct {
 	Size        int              // bytes of data in a message
 	Text        bool             // text messages, not binary ones
 	Compression wire.Compression // permessage-deflate
+	Topics      int              // how many there are
+	Joins       int              // how many of them each connection joins
 	Limit       time.Duration    // a fresh limit for every receive, 0 for none
 	Attached    bool             // keep net/http's goroutine and buffers, if there is an option for it
 	Fresh       bool             // receive into new memory, not a reused buffer

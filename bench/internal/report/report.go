@@ -31,7 +31,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 func (r *Report) Heading() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %s, %s\n", r.Date, r.Machine, r.Go)
-	for _, p := range []string{"isosocket", "coder", "gorilla", "gws", "gobwas"} {
+	for _, p := range []string{"isosocket", "coder", "gorilla", "gws", "gobwas", "centrifuge", "melody"} {
 		if v := r.Versions[p]; v != "" {
 			fmt.Fprintf(&b, "%s %s  ", p, v)
 		}
