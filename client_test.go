@@ -385,7 +385,7 @@ func TestClientReportsWhatWasNotConfirmed(t *testing.T) {
 			defer cancel()
 			for m, err := range server.Messages(ctx) {
 				if err != nil {
-					return // as if the link had broken: nobody reads, nobody answers
+					return // like a broken link: the peer neither reads nor answers
 				}
 				got.add(strconv.Itoa(i) + ":" + m.String())
 			}

@@ -97,8 +97,8 @@ func TestServeHTTPReturnsWithTheFunction(t *testing.T) {
 	}
 }
 
-// TestPanicKeepsTheServer: the function's panic is the connection's end alone,
-// whoever's goroutine it runs on.
+// TestPanicKeepsTheServer: the function's panic is the connection's end alone, whichever
+// goroutine it runs on.
 func TestPanicKeepsTheServer(t *testing.T) {
 	t.Parallel()
 	for name, detach := range map[string]bool{"by default": false, "detached": true} {

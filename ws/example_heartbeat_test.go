@@ -34,7 +34,7 @@ func ExampleConn_Confirm() {
 			fmt.Println("the peer has:", m)
 		}
 	}()
-	go conn.Receive(ctx) // somebody has to receive
+	go conn.Receive(ctx) // Confirm needs a reader
 
 	conn.Send(ctx, ws.Text("one"))
 	conn.Send(ctx, ws.Text("two"))

@@ -250,7 +250,7 @@ func TestHeartbeatKeepsOnlyAnswersFromTheApplication(t *testing.T) {
 		h.Message = Text("ping") // echoed
 		c, peer := Pipe(&Config{Heartbeat: h}, nil)
 		got := receiveAll(c)
-		mustSend(t, peer, Text("ping")) // nobody had asked
+		mustSend(t, peer, Text("ping")) // without a request
 		synctest.Wait()
 		time.Sleep(19 * time.Second)
 		if m, err := peer.Receive(t.Context()); err != nil || m.String() != "ping" {
@@ -393,7 +393,7 @@ func TestProbe(t *testing.T) {
 			receiveAll(c)
 			time.Sleep(time.Second)
 			began := time.Now()
-			for range 70 { // somebody who comes back again and again does not put the end off
+			for range 70 { // repeated returns of the user do not delay the end
 				c.Probe()
 				time.Sleep(100 * time.Millisecond)
 			}

@@ -31,8 +31,8 @@ const (
 // The types of message that the server sends.
 const (
 	Welcome Type = "welcome" // answers Join: ID and Name given, People, History
-	Joined  Type = "joined"  // somebody came: ID, Name, Platform
-	Left    Type = "left"    // somebody went: ID, Name, Reason, Text
+	Joined  Type = "joined"  // a person joined: ID, Name, Platform
+	Left    Type = "left"    // a person left: ID, Name, Reason, Text
 	Renamed Type = "renamed" // ID, Name, Old
 	Said    Type = "said"    // ID, Name, Text, Time
 	Pong    Type = "pong"    // Seq
@@ -54,7 +54,7 @@ type Message struct {
 	History  []Message          `json:"history,omitempty"` // the last Said messages, oldest first
 }
 
-// Person is somebody who is there.
+// Person is a member of the chat.
 type Person struct {
 	ID       int    `json:"id"`
 	Name     string `json:"name"`
@@ -141,7 +141,7 @@ func (m Message) Line() string {
 	case Renamed:
 		return "* " + m.Old + " is now " + m.Name
 	case Said:
-		// An indent keeps a second line from passing for somebody else's words.
+		// An indent distinguishes a second line from a text of another person.
 		return m.Name + ": " + strings.ReplaceAll(m.Text, "\n", "\n    ")
 	case Refused:
 		return "! " + m.Text

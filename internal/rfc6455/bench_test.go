@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// BenchmarkDecode gives the cost of one frame when a read brought 32 of them.
+// BenchmarkDecode measures the cost of one frame if a read returned 32 of them.
 func BenchmarkDecode(b *testing.B) {
 	const frames = 32
 	for _, role := range []Role{Server, Client} {

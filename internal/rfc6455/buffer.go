@@ -4,13 +4,13 @@ import "sync"
 
 const (
 	smallBuffer = 4 << 10
-	// largeBuffer is the capacity above which a buffer is left to the garbage collector, so that
-	// one large message does not stay in memory.
+	// largeBuffer is the capacity above which a buffer is not pooled: the memory of a large
+	// message must not stay in use.
 	largeBuffer = 256 << 10
 )
 
-// buffers holds *[]byte for payloads, and boxes *[]byte without memory, so that giving a
-// buffer back need not allocate the pointer.
+// buffers holds *[]byte for payloads. boxes holds *[]byte without memory, which saves an
+// allocation when a buffer is returned.
 var buffers, boxes sync.Pool
 
 // takeBuffer returns an empty buffer with some capacity.
@@ -25,7 +25,7 @@ func takeBuffer() []byte {
 	return b[:0]
 }
 
-// giveBuffer puts a buffer back.
+// giveBuffer returns a buffer to the pool.
 func giveBuffer(b []byte) {
 	if cap(b) < smallBuffer || cap(b) > largeBuffer {
 		return

@@ -5,11 +5,11 @@ import (
 	"unicode/utf8"
 )
 
-// codeNoStatus stands for a close frame without a status (RFC 6455, section 7.1.5); it never
-// travels.
+// codeNoStatus represents a close frame without a status (RFC 6455, section 7.1.5). It is never
+// sent.
 const codeNoStatus = 1005
 
-// maxCloseMessage is what a control frame leaves after the two bytes of the code.
+// maxCloseMessage is the size of a control frame's payload without the two bytes of the code.
 const maxCloseMessage = maxControl - 2
 
 // ValidCloseCode reports whether a close frame may carry code: 1000 to 1003, 1007 to 1014 and 3000
@@ -24,7 +24,7 @@ func ValidCloseCode(code uint16) bool {
 	return code >= 1000 && code <= 1003
 }
 
-// closeFailure returns what is wrong with the payload of a close frame, or nil.
+// closeFailure returns the error of the payload of a close frame, or nil.
 func closeFailure(payload []byte) *Error {
 	if len(payload) == 0 {
 		return nil
@@ -41,8 +41,8 @@ func closeFailure(payload []byte) *Error {
 	return nil
 }
 
-// closeMessage returns message as it can travel: invalid bytes replaced by U+FFFD, and cut at the
-// last whole rune within 123 bytes.
+// closeMessage returns message as a close frame can carry it: invalid bytes are replaced by
+// U+FFFD, and it is cut at the last whole rune within 123 bytes.
 func closeMessage(message string) string {
 	if !utf8.ValidString(message) {
 		message = strings.ToValidUTF8(message, "\uFFFD")

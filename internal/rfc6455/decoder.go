@@ -8,10 +8,10 @@ import (
 )
 
 const (
-	// minDirect is the least rest of a payload that Direct lends room for; less is better read
-	// along with what follows it.
+	// minDirect is the smallest remaining payload for which Direct returns memory. Less is
+	// better read together with the data after it.
 	minDirect = 4 << 10
-	// growStep is the most memory taken for a message of which nothing has come.
+	// growStep bounds the memory allocated for a message before any of it has arrived.
 	growStep = 64 << 10
 )
 
@@ -29,10 +29,10 @@ const (
 	closed // after the close frame: everything is discarded
 )
 
-// Decoder takes the bytes of one direction of a connection and gives events. The zero value is not
-// usable; call Init. A Decoder is for one goroutine at a time.
+// Decoder parses the bytes of one direction of a connection and returns events. The zero value
+// is not usable; call Init. Only one goroutine at a time may use a Decoder.
 type Decoder struct {
-	// The message that is being received, or that Message will hand over.
+	// The message that is being received, or that Message will return.
 	msg     []byte
 	buf     []byte // the caller's, for the next message
 	max     int64
@@ -41,7 +41,7 @@ type Decoder struct {
 	err     *Error
 
 	// The current frame.
-	rest int64  // payload bytes that have not come
+	rest int64  // payload bytes that have not arrived
 	key  uint32 // rotated to the next byte
 
 	fragments    uint32 // frames of the current message that have begun
@@ -52,19 +52,19 @@ type Decoder struct {
 	role       Role
 	op         Opcode // of the current frame
 	msgOp      Opcode // of the current message; OpContinuation: there is none
-	doneOp     Opcode // of the message that Message will hand over
+	doneOp     Opcode // of the message that Message will return
 	fin        bool
 	compressed bool // the current message
 	owned      bool // msg is the decoder's own memory, not the caller's
-	discard    bool // of messages nothing is kept
+	discard    bool // message data is not kept
 	headLen    uint8
-	head       [maxHeader]byte // a header that came in pieces
-	ctrl       []byte          // the last control frame's payload; most connections see small ones or none
+	head       [maxHeader]byte // a header that arrived in parts
+	ctrl       []byte          // the last control frame's payload; on most connections small or empty
 }
 
-// Init makes d ready for a new connection on which this side plays role. Messages over maxMessage
-// bytes, counted after inflating, fail with code 1009; zero or less means no limit. deflate is what
-// the handshake agreed on, nil for no compression; it is not kept.
+// Init makes d ready for a new connection on which this side plays role. Messages over
+// maxMessage bytes, counted after inflating, fail with code 1009; zero or less means no limit.
+// deflate holds the parameters agreed in the handshake, nil for no compression; it is not kept.
 func (d *Decoder) Init(role Role, maxMessage int64, deflate *DeflateParams) {
 	if maxMessage <= 0 || maxMessage > math.MaxInt-maxHeader {
 		maxMessage = math.MaxInt - maxHeader
@@ -76,8 +76,8 @@ func (d *Decoder) Init(role Role, maxMessage int64, deflate *DeflateParams) {
 }
 
 // SetMaxFragments makes a message of more than n frames fail with code 1008. The size limit does
-// not do that for frames that carry little or nothing. 0 means DefaultMaxFragments, a negative
-// number no limit. It is for a Decoder that has not decoded anything since Init.
+// not bound frames with small or empty payloads. 0 means DefaultMaxFragments, a negative number
+// no limit. SetMaxFragments must be called before Decode.
 func (d *Decoder) SetMaxFragments(n int) {
 	switch {
 	case n == 0:
@@ -88,9 +88,9 @@ func (d *Decoder) SetMaxFragments(n int) {
 	d.maxFragments = uint32(n)
 }
 
-// Decode consumes bytes from the front of p and stops after the first event. It returns how many it
-// consumed; where the event is EventNone and the error nil that is all of them. It may unmask in
-// place, so p's consumed bytes change, but nothing of p is referred to after Decode returns.
+// Decode consumes bytes from the front of p and stops after the first event. It returns how many
+// it consumed: all of them if the event is EventNone and the error nil. It may unmask in place,
+// which changes the consumed bytes of p, but keeps no reference to p.
 //
 // An error is an *[Error]. The decoder then has failed, and every later call returns the same
 // error.
@@ -158,10 +158,10 @@ func (d *Decoder) Decode(p []byte) (n int, ev Event, err error) {
 	}
 }
 
-// Small takes a whole message that p begins with in one unfragmented frame of at most 125 bytes,
-// which most are, and returns it and the frame's size. The data is in buf[:0] if it fits, else in a
-// slice of its own. That is nearly twice as fast as Decode, to which it leaves everything else, and
-// every error, by returning a size of 0. Before it, SetBuffer need not be called.
+// Small parses the common case: a whole message at the start of p, in one unfragmented frame of
+// at most 125 bytes. It returns the message and the frame's size. The data is in buf[:0] if it
+// fits, else in a new slice. In all other cases, and for errors, it returns a size of 0, and
+// Decode must be used. Small is nearly twice as fast as Decode. It needs no SetBuffer.
 func (d *Decoder) Small(p, buf []byte) (op Opcode, data []byte, size int) {
 	if d.phase != inHeader || d.headLen > 0 || d.msgOp != OpContinuation || d.err != nil || len(p) < 2 {
 		return 0, nil, 0
@@ -193,9 +193,10 @@ func (d *Decoder) Small(p, buf []byte) (op Opcode, data []byte, size int) {
 	return op, data, size
 }
 
-// header parses one frame header from what d.head holds and p continues. It returns how many bytes
-// of p belong to the header, 0 when it is not whole yet and all of p was kept. The payload may be
-// empty, so data and control must be called after it even without further bytes.
+// header parses one frame header, which begins with the bytes in d.head and continues in p. It
+// returns how many bytes of p belong to the header, or 0 if the header is incomplete; all of p
+// is then kept. The payload may be empty, so data or control must be called after it even
+// without further bytes.
 func (d *Decoder) header(p []byte) (int, *Error) {
 	if d.headLen == 0 {
 		size, failed := d.parse(p)
@@ -215,8 +216,8 @@ func (d *Decoder) header(p []byte) (int, *Error) {
 	return size - kept, failed
 }
 
-// parse parses the frame header that b starts with and returns its size, 0 when b does not hold all
-// of it.
+// parse parses the frame header at the start of b and returns its size, or 0 if b does not hold
+// all of it.
 func (d *Decoder) parse(b []byte) (size int, failed *Error) {
 	if len(b) < 2 {
 		return 0, nil
@@ -304,7 +305,7 @@ func (d *Decoder) parse(b []byte) (size int, failed *Error) {
 	return size, nil
 }
 
-// reserved returns what is wrong with the reserved bits, of which at least one is set.
+// reserved returns the error of the reserved bits, of which at least one is set.
 func (d *Decoder) reserved(first byte, op Opcode) *Error {
 	switch {
 	case first&bitsRSV23 != 0:
@@ -317,29 +318,29 @@ func (d *Decoder) reserved(first byte, op Opcode) *Error {
 	return nil
 }
 
-// limit returns an error when the current frame takes its message over the limit.
+// limit returns an error if the current frame makes its message exceed the limit.
 func (d *Decoder) limit() *Error {
 	if d.discard {
 		return nil
 	}
-	max, have := d.max, int64(len(d.msg))
+	most, have := d.max, int64(len(d.msg))
 	if d.compressed {
-		max, have = bound(d.max), int64(len(d.inflate.wire))
+		most, have = bound(d.max), int64(len(d.inflate.wire))
 	}
 	limit := d.max
 	if p := d.parts; p != nil {
 		inParts, came := p.limits(d.compressed)
 		switch {
 		case p.active:
-			limit, max, have = p.limit, inParts, came
+			limit, most, have = p.limit, inParts, came
 		case p.stop:
-			limit, max = p.limit, inParts
-		case p.kept && d.rest > max-have && d.rest <= inParts-have:
+			limit, most = p.limit, inParts
+		case p.kept && d.rest > most-have && d.rest <= inParts-have:
 			p.large = true
 			return nil
 		}
 	}
-	if d.rest <= max-have {
+	if d.rest <= most-have {
 		return nil
 	}
 	// have cannot be added to an announced length near 2^63.
@@ -362,8 +363,8 @@ func (d *Decoder) begin(op Opcode, compressed bool) {
 	}
 }
 
-// unmask copies src to dst, through the masking key where the peer masks, and returns the key for
-// what follows.
+// unmask copies src to dst, unmasks it if the peer masks, and returns the key for the next
+// bytes.
 func (d *Decoder) unmask(dst, src []byte) uint32 {
 	if d.role == Client {
 		copy(dst, src)
@@ -372,7 +373,7 @@ func (d *Decoder) unmask(dst, src []byte) uint32 {
 	return maskCopy(dst[:len(src)], src, d.key)
 }
 
-// data takes what p holds of the current data frame.
+// data consumes the part of the current data frame that is in p.
 func (d *Decoder) data(p []byte) (taken int, ev Event, failed *Error) {
 	chunk := p
 	if int64(len(chunk)) > d.rest {
@@ -393,7 +394,7 @@ func (d *Decoder) data(p []byte) (taken int, ev Event, failed *Error) {
 		return d.partData(chunk)
 	case d.compressed:
 		if d.fin && len(d.inflate.wire) == 0 && int64(len(chunk)) == d.rest {
-			// All of it is at hand: inflate from where it lies.
+			// All of it is in p: inflate it directly from there.
 			if d.role == Server {
 				Mask(d.key, chunk)
 			}
@@ -419,8 +420,8 @@ func (d *Decoder) data(p []byte) (taken int, ev Event, failed *Error) {
 	return len(chunk), ev, failed
 }
 
-// received is called when payload bytes were added to the current message: it checks them, and ends
-// the frame and the message where they are whole.
+// received is called after payload bytes were added to the current message. It checks them, and
+// ends the frame and the message if they are complete.
 func (d *Decoder) received() (Event, *Error) {
 	done := d.rest == 0 && d.fin
 	if d.msgOp == OpText && !d.compressed {
@@ -461,7 +462,7 @@ func invalidText() *Error {
 	return failure(codeInvalidPayload, "text message is not valid UTF-8")
 }
 
-// finish ends the current message; Message hands it over.
+// finish ends the current message, for Message to return.
 func (d *Decoder) finish() {
 	d.doneOp, d.msgOp, d.buf = d.msgOp, OpContinuation, nil
 }
@@ -505,17 +506,17 @@ func (d *Decoder) control() (Event, *Error) {
 	return EventClose, nil
 }
 
-// drop forgets a message that cannot become whole any more.
+// drop discards a message that will not be completed.
 func (d *Decoder) drop() {
 	d.endParts()
 	d.msg, d.buf, d.msgOp = nil, nil, OpContinuation
 	d.releaseWire()
 }
 
-// SetBuffer gives the memory for one message: the one that is being received, else the next one, is
-// appended to buf[:0] and replaces all that buf's capacity holds. buf belongs to the decoder until
-// EventMessage, [Decoder.Detach] or the next SetBuffer; after EventMessage it must be given again.
-// A message that does not fit lands in a slice of its own.
+// SetBuffer sets the memory for one message: the one that is being received, else the next one,
+// is written to buf[:0] and may overwrite all of buf's capacity. The decoder owns buf until
+// EventMessage, [Decoder.Detach] or the next SetBuffer; after EventMessage it must be set again.
+// A message that does not fit is stored in a new slice.
 //
 // In the middle of a message, what has come of it moves to buf if it fits, and stays where it is
 // otherwise.
@@ -536,7 +537,7 @@ func (d *Decoder) SetBuffer(buf []byte) {
 	d.msg, d.owned = moved, false
 }
 
-// Detach gives the buffer of the last SetBuffer back to the caller. What has come of a message
+// Detach returns the buffer of the last SetBuffer to the caller. The received part of a message
 // moves to the decoder's own memory, and nothing is lost.
 func (d *Decoder) Detach() {
 	d.buf = nil
@@ -555,8 +556,8 @@ func (d *Decoder) own() {
 	d.owned = true
 }
 
-// Message hands over the message that EventMessage announced: OpText or OpBinary, and the data, not
-// nil, in the buffer of SetBuffer or else in a slice of its own. The decoder keeps no reference; a
+// Message returns the message that EventMessage announced: OpText or OpBinary, and the data, not
+// nil, in the buffer of SetBuffer or else in a new slice. The decoder keeps no reference; a
 // second call returns no data.
 func (d *Decoder) Message() (op Opcode, data []byte) {
 	if d.msgOp != OpContinuation {
@@ -574,8 +575,8 @@ func (d *Decoder) Compressed() bool { return d.compressed }
 // the next Decode.
 func (d *Decoder) Control() []byte { return d.ctrl }
 
-// Close returns the code and the message of the close frame that EventClose announced; 1005 when it
-// had no code (RFC 6455, section 7.1.5).
+// Close returns the code and the message of the close frame that EventClose announced; 1005 if
+// it had no code (RFC 6455, section 7.1.5).
 func (d *Decoder) Close() (code uint16, message string) {
 	if d.phase != closed || len(d.ctrl) < 2 {
 		return codeNoStatus, ""
@@ -612,9 +613,9 @@ func (d *Decoder) Direct() []byte {
 	return room
 }
 
-// Advance takes the first n bytes of the room that Direct lent, as if Decode had consumed them, and
-// returns EventMessage when they end a message. It fails as Decode does. It panics if n is more
-// than that room.
+// Advance consumes the first n bytes of the memory that Direct returned, as Decode does, and
+// returns EventMessage if they end a message. It fails like Decode. It panics if n is larger
+// than that memory.
 func (d *Decoder) Advance(n int) (Event, error) {
 	if d.err != nil {
 		return EventNone, d.err
@@ -661,8 +662,8 @@ func (d *Decoder) Idle() bool {
 	return d.headLen == 0 && d.msgOp == OpContinuation && (d.phase == inHeader || d.phase == closed)
 }
 
-// Held returns how many bytes of memory d holds for its connection: what has come of a message, and
-// the messages before that the peer may refer to.
+// Held returns how many bytes of memory d holds for its connection: the received part of a
+// message, and the earlier messages to which the peer may refer.
 func (d *Decoder) Held() int {
 	n := 0
 	if d.msgOp != OpContinuation {
@@ -674,8 +675,8 @@ func (d *Decoder) Held() int {
 	return n
 }
 
-// Release gives memory that is shared between connections back, at the end of a connection. The
-// Decoder must not be used after it, except to Init it again.
+// Release returns memory to the pools at the end of a connection. The Decoder must not be used
+// afterwards, except to call Init again.
 func (d *Decoder) Release() {
 	d.drop()
 	if d.inflate != nil {
@@ -684,14 +685,14 @@ func (d *Decoder) Release() {
 	}
 }
 
-// reserve makes room for n more bytes of the current message.
+// reserve grows the memory of the current message by n bytes.
 func (d *Decoder) reserve(n int) {
 	if cap(d.msg)-len(d.msg) < n || d.msg == nil {
 		d.msg, d.owned = d.grown(d.msg, n), true
 	}
 }
 
-// reserveWire makes room for n more bytes of the current compressed payload.
+// reserveWire grows the memory of the current compressed payload by n bytes.
 func (d *Decoder) reserveWire(n int) {
 	s := d.inflate
 	if s.wire == nil {
@@ -702,11 +703,11 @@ func (d *Decoder) reserveWire(n int) {
 	}
 }
 
-// grown returns b with room for at least n more bytes. It takes four times what has come, or all of
-// the current frame where that is at most twice as much again; and no more than the message needs,
-// where that is known.
+// grown returns b with capacity for at least n more bytes. The new capacity is four times the
+// received size, or that of the current frame if it is at most twice as much again, and not more
+// than the message needs, if that is known.
 func (d *Decoder) grown(b []byte, n int) []byte {
-	end := len(b) + int(d.rest) // limit has seen to it that this does not overflow
+	end := len(b) + int(d.rest) // limit ensures that this does not overflow
 	size := max(len(b)+n, min(end, max(4*len(b), growStep)))
 	if len(b) > 0 && end <= 2*size {
 		size = max(size, end)
@@ -717,7 +718,7 @@ func (d *Decoder) grown(b []byte, n int) []byte {
 	return append(make([]byte, 0, size), b...)
 }
 
-// releaseWire gives back what compressed payload was kept.
+// releaseWire releases the memory of a kept compressed payload.
 func (d *Decoder) releaseWire() {
 	if d.inflate != nil && d.inflate.wire != nil {
 		giveBuffer(d.inflate.wire)

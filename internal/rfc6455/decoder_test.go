@@ -12,7 +12,7 @@ import (
 	"unsafe"
 )
 
-// happening is one thing a decoder reported, in a form that can be compared.
+// happening describes one event of a decoder, in a form that can be compared.
 func happening(ev Event, d *Decoder) string {
 	switch ev {
 	case EventMessage:
@@ -25,8 +25,8 @@ func happening(ev Event, d *Decoder) string {
 	return fmt.Sprintf("%v %q", ev, d.Control())
 }
 
-// decodeAll gives wire to d, cut by cut, and returns what happened; the last thing may be an error.
-// cut returns how much of what is left to give at once.
+// decodeAll passes wire to d in parts and returns the events; the last one may be an error. cut
+// returns the size of the next part for the size of the rest.
 func decodeAll(t testing.TB, d *Decoder, wire []byte, cut func(left int) int) []string {
 	t.Helper()
 	var happened []string
@@ -94,7 +94,7 @@ func TestDecodeExamples(t *testing.T) {
 		{"close without a code", Client, nil, "88 00", []string{`close 1005 ""`}},
 		{"close with a code", Client, nil, "88 02 03e8", []string{`close 1000 ""`}},
 		{"close with a message", Server, nil, "88 85 00000000 0fa0 627965", []string{`close 4000 "bye"`}},
-		{"what follows a close is discarded", Client, nil, "88 02 03e8 ff ff ff 81 00", []string{`close 1000 ""`}},
+		{"data after a close is discarded", Client, nil, "88 02 03e8 ff ff ff 81 00", []string{`close 1000 ""`}},
 		{"text split inside a rune", Client, nil, "01 02 c3a4 00 01 e2 00 01 82 80 01 ac", []string{`text message "ä€"`}},
 
 		// RFC 7692, section 7.2.3
@@ -162,7 +162,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"125 bytes in 16 bits", Client, nil, "82 7e007d", 1002, "125 in 16 bits: the shortest form"},
 		{"65535 bytes in 64 bits", Client, nil, "82 7f000000000000ffff", 1002, "65535 in 64 bits: the shortest form"},
 		{"length with the top bit", Client, nil, "82 7f8000000000000001", 1002, "most significant bit"},
-		{"continuation of nothing", Client, nil, "80 00", 1002, "without a message to continue"},
+		{"continuation without a message", Client, nil, "80 00", 1002, "without a message to continue"},
 		{"continuation after the end", Client, nil, "81 00 80 00", 1002, "without a message to continue"},
 		{"text inside a message", Client, nil, "01 00 81 00", 1002, "text frame inside a fragmented message"},
 		{"close of 1 byte", Client, nil, "88 01 03", 1002, "payload of 1 byte"},
@@ -211,7 +211,7 @@ func TestDecodeRefuses(t *testing.T) {
 				}
 				previous = strings.Join(got, "\n")
 
-				// A decoder that has failed stays failed.
+				// A decoder that has failed returns the same error again.
 				n, ev, err := d.Decode([]byte{0x81, 0x00})
 				if n != 0 || ev != EventNone || err == nil || err.Error() != got[len(got)-1] {
 					t.Errorf("%s: after the error, Decode gives %d, %v, %v", name, n, ev, err)
@@ -235,8 +235,8 @@ func TestDecodeCloseCodes(t *testing.T) {
 	}
 }
 
-// TestDecodeTextFailsEarly: text fails at the first byte that cannot be part of UTF-8, and not
-// later.
+// TestDecodeTextFailsEarly checks that text fails at the first byte that cannot be part of
+// UTF-8.
 func TestDecodeTextFailsEarly(t *testing.T) {
 	tests := []struct {
 		name, text string // the last byte of text is the first bad one
@@ -262,7 +262,7 @@ func TestDecodeTextFailsEarly(t *testing.T) {
 				for _, atOnce := range []bool{false, true} {
 					var d Decoder
 					d.Init(Client, 0, nil)
-					// More of the message is announced than comes.
+					// The announced message is longer than the data.
 					var wire []byte
 					if fragments {
 						for i, b := range text {
@@ -331,8 +331,8 @@ func frames(role Role, deflate *DeflateParams, random *rand.Rand) []byte {
 	return e.AppendClose(wire, 1000, "bye")
 }
 
-// TestDecodeEveryWay: what happens does not depend on how the bytes are cut, where the buffers are,
-// and whether payloads are read directly.
+// TestDecodeEveryWay checks that the events do not depend on the sizes of the reads, on the
+// buffers, or on direct reads.
 func TestDecodeEveryWay(t *testing.T) {
 	for seed := range uint64(40) {
 		random := rand.New(rand.NewPCG(seed, 1))
@@ -358,8 +358,8 @@ func TestDecodeEveryWay(t *testing.T) {
 	}
 }
 
-// decodeRandomly gives wire to d in random pieces, with SetBuffer, Detach and Direct at random.
-// Buffers that the decoder must not use any more are overwritten.
+// decodeRandomly passes wire to d in random parts, with random calls of SetBuffer, Detach and
+// Direct. It overwrites buffers that the decoder must no longer use.
 func decodeRandomly(t testing.TB, d *Decoder, wire []byte, random *rand.Rand) (happened []string) {
 	t.Helper()
 	wire = bytes.Clone(wire)
@@ -592,8 +592,8 @@ func TestAdvanceBeyondRoom(t *testing.T) {
 	d.Advance(1)
 }
 
-// TestDecodeMemory: what is announced takes no memory before it comes, and what comes takes little
-// more than its size.
+// TestDecodeMemory checks that announced data takes no memory before it arrives, and received
+// data little more than its size.
 func TestDecodeMemory(t *testing.T) {
 	t.Run("announced only", func(t *testing.T) {
 		wire := AppendHeader(nil, true, false, OpBinary, 1<<30, nil)
@@ -687,8 +687,8 @@ func TestDecodeAllocs(t *testing.T) {
 	}
 }
 
-// TestDecodeAllocsInPieces: no more where a message comes with several reads, and one for
-// the message where there is no buffer.
+// TestDecodeAllocsInPieces checks that several reads for a message need no more allocations, and
+// that a message without a buffer needs one.
 func TestDecodeAllocsInPieces(t *testing.T) {
 	for name, deflate := range map[string]*DeflateParams{"plain": nil, "compressed": {}} {
 		for _, buf := range [][]byte{make([]byte, 20_000), nil} {

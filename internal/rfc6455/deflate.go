@@ -6,13 +6,13 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
-// restWindow bounds what is kept of the messages that were sent while no deflater is held.
-// The window of the other direction must be kept whole, 32 KiB, because the peer may refer
-// to all of it. How far back this side refers is its own choice. Twice as much would take
-// twice the memory, and twice the time before the first message after a pause.
+// restWindow bounds the part of sent messages that is kept while no deflater is held. The window
+// of the other direction must be kept whole, 32 KiB, because the peer may refer to all of it.
+// This side may choose how far back it refers. Twice as much would take twice the memory, and
+// twice the time before the first message after a pause.
 const restWindow = 16 << 10
 
-// deflaterSize is about what a deflater takes: 800 KiB to 1.2 MiB.
+// deflaterSize is the approximate memory of a deflater: 800 KiB to 1.2 MiB.
 const deflaterSize = 1 << 20
 
 // deflateState deflates the messages of one direction of a connection.
@@ -21,8 +21,8 @@ type deflateState struct {
 	level     int
 	bits      int // of the window
 	takeover  bool
-	window    window    // with takeover, what a message after a pause may refer to
-	context   *deflater // with takeover, one that has seen at least that; nil: none is held
+	window    window    // with takeover, the data to which a message after a pause may refer
+	context   *deflater // with takeover, a deflater that has seen at least that, or nil
 }
 
 func newDeflateState(role Role, params *DeflateParams, policy DeflatePolicy) *deflateState {
@@ -43,9 +43,9 @@ func newDeflateState(role Role, params *DeflateParams, policy DeflatePolicy) *de
 	return s
 }
 
-// message appends the compressed payload to dst. It returns false, with dst as
-// it was, where the payload does not become shorter; but not with takeover, where the
-// context has seen it.
+// message appends the compressed payload to dst. Without takeover, it returns false and an
+// unchanged dst if the payload would not become shorter. With takeover, the context already
+// contains the payload.
 func (s *deflateState) message(dst, payload []byte) ([]byte, bool) {
 	if len(payload) == 0 {
 		return dst, false
@@ -67,9 +67,9 @@ func (s *deflateState) message(dst, payload []byte) ([]byte, bool) {
 	return longer, true
 }
 
-// rest makes the deflater available to others and keeps the window. What a
-// flush ends with is whole bytes and a whole block, so that another deflater can go on
-// from there if all it has seen is in the peer's window.
+// rest returns the deflater to the pool and keeps the window. A flush ends with whole bytes and
+// a whole block, so another deflater can continue if all data that it has seen is in the peer's
+// window.
 func (s *deflateState) rest() {
 	if s.context != nil {
 		s.context.release()
@@ -77,13 +77,13 @@ func (s *deflateState) rest() {
 	}
 }
 
-// resetContext forgets the messages before.
+// resetContext discards the earlier messages.
 func (s *deflateState) resetContext() {
-	s.rest() // any deflater will do for an empty window
+	s.rest() // any deflater can be used with an empty window
 	s.window.clear()
 }
 
-// release makes the deflater available to others and forgets all messages.
+// release returns the deflater to the pool and discards all messages.
 func (s *deflateState) release() {
 	s.rest()
 	s.window.release()
@@ -94,18 +94,18 @@ func (s *deflateState) release() {
 type deflater struct {
 	writer *flate.Writer
 	out    []byte
-	dict   []byte // what writer was primed with; its own, since writer keeps a reference
+	dict   []byte // the dictionary of writer; a copy, because writer keeps a reference
 	pool   *sync.Pool
 }
 
-// The pools are caches of deflaters, by level, and by window size where that is
-// bounded: the compressor has one level for those.
+// The pools hold deflaters by level, or by window size if that is bounded: the compressor has
+// only one level for those.
 var (
 	deflaters       [maxLevel + 1]sync.Pool
 	windowDeflaters [maxWindowBits]sync.Pool
 )
 
-// takeDeflater returns a deflater that has seen what is in w.
+// takeDeflater returns a deflater that has seen the data in w.
 func takeDeflater(level, bits int, w *window) *deflater {
 	pool := &deflaters[level]
 	if bits < maxWindowBits {

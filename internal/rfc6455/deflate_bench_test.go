@@ -7,8 +7,7 @@ import (
 	"testing"
 )
 
-// jsonMessages returns n messages of about size bytes, as a service would send: the same keys with
-// other values.
+// jsonMessages returns n messages of about size bytes, with the same keys and different values.
 func jsonMessages(n, size int) [][]byte {
 	random := rand.New(rand.NewPCG(1, 2))
 	words := strings.Fields("alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima mike november oscar papa quebec romeo sierra tango")
@@ -62,8 +61,8 @@ func BenchmarkDeflate(b *testing.B) {
 	}
 }
 
-// BenchmarkRest is BenchmarkDeflate of a connection that rests after each message: what the
-// first message after a pause costs, once the window is full.
+// BenchmarkRest is BenchmarkDeflate for a connection that rests after each message. It measures
+// the cost of the first message after a pause, with a full window.
 func BenchmarkRest(b *testing.B) {
 	for _, size := range []int{256, 1 << 10, 16 << 10, 256 << 10} {
 		messages := jsonMessages(max(64, 256<<10/size), size)

@@ -10,8 +10,8 @@ import (
 	stdflate "compress/flate"
 )
 
-// peer inflates with the standard library what a deflateState makes, as a peer
-// with the given window does.
+// peer inflates the output of a deflateState with the standard library, like a peer with the
+// given window.
 type peer struct {
 	window   int
 	takeover bool
@@ -41,7 +41,7 @@ func noise(n int, seed uint64) []byte {
 	return b
 }
 
-// compressed unwraps the payload of one unmasked frame, and whether it is compressed.
+// compressed returns the payload of one unmasked frame, and whether it is compressed.
 func compressed(t testing.TB, frame []byte) ([]byte, bool) {
 	t.Helper()
 	var d Decoder
@@ -98,8 +98,8 @@ func TestDeflate(t *testing.T) {
 	}
 }
 
-// TestDeflateWindow: repetitions at a distance of 1000 bytes are found within a message by
-// the windows that reach so far, and by no other, there or between messages.
+// TestDeflateWindow checks that only windows of at least 1000 bytes find repetitions at a
+// distance of 1000 bytes, within a message and between messages.
 func TestDeflateWindow(t *testing.T) {
 	period := noise(1000, 3)
 	for _, level := range []int{1, 6} {
@@ -119,7 +119,7 @@ func TestDeflateWindow(t *testing.T) {
 	}
 }
 
-// TestDeflateContext: the example of RFC 7692, section 7.2.3.2, in effect.
+// TestDeflateContext checks the effect of the example in RFC 7692, section 7.2.3.2.
 func TestDeflateContext(t *testing.T) {
 	var e Encoder
 	e.Init(Server, &DeflateParams{}, DeflatePolicy{Threshold: -1})
@@ -131,7 +131,7 @@ func TestDeflateContext(t *testing.T) {
 	}
 }
 
-// TestDeflateResetContext: after it, a message refers to nothing before it.
+// TestDeflateResetContext checks that the next message does not refer to earlier ones.
 func TestDeflateResetContext(t *testing.T) {
 	for _, level := range []int{1, 5} {
 		var e Encoder

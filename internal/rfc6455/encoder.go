@@ -8,16 +8,16 @@ import (
 	"slices"
 )
 
-// Encoder appends frames for one direction of a connection. The zero value is a client's that has
-// no source of masking keys: call Init. An Encoder is for one goroutine at a time.
+// Encoder appends frames for one direction of a connection. The zero value has no source of
+// masking keys: call Init. Only one goroutine at a time may use an Encoder.
 type Encoder struct {
 	keys    *rand.ChaCha8 // of a client's masking keys, nil for a server
 	deflate *deflateState // nil unless permessage-deflate was negotiated
 }
 
-// Init makes e ready for a new connection on which this side plays role. deflate is what the
-// handshake agreed on, nil for no compression, and policy says what to compress and how; neither is
-// kept.
+// Init makes e ready for a new connection on which this side plays role. deflate holds the
+// parameters agreed in the handshake, nil for no compression, and policy says what to compress
+// and how; neither is kept.
 func (e *Encoder) Init(role Role, deflate *DeflateParams, policy DeflatePolicy) {
 	*e = Encoder{}
 	if role == Client {
@@ -61,12 +61,13 @@ func (e *Encoder) appendFrame(dst []byte, op Opcode, payload []byte) []byte {
 	return dst
 }
 
-// appendCompressed appends payload as a compressed frame; false: it is better sent as it is.
+// appendCompressed appends payload as a compressed frame. It returns false if the payload should
+// be sent uncompressed.
 func (e *Encoder) appendCompressed(dst []byte, op Opcode, payload []byte) ([]byte, bool) {
 	masked := e.keys != nil
 	start := len(dst)
-	// The header's size depends on what the payload shrinks to: guess, and move the payload if
-	// wrong.
+	// The header's size depends on the compressed size: guess it, and move the payload if the
+	// guess was wrong.
 	guess := headerSize(len(payload)/2, masked)
 	dst = slices.Grow(dst, maxHeader+len(payload)/2)
 	dst = dst[:start+guess]
@@ -98,10 +99,10 @@ func (e *Encoder) AppendControl(dst []byte, op Opcode, payload []byte) []byte {
 	return e.appendFrame(dst, op, payload[:min(len(payload), maxControl)])
 }
 
-// AppendClose appends a close frame to dst and returns the longer slice. The codes that never
-// travel, 1005, 1006 and 1015 (RFC 6455, section 7.4.1), and 0 give an empty payload. A message
-// beyond 123 bytes is cut at the last whole rune, and bytes that are not UTF-8 are replaced by
-// U+FFFD.
+// AppendClose appends a close frame to dst and returns the longer slice. The codes that are
+// never sent, 1005, 1006 and 1015 (RFC 6455, section 7.4.1), and 0 give an empty payload. A
+// message beyond 123 bytes is cut at the last whole rune, and bytes that are not UTF-8 are
+// replaced by U+FFFD.
 func (e *Encoder) AppendClose(dst []byte, code uint16, message string) []byte {
 	switch code {
 	case 0, codeNoStatus, 1006, 1015:
@@ -118,10 +119,10 @@ func (e *Encoder) Compresses(n int) bool {
 	return e.deflate != nil && n >= e.deflate.threshold
 }
 
-// ResetContext makes the next message independent of those before. It must be called when a
-// compressed frame that this Encoder did not make, such as one made once for many connections, was
-// sent on its connection: the peer's window then differs from this side's. Without context takeover
-// it does nothing.
+// ResetContext makes the next message independent of earlier ones. It must be called when a
+// compressed frame that this Encoder did not make, such as one made once for many connections,
+// was sent on its connection: the peer's window then differs from this side's. Without context
+// takeover it does nothing.
 func (e *Encoder) ResetContext() {
 	if e.deflate != nil {
 		e.deflate.resetContext()
@@ -132,7 +133,7 @@ func (e *Encoder) ResetContext() {
 // after it compressed a message with context takeover.
 func (e *Encoder) Holds() bool { return e.deflate != nil && e.deflate.context != nil }
 
-// Held returns how many bytes of memory e holds for the next message, about.
+// Held returns approximately how many bytes of memory e holds for the next message.
 func (e *Encoder) Held() int {
 	if e.deflate == nil {
 		return 0
@@ -144,18 +145,17 @@ func (e *Encoder) Held() int {
 	return n
 }
 
-// Rest gives the compressor that e holds back, to be used by other connections. It keeps
-// the last 16 KiB of the messages, or less where a smaller window was negotiated, so that
-// the next message can still refer to them. That message takes longer, by the time it takes
-// to compress those 16 KiB. Call Rest when no message is expected soon.
+// Rest returns e's compressor to the pool, for other connections. It keeps the last 16 KiB of
+// the messages, or less with a smaller window, for the next message to refer to. That message
+// takes longer, by the time to compress those 16 KiB. Call Rest if no message is expected soon.
 func (e *Encoder) Rest() {
 	if e.deflate != nil {
 		e.deflate.rest()
 	}
 }
 
-// Release gives memory that is shared between connections back, at the end of a connection. The
-// Encoder must not be used after it, except to Init it again.
+// Release returns memory to the pools at the end of a connection. The Encoder must not be used
+// afterwards, except to call Init again.
 func (e *Encoder) Release() {
 	if e.deflate != nil {
 		e.deflate.release()

@@ -67,7 +67,7 @@ func TestAppendMessage(t *testing.T) {
 	}
 }
 
-// TestMaskingKeys: every frame has its own key, and another Encoder has other ones.
+// TestMaskingKeys checks that the keys of all frames and all Encoders differ.
 func TestMaskingKeys(t *testing.T) {
 	seen := make(map[string]bool)
 	for range 3 {

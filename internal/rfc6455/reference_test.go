@@ -164,16 +164,16 @@ func FuzzDecoder(f *testing.F) {
 		if server {
 			role = Server
 		}
-		max := int(limit) + 1
-		want := reference(role, max, wire)
+		most := int(limit) + 1
+		want := reference(role, most, wire)
 		var d Decoder
-		d.Init(role, int64(max), nil)
+		d.Init(role, int64(most), nil)
 		whole := decodeAll(t, &d, wire, allAtOnce)
-		d.Init(role, int64(max), nil)
+		d.Init(role, int64(most), nil)
 		if single := decodeAll(t, &d, wire, oneByOne); !equal(single, whole) {
 			t.Errorf("byte by byte %q, at once %q", single, whole)
 		}
-		d.Init(role, int64(max), nil)
+		d.Init(role, int64(most), nil)
 		if mixed := decodeRandomly(t, &d, wire, rand.New(rand.NewPCG(seed, 1))); !equal(mixed, whole) {
 			t.Errorf("in pieces %q, at once %q", mixed, whole)
 		}

@@ -66,7 +66,7 @@ func TestBroadcasts(t *testing.T) {
 	}
 }
 
-// One processor is left to whoever broadcasts, as long as they do.
+// One processor remains for the broadcasting goroutine while it broadcasts.
 func TestFlushersLeaveAProcessor(t *testing.T) {
 	f := &Flushers{processors: 4, working: 3}
 	leave := func(n int) {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A peer on a made-up clock: what plan is told, and when.
+// A peer with a simulated clock: the calls of plan and their times.
 type peerAt struct {
 	pong   func(pingedAt time.Duration) (after time.Duration, ok bool)
 	spoke  func(at time.Duration) bool
