@@ -162,7 +162,16 @@ func TestMaxConnections(t *testing.T) {
 
 func TestMaxConnectionsPerAddress(t *testing.T) {
 	t.Parallel()
-	l := newLimited(t, Options{Limits: &Limits{MaxConnectionsPerAddress: 2, TrustedProxies: []string{"127.0.0.1"}}})
+	for _, detach := range []bool{false, true} {
+		t.Run(fmt.Sprint("Detach ", detach), func(t *testing.T) {
+			t.Parallel()
+			testMaxConnectionsPerAddress(t, detach)
+		})
+	}
+}
+
+func testMaxConnectionsPerAddress(t *testing.T, detach bool) {
+	l := newLimited(t, Options{Detach: detach, Limits: &Limits{MaxConnectionsPerAddress: 2, TrustedProxies: []string{"127.0.0.1"}}})
 	first := l.mustDial(t, "2001:db8::1")
 	l.mustDial(t, "2001:db8::2") // of the same network
 	l.mustRefuse(t, "2001:db8::3", 429, "5", "too many connections from your address")
