@@ -1,8 +1,9 @@
 # isosocket: run make, or make help, for the list of targets.
 #
-# Needs Go, git, make and a C compiler (for the race detector). The tests also need wabt's wat2wasm
-# and JavaScript engines. scripts/wabt.sh and scripts/engine.sh find them, or install them: as root
-# on Debian with apt-get; Node, Deno and Bun with npm.
+# Needs Go, git, make and a C compiler (for the race detector). The tests also need wabt's
+# wat2wasm, JavaScript engines, and nginx, HAProxy and Caddy. scripts/wabt.sh, scripts/engine.sh and
+# scripts/proxy.sh find them, or install them: as root on Debian with apt-get; Node, Deno and Bun
+# with npm.
 
 GO ?= go
 
@@ -25,7 +26,7 @@ DIST := cmd/isosocket/dist
 ADDR ?= 127.0.0.1:8080
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-unit test-wasm test-e2e parity bench lint fmt cover clean chromium engines wabt FORCE
+.PHONY: help run build test test-unit test-wasm test-e2e parity bench lint fmt cover clean chromium engines proxies wabt FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,7 +72,7 @@ test-unit: wabt ## the tests that need no browser, natively, with the race detec
 test-wasm: chromium engines ## the packages' tests compiled to WebAssembly, in Chromium
 	ENGINE="$(TEST_ENGINES)" ISOSOCKET_ENGINES=$(RAN) $(GO) test -count=1 -timeout 30m -run '^(TestHarness|TestWasm)' ./e2e
 
-test-e2e: chromium engines build ## the demo in Chromium against the native server, and the rest of e2e
+test-e2e: chromium engines proxies build ## the demo in Chromium against the native server, and the rest of e2e
 	ENGINE="$(TEST_ENGINES)" ISOSOCKET_ENGINES=$(RAN) $(GO) test -count=1 -timeout 30m -skip '^(TestHarness|TestWasm)' ./e2e
 	cd examples && $(GO) test -count=1 -timeout 30m ./...
 
@@ -119,6 +120,9 @@ chromium:
 engines:
 	@mkdir -p bin
 	@for engine in $(TEST_ENGINES); do sh scripts/engine.sh $$engine >/dev/null || true; done
+
+proxies:
+	@set -e; for proxy in nginx haproxy caddy; do sh scripts/proxy.sh $$proxy >/dev/null; done
 
 wabt:
 	@sh scripts/wabt.sh >/dev/null
