@@ -3,6 +3,7 @@
 package isosocket
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -19,6 +20,7 @@ import (
 	"github.com/isosocket/isosocket/internal/stream"
 	"github.com/isosocket/isosocket/internal/wsurl"
 	"github.com/isosocket/isosocket/ws"
+	"github.com/isosocket/isosocket/ws/driver"
 )
 
 // NativeOptions are the options whose types a browser build does not have. The
@@ -104,11 +106,12 @@ func dial(ctx context.Context, target *wsurl.URL, o *DialOptions) (*ws.Conn, err
 		return nil, err
 	}
 	config := o.config(response.Subprotocol)
+	config.Extensions = response.Extensions
 	maxFragments := 0
 	if o.Native != nil {
 		maxFragments = o.Native.MaxFragments
 	}
-	return ws.NewConn(stream.New(response.Stream, stream.Options{
+	transport := stream.New(response.Stream, stream.Options{
 		Role:          rfc6455.Client,
 		Config:        *config,
 		Deflate:       response.Deflate,
@@ -117,7 +120,43 @@ func dial(ctx context.Context, target *wsurl.URL, o *DialOptions) (*ws.Conn, err
 		PingTimeout:   o.PingTimeout,
 		MaxFragments:  maxFragments,
 		Prefix:        response.Prefix,
-	}), config), nil
+	})
+	return ws.NewConn(&dialed{transport, response.Answer}, config), nil
+}
+
+// dialed is the transport of a client, with what the server answered.
+type dialed struct {
+	*stream.Transport
+	answer *handshake.Answer
+}
+
+var (
+	_ driver.Responder   = (*dialed)(nil)
+	_ driver.Addresser   = (*dialed)(nil)
+	_ driver.TLSReporter = (*dialed)(nil)
+)
+
+// Response implements driver.Responder.
+func (d *dialed) Response() *http.Response {
+	r := d.answer.Response()
+	r.TLS = d.TLS()
+	return r
+}
+
+// LocalAddr implements driver.Addresser. The stream may be one that a RoundTripper has
+// wrapped, without an address.
+func (d *dialed) LocalAddr() net.Addr {
+	return cmp.Or(d.Transport.LocalAddr(), d.answer.LocalAddr())
+}
+
+// RemoteAddr implements driver.Addresser.
+func (d *dialed) RemoteAddr() net.Addr {
+	return cmp.Or(d.Transport.RemoteAddr(), d.answer.RemoteAddr())
+}
+
+// TLS implements driver.TLSReporter.
+func (d *dialed) TLS() *tls.ConnectionState {
+	return cmp.Or(d.Transport.TLS(), d.answer.TLS())
 }
 
 // pingInterval returns d with its default, 0 for never.

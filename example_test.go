@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -474,4 +475,48 @@ func ExampleOutbox() {
 	cancel()
 	<-client.Done()
 	// Output: dropped: price 7
+}
+
+// visits is a server that counts the visits of each client in a cookie.
+func visits() *httptest.Server {
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		visit := "first"
+		if _, err := r.Cookie("visit"); err == nil {
+			visit = "another"
+		}
+		http.SetCookie(w, &http.Cookie{Name: "visit", Value: visit})
+		if conn, err := server.Accept(w, r, nil); err == nil {
+			<-conn.Done()
+		}
+	}))
+}
+
+// What the server answered to the handshake, natively. A jar keeps its cookies for the
+// next Dial.
+func ExampleDial_response() {
+	s := visits()
+	defer s.Close()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for range 2 {
+		conn, err := isosocket.Dial(context.Background(), s.URL, &isosocket.DialOptions{
+			Native: &isosocket.NativeOptions{HTTPClient: &http.Client{Jar: jar}},
+		})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		native := conn.Native()
+		fmt.Println(native.Response().Status, native.Response().Cookies())
+		fmt.Println(native.RemoteAddr().String() == s.Listener.Addr().String(), native.TLS() != nil)
+		conn.Close(errors.NormalClosure, "")
+	}
+	// Output:
+	// 101 Switching Protocols [visit=first]
+	// true false
+	// 101 Switching Protocols [visit=another]
+	// true false
 }

@@ -164,6 +164,7 @@ func (a *acceptor) check(u *upgrade, r *http.Request, probe bool) (origin string
 // connect returns a Conn over the connection that u has hijacked.
 func (a *acceptor) connect(u *upgrade, r *http.Request, ctx *connContext) *Conn {
 	config := a.config(u.subprotocol)
+	config.Extensions = u.extension
 	config.Supervised = ctx != nil // by Endpoint.run
 	interval, timeout := a.pings()
 	o := stream.Options{
@@ -179,7 +180,7 @@ func (a *acceptor) connect(u *upgrade, r *http.Request, ctx *connContext) *Conn 
 		Flushers:      a.flushers,
 	}
 	conn := &Conn{
-		header:     packHeader(r.Header),
+		request:    packRequest(r),
 		host:       r.Host,
 		remoteAddr: r.RemoteAddr,
 		tls:        r.TLS,

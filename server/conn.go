@@ -16,7 +16,7 @@ import (
 type Conn struct {
 	*ws.Conn
 
-	header     packedHeader
+	request    packedRequest
 	url        lazyURL
 	host       string
 	remoteAddr string
@@ -28,7 +28,7 @@ type Conn struct {
 // Header returns the header of the request, including cookies, but without the
 // fields of the handshake itself. Each call returns a new header, which the
 // caller may change.
-func (c *Conn) Header() http.Header { return c.header.unpack() }
+func (c *Conn) Header() http.Header { return c.request.header() }
 
 // URL returns the request's URL as [http.Request] has it: usually only path and
 // query. Each call returns the same URL, which must not be changed.

@@ -47,6 +47,28 @@ func ExampleHandler() {
 	// Output: hello <nil>
 }
 
+// The request remains known, with the values of its path.
+func ExampleConn_Request() {
+	endpoint := server.Handler(func(ctx context.Context, conn *server.Conn) error {
+		r := conn.Request()
+		return conn.Send(ctx, ws.Text(r.PathValue("room")+", "+r.Host))
+	}, nil)
+	mux := http.NewServeMux()
+	mux.Handle("/rooms/{room}", endpoint)
+	s := httptest.NewServer(mux)
+	defer s.Close()
+	defer endpoint.Shutdown(context.Background())
+
+	conn, err := isosocket.Dial(context.Background(), s.URL+"/rooms/kitchen", nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	m, err := conn.Receive(context.Background())
+	fmt.Println(m.String() == "kitchen, "+s.Listener.Addr().String(), err)
+	// Output: true <nil>
+}
+
 // A CloseReason that is returned closes with it.
 func ExampleHandler_closeReason() {
 	const signedOut errors.CloseReason = 4001

@@ -25,6 +25,10 @@ type Config struct {
 	// Subprotocol is the one that the handshake agreed on, "" for none.
 	Subprotocol string
 
+	// Extensions is what [Conn.Extensions] returns: the extensions that the handshake
+	// agreed on, "" for none. It has no effect on the transport.
+	Extensions string
+
 	// MaxMessageSize is the most bytes of data that one message may have, sent
 	// or received. 0 means [DefaultMaxMessageSize], a negative number no limit.
 	MaxMessageSize int

@@ -28,7 +28,7 @@ import (
 type Conn struct {
 	transport    driver.Transport
 	ending       *driver.Ending
-	subprotocol  string
+	agreed       *agreement // nil: neither subprotocol nor extension
 	maxMessage   int
 	closeTimeout time.Duration
 	heartbeat    *heartbeat // nil: sends none
@@ -67,11 +67,13 @@ func NewConn(t driver.Transport, config *Config) *Conn {
 	c := &Conn{
 		transport:    t,
 		ending:       t.Ending(),
-		subprotocol:  d.Subprotocol,
 		maxMessage:   d.MaxMessageSize,
 		closeTimeout: d.CloseTimeout,
 		heartbeat:    newHeartbeat(&d),
 		streams:      &streams{maxSize: d.MaxStreamSize, fragment: d.FragmentSize},
+	}
+	if d.Subprotocol != "" || d.Extensions != "" {
+		c.agreed = &agreement{d.Subprotocol, d.Extensions}
 	}
 	if f, ok := t.(driver.Failer); ok && !d.Supervised {
 		c.dropped = runtime.AddCleanup(c, failDropped, f)
@@ -481,9 +483,6 @@ func (c *Conn) Err() error {
 	}
 	return nil
 }
-
-// Subprotocol returns the subprotocol that the handshake agreed on, "" for none.
-func (c *Conn) Subprotocol() string { return c.subprotocol }
 
 // explain converts the error of a transport into the error for the caller: the end
 // of ctx, or the first cause.

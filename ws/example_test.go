@@ -132,6 +132,20 @@ func ExampleMessage() {
 	// binary: 3 bytes
 }
 
+// A message with a secret, beside data that others choose, is sent without compression.
+func ExampleMessage_noCompression() {
+	conn, peer := ws.Pipe(nil, nil)
+	defer peer.Close(errors.NormalClosure, "")
+	m := ws.Text("token 5f2a")
+	m.NoCompression = true
+	if err := conn.Send(context.Background(), m); err != nil {
+		fmt.Println(err)
+	}
+	got, err := peer.Receive(context.Background())
+	fmt.Println(got, err)
+	// Output: token 5f2a <nil>
+}
+
 func ExampleText() {
 	m := ws.Text("hello")
 	fmt.Println(m.Kind, m)

@@ -21,16 +21,22 @@ const (
 type Message struct {
 	// Kind is KindText or KindBinary; the zero Kind cannot be sent.
 	Kind Kind
+	// NoCompression says that the message is sent without compression, whatever the
+	// handshake agreed on: for data that is compressed already, and for secrets beside
+	// data that an attacker chooses, since the size of a compressed message tells how much
+	// they have in common. Later messages do not refer to it, either. It has no effect in
+	// a browser, which decides by itself, and is false in a message that was received.
+	NoCompression bool
 	// Data is the payload, which for text must be UTF-8. nil and empty are the
 	// same: an empty message.
 	Data []byte
 }
 
 // Text returns a text message with a copy of s, which must be UTF-8.
-func Text(s string) Message { return Message{KindText, []byte(s)} }
+func Text(s string) Message { return Message{Kind: KindText, Data: []byte(s)} }
 
 // Binary returns a binary message that holds b itself, not a copy.
-func Binary(b []byte) Message { return Message{KindBinary, b} }
+func Binary(b []byte) Message { return Message{Kind: KindBinary, Data: b} }
 
 // Check returns nil if m may be sent with at most maxSize bytes of data, of
 // which 0 or less means any number. Otherwise the error is [errors.ErrInvalidUTF8],

@@ -152,7 +152,7 @@ func (m *messageReader) isHeartbeat() bool {
 		first = first[:len(first)+n]
 		if err == io.EOF {
 			m.err, m.first = err, first
-			return c.takes(Message{kind, first})
+			return c.takes(Message{Kind: kind, Data: first})
 		}
 		if err != nil {
 			break // Read will return it, or read on

@@ -126,6 +126,18 @@ func (p *pipeEnd) Departures() (n uint64, waiting bool, patience time.Duration) 
 	return p.gone, p.Buffered() > 0, 0
 }
 
+// Ping implements driver.Pinger.
+func (p *pipeEnd) Ping(ctx context.Context) (time.Duration, error) {
+	began := time.Now()
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	if p.ending.Cause() != nil {
+		return 0, io.ErrClosedPipe
+	}
+	return time.Since(began), nil
+}
+
 // Flush returns at once: Send puts a message directly into the peer's inbox.
 func (p *pipeEnd) Flush(context.Context) error { return nil }
 

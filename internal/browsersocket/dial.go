@@ -58,6 +58,10 @@ func Dial(ctx context.Context, url string, o Options) (*ws.Conn, error) {
 		s.abandon()
 		return nil, err
 	}
+	// An environment without the property has negotiated none that a program may know of.
+	if extensions, err := s.js.Get("extensions"); err == nil && extensions.Type() == jscall.TypeString {
+		o.Config.Extensions, _ = extensions.String()
+	}
 	return ws.NewConn(s, &o.Config), nil
 }
 

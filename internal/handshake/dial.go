@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -53,6 +54,10 @@ type Response struct {
 	Subprotocol string
 	// Deflate holds the agreed parameters of permessage-deflate, nil for no compression.
 	Deflate *rfc6455.DeflateParams
+	// Extensions is the server's Sec-WebSocket-Extensions, "" for none.
+	Extensions string
+	// Answer is the response itself.
+	Answer *Answer
 }
 
 // Dial performs the client's side of the handshake (RFC 6455, section 4.1).
@@ -120,10 +125,12 @@ type exchange struct {
 	extensions []string           // the response's Sec-WebSocket-Extensions
 	protocols  []string           // the response's Sec-WebSocket-Protocol
 	location   []string           // the Location of a redirect
+	response   *http.Response     // the 101
+	conn       net.Conn           // that carried it, nil if base does not tell
 }
 
 func (x *exchange) RoundTrip(request *http.Request) (*http.Response, error) {
-	response, err := x.base.RoundTrip(x.exact(request))
+	response, err := x.base.RoundTrip(traced(x.exact(request), &x.conn))
 	if err != nil {
 		x.err = err
 		return nil, err
@@ -154,6 +161,7 @@ func (x *exchange) RoundTrip(request *http.Request) (*http.Response, error) {
 	// subprotocols without regard to case.
 	x.extensions = response.Header.Values("Sec-WebSocket-Extensions")
 	x.protocols = response.Header.Values("Sec-WebSocket-Protocol")
+	x.response = response
 	stub := *response
 	stub.Header = response.Header.Clone()
 	stub.Header.Del("Sec-WebSocket-Extensions")
@@ -185,11 +193,20 @@ func (x *exchange) agree(r Request) (*Response, error) {
 	if err != nil {
 		return nil, &permanent{errors.ErrBadHandshake, fmt.Errorf("websocket: %w", err)}
 	}
-	agreed := &Response{Stream: x.stream, Subprotocol: subprotocol, Deflate: deflate}
+	agreed := &Response{
+		Stream:      x.stream,
+		Subprotocol: subprotocol,
+		Deflate:     deflate,
+		Extensions:  strings.Join(x.extensions, ", "),
+		Answer:      newAnswer(x.response),
+	}
 	if conn := connOf(x.stream); conn != nil {
 		if prefix, ok := readAhead(x.stream, conn); ok {
 			agreed.Stream, agreed.Prefix = conn, prefix
 		}
+	}
+	if _, ok := agreed.Stream.(net.Conn); !ok {
+		agreed.Answer.cameOver(x.conn, x.response.TLS)
 	}
 	return agreed, nil
 }

@@ -47,6 +47,15 @@ func (e *Encoder) AppendMessage(dst []byte, op Opcode, payload []byte) ([]byte, 
 	return e.appendFrame(dst, op, payload), nil
 }
 
+// AppendUncompressed is [Encoder.AppendMessage] of a payload that is not compressed. It leaves the
+// context of the compression as it was.
+func (e *Encoder) AppendUncompressed(dst []byte, op Opcode, payload []byte) ([]byte, error) {
+	if op != OpText && op != OpBinary {
+		return dst, fmt.Errorf("rfc6455: AppendUncompressed of a %v frame: allowed are text and binary", op)
+	}
+	return e.appendFrame(dst, op, payload), nil
+}
+
 func (e *Encoder) appendFrame(dst []byte, op Opcode, payload []byte) []byte {
 	if e.keys == nil {
 		dst = AppendHeader(dst, true, false, op, len(payload), nil)

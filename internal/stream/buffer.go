@@ -26,6 +26,8 @@ type inputBuffer struct {
 type outputBuffer struct {
 	b       []byte
 	control int // b[:control] are the control frames that overtake the messages after them
+	pong    int // where the last pong of these is
+	pongEnd int // where it ends; 0: there is none
 }
 
 // The pools are caches: which connection gets which buffer never shows.
@@ -44,7 +46,7 @@ func takeOutput() *outputBuffer { return outputBuffers.Get().(*outputBuffer) }
 
 func giveOutput(b *outputBuffer) {
 	if cap(b.b) <= keptOutput {
-		b.b, b.control = b.b[:0], 0
+		b.b, b.control, b.pong, b.pongEnd = b.b[:0], 0, 0, 0
 		outputBuffers.Put(b)
 	}
 }

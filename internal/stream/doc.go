@@ -49,7 +49,7 @@
 //	over       reading     the end is decided, or Close was called  no message is parsed any more
 //	Ending     itself      the cause is known, before Receive tells  Done is closed, Err has the cause
 //	closeSent  mu          a close frame was queued                 nothing is queued after it
-//	answered   atomic      the peer's close frame has come          Close returns nil
+//	answered   timers      the peer's close frame has come          Close returns nil
 //	broken     mu          a write failed, or release was called    what waits is dropped, sends return
 //	lost       mu          something sent did not go out            Flush returns an error
 //	released   atomic      the closing is done, or CloseTimeout is  the stream is closed, the timers stop,

@@ -43,7 +43,8 @@ type liveness struct {
 	heardOf    atomic.Bool // something was read since the last plan
 	counting   bool        // a heartbeat asks for Arrivals; does not change
 	waited     bool        // outgoing.waits at the last look; guarded by timers, as taken is
-	unanswered bool        // no pong has answered the last ping; guarded by timers
+	unanswered bool        // no pong has answered the last ping of plan; guarded by timers
+	answered   bool        // the peer's close frame has come; guarded by timers
 	taken      uint32      // outgoing.taken at the last look
 	latency    atomic.Int64
 
@@ -52,6 +53,7 @@ type liveness struct {
 	start    time.Duration // on clock: a beat before the connection began
 
 	timers   sync.Mutex    // guards what is below
+	asked    *question     // the calls of Ping that wait, the last one first; nil: none
 	timer    *time.Timer   // runs tick for what is due next; nil after the end
 	absentAt time.Duration // when to look for an absence, if armed
 	pingAt   time.Duration // when to send the next ping
@@ -200,22 +202,27 @@ func (l *liveness) judge(now time.Duration, out outgoing) verdict {
 // pong takes note of a pong at now. If it is the first answer to the last ping, ok is
 // true, and took is the round-trip time.
 func (l *liveness) pong(now time.Duration, payload []byte) (took time.Duration, ok bool) {
-	if l.interval <= 0 {
-		return 0, false
-	}
 	l.timers.Lock()
 	defer l.timers.Unlock()
-	l.life = now
-	if !l.waited {
-		// This spares most connections every second run of the timer.
-		l.lookAt = l.deadline()
-		l.schedule(now)
+	if l.interval > 0 {
+		l.life = now
+		if !l.waited {
+			// This spares most connections every second run of the timer.
+			l.lookAt = l.deadline()
+			l.schedule(now)
+		}
 	}
 	if len(payload) != len(plan{}.payload) {
 		return 0, false
 	}
-	if sent := time.Duration(binary.BigEndian.Uint64(payload)); sent > 0 && sent <= l.looked {
-		took = now - sent
+	sent := time.Duration(binary.BigEndian.Uint64(payload))
+	if sent <= 0 || sent > now {
+		return 0, false
+	}
+	switch took = now - sent; {
+	case l.answer(sent, took):
+		l.latency.Store(int64(took))
+	case l.interval > 0 && sent <= l.looked:
 		l.latency.Store(int64(took))
 		// A peer may repeat its answer as often as it likes.
 		ok = l.unanswered
@@ -243,6 +250,20 @@ func (l *liveness) noticeAbsence() {
 // Latency returns the round-trip time of the last ping that was answered, 0 if
 // there was none.
 func (l *liveness) Latency() time.Duration { return time.Duration(l.latency.Load()) }
+
+// noteAnswer notes that the peer's close frame has come.
+func (l *liveness) noteAnswer() {
+	l.timers.Lock()
+	defer l.timers.Unlock()
+	l.answered = true
+}
+
+// wasAnswered reports whether the peer's close frame has come.
+func (l *liveness) wasAnswered() bool {
+	l.timers.Lock()
+	defer l.timers.Unlock()
+	return l.answered
+}
 
 // stop is for the end of the connection.
 func (l *liveness) stop() {

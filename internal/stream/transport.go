@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/isosocket/isosocket/errors"
@@ -26,8 +25,6 @@ type Transport struct {
 	liveness
 
 	closeTimeout time.Duration
-	answered     atomic.Bool // the peer's close frame has come
-	released     atomic.Bool
 	closed       sync.WaitGroup // waits until rwc is closed
 }
 
@@ -44,6 +41,7 @@ var (
 	_ driver.StreamSender       = (*Transport)(nil)
 	_ driver.StreamReceiver     = (*Transport)(nil)
 	_ driver.PingSender         = (*Transport)(nil)
+	_ driver.Pinger             = (*Transport)(nil)
 )
 
 // errEnded is what a call after the end returns; the cause is in the Ending.
@@ -96,7 +94,7 @@ func (t *Transport) Close(ctx context.Context, reason errors.CloseReason, messag
 	defer stop()
 	if t.takeOver(nil) {
 		if t.awaitClose() {
-			t.answered.Store(true)
+			t.noteAnswer()
 			// The peer may have closed at the same time: it waits for ours.
 			t.awaitWritten()
 		}
@@ -106,7 +104,7 @@ func (t *Transport) Close(ctx context.Context, reason errors.CloseReason, messag
 	// Whoever took the turn for good before closes the stream.
 	t.closed.Wait()
 	switch {
-	case t.answered.Load():
+	case t.wasAnswered():
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -156,7 +154,7 @@ func (t *Transport) closedByPeer(code uint16, message string) *errors.Connection
 // answerClose ends a connection whose peer has sent a close frame with code
 // (RFC 6455, section 5.5.1). The caller has set over.
 func (t *Transport) answerClose(code uint16) {
-	t.answered.Store(true)
+	t.noteAnswer()
 	t.sendClose(errors.CloseReason(code), "")
 	if t.written() {
 		t.release()

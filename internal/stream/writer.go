@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -63,6 +64,7 @@ type writer struct {
 	out        *outputBuffer // frames not yet begun to be written; nil: none
 	inFlight   int           // bytes of the write that is under way
 	highWater  uint32        // bytes; 0 while a message is sent in fragments, so that others wait
+	released   atomic.Bool   // the Transport's: the stream is closed
 	traffic    *Traffic      // what is counted, with the flushers; nil: nothing, and none
 	lastSend   uint32        // on clock, in ns, of those that followed another; modulo 1<<32
 	handed     uint32        // bytes since unsent was last asked, and its answer; at most highWater
@@ -102,7 +104,9 @@ func (w *writer) Send(ctx context.Context, m driver.Message) error {
 	if ok, err := w.admit(ctx, len(m.Data)); !ok {
 		return err
 	}
-	if n := len(m.Data); n >= inPlace && w.role == rfc6455.Server && !w.encoder.Compresses(n) && w.writesAlone() {
+	n := len(m.Data)
+	compress := !m.NoCompression && w.encoder.Compresses(n)
+	if n >= inPlace && w.role == rfc6455.Server && !compress && w.writesAlone() {
 		header := takeOutput()
 		header.b = rfc6455.AppendHeader(header.b, true, false, rfc6455.Opcode(m.Kind), n, nil)
 		w.writing, w.inFlight = true, len(header.b)+n
@@ -112,13 +116,17 @@ func (w *writer) Send(ctx context.Context, m driver.Message) error {
 		return nil
 	}
 	out := w.output()
-	b, err := w.encoder.AppendMessage(out.b, rfc6455.Opcode(m.Kind), m.Data)
-	out.b = b
+	var err error
+	if m.NoCompression {
+		out.b, err = w.encoder.AppendUncompressed(out.b, rfc6455.Opcode(m.Kind), m.Data)
+	} else {
+		out.b, err = w.encoder.AppendMessage(out.b, rfc6455.Opcode(m.Kind), m.Data)
+	}
 	if err != nil {
 		w.mu.Unlock()
 		return err
 	}
-	if w.encoder.Holds() {
+	if compress && w.encoder.Holds() {
 		w.compressed()
 	}
 	todo := w.planWrite(true)
@@ -149,7 +157,10 @@ func (w *writer) SendPrepared(ctx context.Context, p *driver.Prepared) error {
 	if ok, err := w.admit(ctx, len(p.Message().Data)); !ok {
 		return err
 	}
-	form, _ := w.encoder.Form(len(p.Message().Data))
+	var form rfc6455.Form
+	if m := p.Message(); !m.NoCompression {
+		form, _ = w.encoder.Form(len(m.Data))
+	}
 	frame := driver.Form(p, form, func(m driver.Message) []byte {
 		return form.Append(nil, rfc6455.Opcode(m.Kind), m.Data)
 	})
@@ -237,18 +248,25 @@ func (w *writer) sendPong(payload []byte) {
 // sendControl sends a ping or a pong, ahead of the messages that no goroutine has begun to
 // write, and after the control frames there (RFC 6455, section 5.4, allows that even
 // between the fragments of a message). The high-water mark does not apply, so that a
-// full buffer delays neither a sign of life nor the question for one. Instead a control
-// frame is left out while maxControl bytes of others wait: their answers will do.
-func (w *writer) sendControl(op rfc6455.Opcode, payload []byte) {
+// full buffer delays neither a sign of life nor the question for one. Instead a ping is
+// left out while maxControl bytes of control frames wait, and a pong then replaces the last
+// one there: section 5.5.3 lets a pong answer only the most recent ping, but not an earlier
+// one. It reports whether the frame was queued.
+func (w *writer) sendControl(op rfc6455.Opcode, payload []byte) (queued bool) {
 	w.mu.Lock()
 	if w.out != nil && w.out.control >= maxControl && !w.writing {
 		w.writeOut()
 	}
-	if w.closeSent || w.broken != nil || w.out != nil && w.out.control >= maxControl {
+	full := w.out != nil && w.out.control >= maxControl
+	if w.closeSent || w.broken != nil || full && op != rfc6455.OpPong {
 		w.mu.Unlock()
-		return
+		return false
 	}
 	out := w.output()
+	if full && out.pongEnd > 0 {
+		out.b = slices.Delete(out.b, out.pong, out.pongEnd)
+		out.control -= out.pongEnd - out.pong
+	}
 	end := len(out.b)
 	out.b = w.encoder.AppendControl(out.b, op, payload)
 	size := len(out.b) - end
@@ -258,10 +276,30 @@ func (w *writer) sendControl(op rfc6455.Opcode, payload []byte) {
 		copy(out.b[out.control+size:], out.b[out.control:end])
 		copy(out.b[out.control:], frame[:size])
 	}
+	if op == rfc6455.OpPong {
+		out.pong, out.pongEnd = out.control, out.control+size
+	}
 	out.control += size
 	todo := w.planWrite(true)
 	w.mu.Unlock()
 	w.carryOut(todo)
+	return true
+}
+
+// awaitControl waits until sendControl does not leave a frame out because of others, and
+// reports whether it may queue one.
+func (w *writer) awaitControl(ctx context.Context) (ok bool, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for !w.closeSent && w.broken == nil {
+		if w.out == nil || w.out.control < maxControl {
+			return true, nil
+		}
+		if err := w.awaitProgress(ctx); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
 }
 
 // sendClose queues a close frame after everything else, once.

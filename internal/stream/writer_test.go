@@ -236,6 +236,10 @@ func TestControlFramesOvertake(t *testing.T) {
 			if added := w.Buffered() - before; added > maxControl+maxControlFrame {
 				t.Errorf("%d bytes of pongs are queued", added)
 			}
+			if w.sendControl(rfc6455.OpPing, nil) {
+				t.Error("a ping was queued above the bound")
+			}
+			w.sendPong([]byte("the most recent"))
 			w.sendClose(1000, "")
 			o.grow(1 << 20)
 			if err := w.Flush(t.Context()); err != nil {
@@ -246,6 +250,7 @@ func TestControlFramesOvertake(t *testing.T) {
 			for bytes := 2 + 3 + 2 + 3 + 2 + 3*masked; bytes < maxControl; bytes += 127 + masked {
 				want = append(want, "10 "+string(make([]byte, 125)))
 			}
+			want[len(want)-1] = "10 the most recent"
 			want = append(want, "1 "+message, "1 "+message, "8 \x03\xe8")
 			if !slices.Equal(got, want) {
 				t.Errorf("role %d: on the wire: %q\nwant %q", role, got, want)

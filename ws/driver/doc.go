@@ -16,6 +16,7 @@
 //   - [StreamSender] and [StreamReceiver]: messages larger than memory
 //   - [BackgroundReceiver]: heartbeats answered while the program does not receive
 //   - [Failer]: an end without a closing handshake
+//   - [Pinger]: pings that wait for their pong
 //   - [LatencyMeter]: the round-trip time of pings
 //   - [WaitChecker]: goroutines that must not wait
 //

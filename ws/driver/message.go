@@ -26,6 +26,9 @@ func (k Kind) String() string {
 type Message struct {
 	// Kind is KindText or KindBinary.
 	Kind Kind
+	// NoCompression says that a transport which compresses messages sends this one as it
+	// is. It is false in a message that was received.
+	NoCompression bool
 	// Data is the payload. nil and empty are the same: an empty message.
 	Data []byte
 }

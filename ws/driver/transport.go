@@ -109,6 +109,15 @@ type LatencyMeter interface {
 	Latency() time.Duration
 }
 
+// Pinger may be implemented by a [Transport] that can send a ping and wait for its pong
+// (RFC 6455, section 5.5.2).
+type Pinger interface {
+	// Ping sends a ping and returns the time that passed until its pong. The pong must be
+	// read whether the program receives or not. If ctx ends first, Ping returns ctx.Err(),
+	// and after the end of the connection any error.
+	Ping(ctx context.Context) (time.Duration, error)
+}
+
 // WaitChecker may be implemented by a [Transport] that has goroutines which must not
 // wait: in a browser that of a JavaScript callback, which would wait forever. Such a
 // transport's own methods return an [errors.ErrWouldBlock] there in place of

@@ -1,6 +1,7 @@
 package netconn
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"net"
@@ -21,8 +22,9 @@ type Options struct {
 	MessageSize int
 
 	// LocalAddr and RemoteAddr are the results of the methods of these names. nil
-	// means an address of the network "websocket" without details. A server
-	// knows the client's as its Conn's RemoteAddr; a browser reports neither.
+	// means the addresses of the network connection. Where there are none, in a browser
+	// or over a [ws.Pipe], it means an address of the network "websocket" without
+	// details.
 	LocalAddr, RemoteAddr net.Addr
 }
 
@@ -38,18 +40,16 @@ const DefaultMessageSize = 32 << 10
 // and no byte is lost, because a Write that returns n sent exactly the first n
 // bytes.
 func New(conn *ws.Conn, o *Options) net.Conn {
-	c := &netConn{conn: conn, messageSize: DefaultMessageSize, local: address{}, remote: address{}}
+	c := &netConn{conn: conn, messageSize: DefaultMessageSize}
 	if o != nil {
 		if o.MessageSize != 0 {
 			c.messageSize = o.MessageSize
 		}
-		if o.LocalAddr != nil {
-			c.local = o.LocalAddr
-		}
-		if o.RemoteAddr != nil {
-			c.remote = o.RemoteAddr
-		}
+		c.local, c.remote = o.LocalAddr, o.RemoteAddr
 	}
+	local, remote := addresses(conn)
+	c.local = cmp.Or[net.Addr](c.local, local, address{})
+	c.remote = cmp.Or[net.Addr](c.remote, remote, address{})
 	return c
 }
 

@@ -213,6 +213,16 @@ func Quirks() []Quirk {
 			Library:   "nothing: the close reason is the same",
 			Values:    []QuirkValue{{"P13", "it waited for 5 s", ""}},
 		},
+		{
+			ID:        "E12",
+			Engines:   []string{"deno"},
+			Subject:   "Compression",
+			Behaviour: "is never offered, so that `Conn.Extensions` is empty",
+			Cause:     "allowed: RFC 7692 is an extension; fastwebsockets does not implement it",
+			Link:      "https://github.com/denoland/fastwebsockets",
+			Library:   "nothing: messages are sent without compression",
+			Values:    []QuirkValue{{"P46", "Extensions", "none"}},
+		},
 	}
 }
 

@@ -40,7 +40,6 @@ var packages = map[string]map[string]string{
 	"server": {
 		"Bucket":           "a part of Histogram",
 		"Closing":          "the keys of Stats.Closed; ExampleEndpoint_Stats ranges over them",
-		"Conn":             shownBy("ExampleHandler"),
 		"ConnectionResult": shownBy("ExampleObserver"),
 		"DrainError":       "the error of Drain and Stop, which a program logs",
 		"DrainOptions":     shownBy("ExampleStop"),
@@ -62,6 +61,7 @@ var packages = map[string]map[string]string{
 		"Prepared":    "the value that ExamplePrepare sends",
 	},
 	"ws/driver": {
+		"Addresser":          optional,
 		"ArrivalCounter":     optional,
 		"BackgroundReceiver": optional,
 		"DepartureCounter":   optional,
@@ -70,9 +70,12 @@ var packages = map[string]map[string]string{
 		"MessageReader":      "what a StreamReceiver returns; ExampleReaderOf reads from one",
 		"MessageWriter":      optional,
 		"PingSender":         optional,
+		"Pinger":             optional,
 		"PreparedSender":     optional,
+		"Responder":          optional,
 		"StreamReceiver":     optional,
 		"StreamSender":       optional,
+		"TLSReporter":        optional,
 		"TryPreparedSender":  optional,
 		"TrySender":          optional,
 		"WaitChecker":        optional,

@@ -1,0 +1,10 @@
+package netconn
+
+import (
+	"net"
+
+	"github.com/isosocket/isosocket/ws"
+)
+
+// addresses returns nil: a browser does not tell the addresses.
+func addresses(*ws.Conn) (local, remote net.Addr) { return nil, nil }
