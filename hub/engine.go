@@ -11,7 +11,9 @@ import (
 //
 // An engine may lose entries on their way to a [Subscriber], and deliver them late, twice or
 // out of order. The Hub notices that from Entry.Prev and Entry.Position, and repairs it
-// with Since. What an engine must not do is deliver an entry whose Prev is wrong.
+// with Since. What an engine must not do is deliver an entry whose Prev is wrong. For a topic
+// without history Prev may be the zero Position in every entry, if the engine has no means to
+// notice losses there; the Hub then reports none.
 //
 // A topic's name is 1 to 255 bytes of any UTF-8. An engine must keep names apart that differ
 // in anything, also if its own syntax has wildcards or separators.
@@ -20,9 +22,9 @@ import (
 // engine calls a Subscriber while it holds locks if it likes; the Hub never calls an engine
 // with a lock held that a Subscriber takes.
 type Engine interface {
-	// Publish stores e as keep says, and delivers it to all subscribers of topic. It sets
-	// Position, Prev and Time of e, and returns the Position. The entry of one call that
-	// returned before another call began comes first. If keep has an ID window and an
+	// Publish stores e as keep says, or more, and delivers it to all subscribers of topic. It
+	// takes e over, and may set Position, Prev and Time in it; it returns the Position. The
+	// entry of one call that returned before another call began comes first. If keep has an ID window and an
 	// entry with the same nonempty ID was published under topic within it, Publish does
 	// nothing but return that entry's Position. If the error is not nil, the entry may or
 	// may not have been published.

@@ -15,7 +15,7 @@ type Entry struct {
 	// Prev is the Position of the entry before it in the same topic. It makes a loss
 	// visible, whatever the numbers look like: if Prev is not the Position of the last
 	// entry that arrived, others are missing in between. The zero Position says that the
-	// engine does not know.
+	// engine does not know: see [Engine].
 	Prev Position
 	// Time is when the entry was published, by the clock of the engine.
 	Time time.Time

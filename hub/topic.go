@@ -185,7 +185,7 @@ func (t *topic) Doubt() {
 func (t *topic) take(e *Entry) {
 	switch {
 	case e.Position.notAfter(t.position): // once more
-	case e.Prev == t.position:
+	case e.Prev == t.position, t.keep.Messages == 0 && e.Prev.IsZero():
 		t.fanOut(e)
 	case slices.Contains(t.past, e.Position.epoch):
 		// It is late, and was told as lost, unless the storage of that epoch is back.

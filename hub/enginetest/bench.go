@@ -13,12 +13,10 @@ import (
 // plenty keeps all that a case publishes.
 var plenty = hub.Keep{Messages: 10_000, Age: time.Hour, IDs: time.Minute}
 
-// publish publishes text, and checks what the engine sets.
-func (b *bench) publish(machine int, topic, text string, keep hub.Keep) *hub.Entry {
+// publish publishes text, and checks the Position.
+func (b *bench) publish(machine int, topic, text string, keep hub.Keep) hub.Position {
 	b.Helper()
-	e := &hub.Entry{Message: ws.Text(text)}
-	b.publishEntry(machine, topic, e, keep)
-	return e
+	return b.publishEntry(machine, topic, &hub.Entry{Message: ws.Text(text)}, keep)
 }
 
 func (b *bench) publishEntry(machine int, topic string, e *hub.Entry, keep hub.Keep) hub.Position {

@@ -226,7 +226,7 @@ func TestMistakesAreFound(t *testing.T) {
 		"says a wrong top": {"TopIsThePrevOfTheNext", &faulty{subscribe: func(e hub.Engine, topic string, s hub.Subscriber) (hub.Subscription, hub.Position, error) {
 			sub, top, err := e.Subscribe(ctx, topic, s)
 			return sub, hub.MakePosition(top.Epoch(), top.Offset()+7), err
-		}}, "top was"},
+		}}, "top is the first entry"},
 		"goes on after Cancel": {"CancelEndsDelivery", &faulty{subscribe: func(e hub.Engine, topic string, s hub.Subscriber) (hub.Subscription, hub.Position, error) {
 			sub, top, err := e.Subscribe(ctx, topic, s)
 			return endless{sub}, top, err

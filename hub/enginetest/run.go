@@ -16,6 +16,11 @@ type Target struct {
 	Open func(t testing.TB, n int) []hub.Engine
 	// NoHistory says that the engine keeps no history, whatever Keep says.
 	NoHistory bool
+	// KeepsMore says that the engine may keep more and longer than Keep says.
+	KeepsMore bool
+	// Forgets says that the engine no longer knows where a topic ended when its history has
+	// expired. Who comes back to it then gets a gap.
+	Forgets bool
 	// NoIDs says that the engine remembers no Entry.ID.
 	NoIDs bool
 	// Patience is how long something may take that reaches other machines. 0 means 10
@@ -33,6 +38,9 @@ func Run(t *testing.T, target Target) {
 		t.Run(c.name, func(t *testing.T) {
 			if c.history && target.NoHistory {
 				t.Skip("the target keeps no history")
+			}
+			if c.bounds && target.KeepsMore {
+				t.Skip("the target keeps more")
 			}
 			if c.ids && target.NoIDs {
 				t.Skip("the target remembers no IDs")
@@ -54,7 +62,7 @@ func run(t testing.TB, target *Target, c testCase) {
 	if len(engines) != c.machines {
 		t.Fatalf("enginetest: Target.Open returned %d engines, want %d", len(engines), c.machines)
 	}
-	c.run(&bench{TB: t, ctx: ctx, engines: engines, patience: patience, history: !target.NoHistory})
+	c.run(&bench{TB: t, ctx: ctx, engines: engines, patience: patience, history: !target.NoHistory, forgets: target.Forgets})
 }
 
 // testCase is one rule of the contract.
@@ -63,6 +71,7 @@ type testCase struct {
 	machines int
 	history  bool // it needs history
 	ids      bool // it needs IDs
+	bounds   bool // it needs the bounds of Keep
 	run      func(b *bench)
 }
 
@@ -73,4 +82,5 @@ type bench struct {
 	engines  []hub.Engine
 	patience time.Duration
 	history  bool
+	forgets  bool
 }
