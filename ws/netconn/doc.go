@@ -9,6 +9,8 @@
 //	stream := netconn.New(conn, nil)
 //	defer stream.Close()
 //
+// Tests in examples/protocols run these four over a WebSocket.
+//
 // # Bytes and messages
 //
 // Write sends binary messages, Read returns the bytes of binary messages. As in
