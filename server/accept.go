@@ -46,7 +46,8 @@ type acceptor struct {
 	flushers *stream.Flushers // of an Endpoint's connections
 	endpoint *Endpoint        // nil with Accept
 	limiter  *limiter
-	err      error // what is wrong with Options
+	parks    *parking // of an Endpoint made by Messages, nil if its connections are not parked
+	err      error    // what is wrong with Options
 }
 
 func newAcceptor(o *Options) *acceptor {
@@ -190,6 +191,9 @@ func (a *acceptor) connect(u *upgrade, r *http.Request, ctx *connContext) *Conn 
 	conn.url.set(r)
 	if ctx != nil {
 		o.EndsWith = ctx
+		if a.parks != nil {
+			o.EndsWith = (*waitContext)(ctx)
+		}
 		ctx.traffic.RoundTrips = a.endpoint.tally.roundTrips
 		o.Traffic = &ctx.traffic
 		ctx.conn = conn // before New, which may start to read

@@ -21,6 +21,8 @@ type connContext struct {
 	drained         atomic.Pointer[errors.ConnectionClosed]
 	made            atomic.Pointer[madeContext]
 	traffic         stream.Traffic
+	loop            atomic.Pointer[messageLoop] // of an endpoint made by Messages
+	silent          atomic.Bool                 // the loop is to be parked
 }
 
 // madeContext is what the standard library made for a connContext.
@@ -44,6 +46,9 @@ func (c *connContext) drain(cause *errors.ConnectionClosed) {
 		made.cancel(cause)
 	}
 	c.transport.Interrupt()
+	if l := c.loop.Load(); l != nil {
+		l.wake()
+	}
 }
 
 // Err implements [context.Context].

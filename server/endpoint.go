@@ -108,6 +108,9 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e.handshakeEnded(r, began, http.StatusSwitchingProtocols, nil)
 	e.connectionStarted(ctx, r, conn)
 	run := e.run
+	if e.acceptor.parks != nil && ctx.transport.Parkable() {
+		run = e.runLoop
+	}
 	if late := t.connected(conn, ctx); late != nil {
 		run = late.close
 	} else {
@@ -190,13 +193,18 @@ func (e *Endpoint) run(t ticket, ctx *connContext, conn *Conn) {
 	}()
 	defer func() {
 		if v := recover(); v != nil {
-			failure = fmt.Errorf("panic: %v", v)
-			if v != http.ErrAbortHandler {
-				e.logPanic(ctx, "handler", conn.RemoteAddr(), conn.URL().Path, v)
-			}
+			failure = e.panicked(ctx, conn, v)
 		}
 	}()
 	reason, message, failure = e.outcome(ctx, conn, e.serve(ctx, conn))
+}
+
+// panicked logs the panic of a function, and returns it as an error.
+func (e *Endpoint) panicked(ctx *connContext, conn *Conn, v any) error {
+	if v != http.ErrAbortHandler {
+		e.logPanic(ctx, "handler", conn.RemoteAddr(), conn.URL().Path, v)
+	}
+	return fmt.Errorf("panic: %v", v)
 }
 
 // errNotReturned is why a function has failed that ended its goroutine.

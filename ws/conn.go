@@ -376,6 +376,10 @@ func (c *Conn) close(reason errors.CloseReason, message string, timeout time.Dur
 		defer c.done.Or(closeDone)
 		message = closeMessage(message)
 		first := c.ending.Set(&errors.ConnectionClosed{Reason: reason, Message: message})
+		if cause := c.ending.Cause(); !first && !cause.Remote && cause.Reason.Sendable() {
+			// Another call ends the connection, and has not sent its close frame yet.
+			reason, message = cause.Reason, closeMessage(cause.Message)
+		}
 		c.closed.Store(true)
 		ctx, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()

@@ -262,6 +262,21 @@ func TestCloseTellsHowItWent(t *testing.T) {
 	mustClosed(t, "Err", conn.Err(), errors.ConnectionClosed{Reason: 4001, Remote: true})
 }
 
+// The close frame has the reason that Err returns, whichever of two calls sends it.
+func TestCloseBesideAnEndOfThisSide(t *testing.T) {
+	t.Parallel()
+	var sent errors.CloseReason
+	ending := &fakeTransport{close: func(_ context.Context, reason errors.CloseReason, _ string) error {
+		sent = reason
+		return nil
+	}}
+	conn := ws.NewConn(ending, nil)
+	ending.ending.Set(&errors.ConnectionClosed{Reason: 4003, Message: "now"})
+	if err := conn.Close(errors.NormalClosure, ""); err != nil || sent != 4003 {
+		t.Errorf("Close = %v, and sent %v", err, sent)
+	}
+}
+
 func TestNothingComesAfterTheLocalClose(t *testing.T) {
 	t.Parallel()
 	f := &fakeTransport{close: func(context.Context, errors.CloseReason, string) error { return nil }}

@@ -53,6 +53,7 @@ type reader struct {
 	direct  bool   // the next one does
 	wait    bool   // the next one waits for input
 	lent    bool   // a background reader has had the turn: look into the inbox
+	parked  bool   // no goroutine reads until Unpark
 	reads   uint16 // how many messages were looked for
 	seen    uint16 // reads when checkAbsence last looked
 	decoder rfc6455.Decoder
@@ -226,6 +227,9 @@ func (t *Transport) readInBackground() {
 		return
 	}
 	defer t.reading.Unlock()
+	if t.parked {
+		return
+	}
 	t.lent = true
 	for !t.over {
 		if t.inbox.Bytes() >= int(t.receiveBuffer) {

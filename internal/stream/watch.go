@@ -63,7 +63,7 @@ func (t *Transport) checkAbsence() {
 	if !t.reading.TryLock() {
 		return
 	}
-	over, moved := t.over, t.reads != t.seen
+	over, moved := t.over || t.parked, t.reads != t.seen
 	t.seen = t.reads
 	t.reading.Unlock()
 	switch {
@@ -93,6 +93,9 @@ func (t *Transport) caughtUp() bool {
 	}
 	t.takeTurn()
 	defer t.reading.Unlock()
+	if t.parked {
+		return !t.readable() // what has come wakes the reader
+	}
 	for !t.over && t.inbox.Bytes() < int(t.receiveBuffer) {
 		if t.decoder.InParts() {
 			if more, err := t.readAhead(false); !more || err != nil {

@@ -1,0 +1,315 @@
+//go:build !js
+
+package server_test
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/isosocket/isosocket"
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/server"
+	"github.com/isosocket/isosocket/ws"
+)
+
+func sendBack(ctx context.Context, conn *server.Conn, m ws.Message) error { return conn.Send(ctx, m) }
+
+// quickly is how soon the connections of most of these tests park.
+const quickly = 20 * time.Millisecond
+
+// startMessages serves an endpoint made by Messages. Its connections park quickly, where they can.
+func startMessages(t *testing.T, handle func(context.Context, *server.Conn, ws.Message) error, o *server.Options) (*server.Endpoint, *httptest.Server) {
+	t.Helper()
+	e := server.Messages(handle, o)
+	if o != nil && o.Detach {
+		e.ParkAfter(quickly)
+	}
+	s := start(t, e)
+	t.Cleanup(func() { mustShutdown(t, e) })
+	return e, s
+}
+
+// waitUntil waits for what happens soon.
+func waitUntil(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not in time: %s", what)
+		}
+	}
+}
+
+func mustEcho(t *testing.T, conn *ws.Conn, text string) {
+	t.Helper()
+	if err := conn.Send(timeout(t), ws.Text(text)); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := conn.Receive(timeout(t)); err != nil || m.String() != text {
+		t.Fatalf("Receive = %q, %v, want %q", m, err, text)
+	}
+}
+
+func canPark() bool { return runtime.GOOS == "linux" }
+
+// parkedConn returns a connection that has echoed a message and is parked, where that can be.
+func parkedConn(t *testing.T, e *server.Endpoint, s *httptest.Server, o *isosocket.DialOptions) *ws.Conn {
+	t.Helper()
+	conn := dial(t, s, o)
+	mustEcho(t, conn, "first")
+	if canPark() {
+		waitUntil(t, "the connection is parked", func() bool { return e.Active() == 0 })
+	}
+	return conn
+}
+
+func TestMessagesEcho(t *testing.T) {
+	t.Parallel()
+	for _, o := range []*server.Options{nil, {Detach: true}, {Detach: true, Compression: &ws.Compression{ContextTakeover: true}}} {
+		e, s := startMessages(t, sendBack, o)
+		conn := dial(t, s, &isosocket.DialOptions{Compression: &ws.Compression{ContextTakeover: true}})
+		for i := range 20 {
+			mustEcho(t, conn, strings.Repeat(fmt.Sprint(i), i*50))
+			if i%5 == 0 && o != nil && canPark() {
+				waitUntil(t, "the connection is parked", func() bool { return e.Active() == 0 })
+			}
+		}
+		conn.Close(errors.NormalClosure, "")
+		waitUntil(t, "the connection has ended", func() bool { return e.Len() == 0 })
+	}
+}
+
+// A connection that is parked has no goroutine.
+func TestParkedConnectionsHaveNoGoroutine(t *testing.T) {
+	if !canPark() {
+		t.Skip("connections are parked on Linux only")
+	}
+	const n = 50
+	e := server.Messages(sendBack, &server.Options{Detach: true}) // parks after a second at most
+	s := start(t, e)
+	var conns []*ws.Conn
+	for range n {
+		conn := dial(t, s, nil)
+		mustEcho(t, conn, "x")
+		conns = append(conns, conn)
+	}
+	waitUntil(t, "all are parked", func() bool { return e.Active() == 0 })
+	waitUntil(t, "no goroutine is left for a connection", func() bool {
+		stacks := make([]byte, 1<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		return !strings.Contains(string(stacks), "messageLoop")
+	})
+	for _, conn := range conns {
+		mustEcho(t, conn, "y")
+	}
+	mustShutdown(t, e)
+}
+
+// Messages are handled one at a time, in order, whenever they come, and none is lost.
+func TestMessagesInOrderWhileParking(t *testing.T) {
+	t.Parallel()
+	const clients, messages = 20, 300
+	var handling [clients]atomic.Int32
+	var next [clients]atomic.Uint32
+	e := server.Messages(func(ctx context.Context, conn *server.Conn, m ws.Message) error {
+		client, number := binary.BigEndian.Uint32(m.Data), binary.BigEndian.Uint32(m.Data[4:])
+		if handling[client].Add(1) != 1 {
+			t.Errorf("client %d: two messages at the same time", client)
+		}
+		if want := next[client].Add(1) - 1; number != want {
+			t.Errorf("client %d: message %d, want %d", client, number, want)
+		}
+		if number%50 == 0 {
+			time.Sleep(5 * time.Millisecond)
+		}
+		handling[client].Add(-1)
+		return conn.Send(ctx, m)
+	}, &server.Options{Detach: true, PingInterval: 3 * time.Millisecond, PingTimeout: 20 * time.Second})
+	e.ParkAfter(time.Millisecond)
+	s := start(t, e)
+	var all sync.WaitGroup
+	for i := range clients {
+		conn := dial(t, s, nil)
+		all.Go(func() {
+			for n := range messages {
+				if rand.IntN(4) == 0 {
+					time.Sleep(time.Duration(rand.IntN(6)) * time.Millisecond)
+				}
+				data := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, uint32(i)), uint32(n))
+				if err := conn.Send(timeout(t), ws.Binary(data)); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+		all.Go(func() {
+			for range messages {
+				if _, err := conn.Receive(timeout(t)); err != nil {
+					t.Errorf("client %d: %v", i, err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	mustShutdown(t, e)
+}
+
+// Ends of a parked connection, whoever causes them.
+func TestEndsOfAParkedConnection(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		end     func(e *server.Endpoint, conn *ws.Conn)
+		reason  errors.CloseReason
+		message string
+	}{
+		"Shutdown": {func(e *server.Endpoint, _ *ws.Conn) { mustShutdown(t, e) }, errors.GoingAway, "server shutting down"},
+		"Drain": {func(e *server.Endpoint, _ *ws.Conn) {
+			if err := e.Drain(timeout(t), &server.DrainOptions{Spread: -1}); err != nil {
+				t.Error(err)
+			}
+		}, errors.ServiceRestart, "server restarting"},
+		"an error": {func(_ *server.Endpoint, conn *ws.Conn) { conn.Send(timeout(t), ws.Text("error")) }, errors.InternalError, "internal error"},
+		"a reason": {func(_ *server.Endpoint, conn *ws.Conn) { conn.Send(timeout(t), ws.Text("reason")) }, 4001, "because"},
+		"a panic":  {func(_ *server.Endpoint, conn *ws.Conn) { conn.Send(timeout(t), ws.Text("panic")) }, errors.InternalError, "internal error"},
+		"Goexit":   {func(_ *server.Endpoint, conn *ws.Conn) { conn.Send(timeout(t), ws.Text("exit")) }, errors.InternalError, "internal error"},
+		"Close":    {func(_ *server.Endpoint, conn *ws.Conn) { conn.Send(timeout(t), ws.Text("close later")) }, 4002, "later"},
+		"CloseNow": {func(_ *server.Endpoint, conn *ws.Conn) { conn.Send(timeout(t), ws.Text("close now later")) }, 4003, "now"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var logged logBuffer
+			e, s := startMessages(t, func(ctx context.Context, conn *server.Conn, m ws.Message) error {
+				switch m.String() {
+				case "error":
+					return errors.New("boom")
+				case "reason":
+					return &errors.ConnectionClosed{Reason: 4001, Message: "because"}
+				case "panic":
+					panic("boom")
+				case "exit":
+					runtime.Goexit()
+				case "close later":
+					time.AfterFunc(5*quickly, func() { conn.Close(4002, "later") })
+					return nil
+				case "close now later":
+					time.AfterFunc(5*quickly, func() { conn.CloseNow(4003, "now") })
+					return nil
+				}
+				return conn.Send(ctx, m)
+			}, &server.Options{Detach: true, Logger: logged.logger()})
+			conn := parkedConn(t, e, s, nil)
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				assertEnd(t, conn, test.reason, test.message)
+			}()
+			test.end(e, conn)
+			<-ended
+			waitUntil(t, "the endpoint has no connection", func() bool { return e.Len() == 0 })
+		})
+	}
+}
+
+// The peer ends a parked connection: by a close frame, and without a word.
+func TestPeerEndsAParkedConnection(t *testing.T) {
+	t.Parallel()
+	for _, cut := range []bool{false, true} {
+		ended := make(chan *errors.ConnectionClosed, 1)
+		e := server.Messages(sendBack, &server.Options{Detach: true, Observer: &server.Observer{
+			ConnectionEnd: func(_ context.Context, _ *server.Conn, r server.ConnectionResult) { ended <- r.Closed },
+		}})
+		e.ParkAfter(quickly)
+		s := start(t, e)
+		response, raw, in := roundTrip(t, s, goodRequest)
+		if response.StatusCode != http.StatusSwitchingProtocols {
+			t.Fatal(response.Status)
+		}
+		raw.Write([]byte{0x81, 0x81, 0, 0, 0, 0, 'x'})
+		if _, err := in.Peek(3); err != nil {
+			t.Fatal(err)
+		}
+		waitUntil(t, "the connection is parked", func() bool { return !canPark() || e.Active() == 0 })
+		want := errors.AbnormalClosure
+		if cut {
+			raw.Close()
+		} else {
+			raw.Write([]byte{0x88, 0x82, 0, 0, 0, 0, 0x0f, 0xa1})
+			want = 4001
+		}
+		if closed := <-ended; closed.Reason != want {
+			t.Errorf("cut %v: ended with %v", cut, closed)
+		}
+		mustShutdown(t, e)
+	}
+}
+
+// Pings find a dead peer that is parked, and keep one that answers.
+func TestPingsWhileParked(t *testing.T) {
+	t.Parallel()
+	ended := make(chan *errors.ConnectionClosed, 2)
+	e, s := startMessages(t, sendBack, &server.Options{Detach: true, PingInterval: 100 * time.Millisecond, PingTimeout: 2 * time.Second,
+		Observer: &server.Observer{ConnectionEnd: func(_ context.Context, _ *server.Conn, r server.ConnectionResult) { ended <- r.Closed }}})
+	alive := dial(t, s, nil)
+	mustEcho(t, alive, "x")
+	_, raw, _ := roundTrip(t, s, goodRequest)
+	began := time.Now()
+	raw.Write([]byte{0x81, 0x81, 0, 0, 0, 0, 'x'})
+	if closed := <-ended; closed.Reason != errors.PolicyViolation || closed.Message != ws.PingTimeoutMessage {
+		t.Errorf("the dead peer ended with %v", closed)
+	}
+	if d := time.Since(began); d > 10*time.Second {
+		t.Errorf("after %v", d)
+	}
+	mustEcho(t, alive, "y") // after more than the timeout
+	if e.Len() != 1 {
+		t.Errorf("%d connections", e.Len())
+	}
+}
+
+// A client's heartbeat is answered while its connection is parked.
+func TestHeartbeatWhileParked(t *testing.T) {
+	t.Parallel()
+	e, s := startMessages(t, sendBack, &server.Options{Detach: true, PingInterval: -1})
+	conn := parkedConn(t, e, s, &isosocket.DialOptions{Heartbeat: &ws.Heartbeat{Every: 60 * time.Millisecond, Timeout: 5 * time.Second}})
+	for range 5 {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		confirmed := make(chan error, 1)
+		go func() { confirmed <- conn.Confirm(ctx) }()
+		got, stop := context.WithCancel(ctx)
+		go func() {
+			for {
+				if _, err := conn.Receive(got); err != nil {
+					return
+				}
+			}
+		}()
+		if err := <-confirmed; err != nil {
+			t.Error(err)
+		}
+		stop()
+		cancel()
+		time.Sleep(3 * quickly)
+	}
+}
+
+// Connections that cannot be parked behave the same.
+func TestMessagesOverTLS(t *testing.T) {
+	t.Parallel()
+	e := server.Messages(sendBack, &server.Options{Detach: true})
+	s := httptest.NewTLSServer(e)
+	t.Cleanup(s.Close)
+	conn := dial(t, s, &isosocket.DialOptions{Native: &isosocket.NativeOptions{HTTPClient: s.Client()}})
+	mustEcho(t, conn, "x")
+	mustEcho(t, conn, "y")
+	mustShutdown(t, e)
+}

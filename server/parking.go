@@ -1,0 +1,228 @@
+//go:build !js
+
+package server
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/internal/stream"
+	"github.com/isosocket/isosocket/ws"
+)
+
+// parkingInterval is how often an endpoint looks for connections that were silent. One is
+// parked after a whole interval without a message, so after 0.5 to 1 second.
+const parkingInterval = 500 * time.Millisecond
+
+// parking is what the connections of an endpoint made by Messages share. A connection has a
+// goroutine while messages come. When none has come for a while, it is parked: the
+// goroutine ends, and the poller starts another one when there is something to receive.
+type parking struct {
+	handle   func(ctx context.Context, conn *Conn, m ws.Message) error
+	interval time.Duration // parkingInterval, but in tests
+	poller   stream.Poller
+
+	mu     sync.Mutex
+	active map[*messageLoop]struct{} // those that have a goroutine
+	timer  *time.Timer               // runs look while there are any
+}
+
+// messageLoop receives the messages of one connection.
+type messageLoop struct {
+	endpoint *Endpoint
+	ticket   ticket
+	ctx      *connContext
+	conn     *Conn
+	began    time.Time
+	entry    stream.PollEntry
+
+	state    atomic.Int32
+	messages atomic.Uint32 // received
+	seen     uint32        // messages at the last look; guarded by parking.mu
+}
+
+// The states of a messageLoop.
+const (
+	loopWorks  int32 = iota // its goroutine runs, and does not wait for a message
+	loopWaits               // its goroutine waits for a message
+	loopParked              // it has no goroutine
+)
+
+// waitContext is the context in which a messageLoop receives: that of the connection, which
+// also ends when the loop is to be parked.
+type waitContext connContext
+
+func (c *waitContext) whole() *connContext         { return (*connContext)(c) }
+func (c *waitContext) Deadline() (time.Time, bool) { return c.whole().Deadline() }
+func (c *waitContext) Done() <-chan struct{}       { return c.whole().Done() }
+func (c *waitContext) Value(key any) any           { return c.whole().Value(key) }
+
+// Err does not ask a context that the standard library made, which ends after its cause is set.
+func (c *waitContext) Err() error {
+	if c.silent.Load() || c.whole().cause() != nil {
+		return context.Canceled
+	}
+	return nil
+}
+
+// runLoop serves a connection in the way of Messages.
+func (e *Endpoint) runLoop(t ticket, ctx *connContext, conn *Conn) {
+	l := &messageLoop{endpoint: e, ticket: t, ctx: ctx, conn: conn, began: time.Now()}
+	l.entry = stream.PollEntry{Transport: ctx.transport, Readable: l.wake}
+	if err := e.acceptor.parks.poller.Add(&l.entry); err != nil {
+		e.run(t, ctx, conn)
+		return
+	}
+	ctx.loop.Store(l)
+	ctx.transport.Ending().Notify(l.wake)
+	e.acceptor.parks.activate(l)
+	l.run()
+}
+
+// wake starts a goroutine for a parked loop. It does nothing for one that runs.
+func (l *messageLoop) wake() {
+	if l.state.CompareAndSwap(loopParked, loopWorks) {
+		go l.resume()
+	}
+}
+
+func (l *messageLoop) resume() {
+	l.ctx.transport.Unpark()
+	l.ctx.silent.Store(false)
+	// Often it is a pong, which needs no longer stay.
+	m, ok, err := l.conn.TryReceive()
+	if !ok && err == nil && l.ctx.cause() == nil && l.park() {
+		return
+	}
+	l.endpoint.acceptor.parks.activate(l)
+	if !ok && err == nil {
+		l.run()
+		return
+	}
+	l.serve(func() error {
+		if err != nil {
+			return err
+		}
+		return l.handle(m)
+	})
+}
+
+func (l *messageLoop) run() { l.serve(func() error { return nil }) }
+
+// serve calls first, and then receives until the loop is parked or its connection ends.
+func (l *messageLoop) serve(first func() error) {
+	parked := false
+	reason, message := errors.InternalError, "internal error"
+	failure := errNotReturned
+	defer func() {
+		if !parked {
+			l.end(reason, message, failure)
+		}
+	}()
+	defer func() {
+		if v := recover(); v != nil {
+			failure = l.endpoint.panicked(l.ctx, l.conn, v)
+		}
+	}()
+	err := first()
+	for err == nil {
+		var m ws.Message
+		l.state.Store(loopWaits)
+		m, err = l.conn.Receive((*waitContext)(l.ctx))
+		l.state.Store(loopWorks)
+		switch {
+		case err == nil:
+			l.messages.Add(1)
+			err = l.handle(m)
+		case l.ctx.silent.Load() && l.ctx.cause() == nil:
+			l.ctx.silent.Store(false)
+			err = nil
+			l.endpoint.acceptor.parks.deactivate(l)
+			if parked = l.park(); parked {
+				return
+			}
+			l.endpoint.acceptor.parks.activate(l)
+		}
+	}
+	reason, message, failure = l.endpoint.outcome(l.ctx, l.conn, err)
+}
+
+func (l *messageLoop) handle(m ws.Message) error {
+	return l.endpoint.acceptor.parks.handle(l.ctx, l.conn, m)
+}
+
+// park parks the loop, and reports false if there is something to do instead.
+func (l *messageLoop) park() bool {
+	tried := false
+	parked := l.endpoint.acceptor.parks.poller.Park(&l.entry, func() {
+		tried = true
+		l.state.Store(loopParked)
+	})
+	if parked {
+		// What ended before the state was set has woken nothing.
+		if l.ctx.cause() != nil {
+			l.wake()
+		}
+		return true
+	}
+	// If the system refused, and something has woken the loop since, another goroutine has it.
+	return tried && !l.state.CompareAndSwap(loopParked, loopWorks)
+}
+
+// end ends the connection after its last message.
+func (l *messageLoop) end(reason errors.CloseReason, message string, failure error) {
+	defer l.ticket.done()
+	parks := l.endpoint.acceptor.parks
+	parks.deactivate(l)
+	l.conn.Close(reason, message)
+	parks.poller.Remove(&l.entry)
+	l.ticket.ended(l.ctx, l.began, failure)
+}
+
+// activate adds l to those that are looked at.
+func (p *parking) activate(l *messageLoop) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.active == nil {
+		p.active = make(map[*messageLoop]struct{})
+	}
+	l.seen = l.messages.Load() - 1 // the first look finds a change
+	p.active[l] = struct{}{}
+	if len(p.active) > 1 {
+		return
+	}
+	if p.timer == nil {
+		p.timer = time.AfterFunc(p.interval, p.look)
+	} else {
+		p.timer.Reset(p.interval)
+	}
+}
+
+func (p *parking) deactivate(l *messageLoop) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.active, l)
+	if len(p.active) == 0 {
+		p.timer.Stop()
+	}
+}
+
+// look asks the loops that were silent since the last look to park.
+func (p *parking) look() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for l := range p.active {
+		n := l.messages.Load()
+		if n == l.seen && l.state.Load() == loopWaits {
+			l.ctx.silent.Store(true)
+			l.ctx.transport.Interrupt()
+		}
+		l.seen = n
+	}
+	if len(p.active) > 0 {
+		p.timer.Reset(p.interval)
+	}
+}
