@@ -166,6 +166,43 @@ var rows = []*row{
 		},
 	},
 	{
+		id: "q", title: "server: a handler by message (server.Messages), beside a function for each connection",
+		short: "server, by message", unit: "messages", about: "rate",
+		peers: []string{own},
+		cases: []scenario{
+			echoes("function, 16 connections", process.Task{Size: small}, 16, 1),
+			echoes("by message, 16 connections", process.Task{Size: small, ByMessage: true}, 16, 1),
+			echoes("function, 32 in flight on each", process.Task{Size: small}, 16, 32),
+			echoes("by message, 32 in flight on each", process.Task{Size: small, ByMessage: true}, 16, 32),
+		},
+		bars: func(r *report.Result) []report.Check {
+			check := func(text string, from, to int, figure report.Figure, limit float64, least bool) report.Check {
+				k := report.Check{Text: text, Limit: limit, Least: least}
+				a, okA := r.Cases[from].Of(own, figure)
+				b, okB := r.Cases[to].Of(own, figure)
+				if okA && okB {
+					k.Value, k.Known = b/a, true
+				}
+				return k
+			}
+			return []report.Check{
+				check("16 connections: CPU to a function's", 0, 1, report.CPU, 1.05, false),
+				check("32 in flight on each: rate to a function's", 2, 3, report.Rate, 0.95, true),
+			}
+		},
+	},
+	{
+		id: "r", title: "server: 10,000 connections of a handler by message that echoed once, then idle for 3 s",
+		short: "server, by message, idle", unit: "connections", about: "KiB/conn",
+		peers: []string{own, "gws", "gobwas"},
+		cases: []scenario{serving("10,000 connections", process.Task{Size: small, ByMessage: true}, func(m *measurement, t process.Task) (report.Figures, error) {
+			return m.idle(t, 10_000, wire.Repeat(t.Size), 1, 3*time.Second)
+		})},
+		bars: func(r *report.Result) []report.Check {
+			return []report.Check{absolute(r, "10,000 connections", report.ConnKiB, "KiB resident for each", 3.5)}
+		},
+	},
+	{
 		id: "s", title: "topics: messages of 512 B to all members, with a history of 256 where there is one",
 		short: "topics, 512 B", unit: "deliveries", about: "CPU",
 		peers: []string{own, "centrifuge", "melody"},

@@ -430,3 +430,26 @@ func ExampleObserver() {
 	// handshake: 101
 	// connection: 4001 (private application reason, 4000-4999)
 }
+
+// Each message is handled by itself, and a silent connection holds no goroutine.
+func ExampleMessages() {
+	endpoint := server.Messages(func(ctx context.Context, conn *server.Conn, m ws.Message) error {
+		return conn.Send(ctx, ws.Text(strings.ToUpper(m.String())))
+	}, &server.Options{Detach: true})
+	s := httptest.NewServer(endpoint)
+	defer s.Close()
+
+	ctx := context.Background()
+	conn, err := isosocket.Dial(ctx, "ws"+strings.TrimPrefix(s.URL, "http"), nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := conn.Send(ctx, ws.Text("hello")); err != nil {
+		fmt.Println(err)
+	}
+	m, err := conn.Receive(ctx)
+	fmt.Println(m, err)
+	conn.Close(errors.NormalClosure, "")
+	// Output: HELLO <nil>
+}

