@@ -283,6 +283,48 @@ func (m *measurement) swallow(t process.Task) (report.Figures, error) {
 	return report.Figures{PeakRatio: float64(after.Peak-before.RSS) / float64(t.Size)}, nil
 }
 
+// stream measures a server that moves one message of size bytes in pieces. The unit is a MiB. A
+// smaller message before it brings the server's code and buffers into memory.
+func (m *measurement) stream(t process.Task, size int64) (report.Figures, error) {
+	p, err := m.start(t)
+	if err != nil {
+		return report.Figures{}, err
+	}
+	defer p.Stop()
+	c, err := load.Open(p.Address, 1, "")
+	if err != nil {
+		return report.Figures{}, err
+	}
+	defer c.Close()
+	move := c.Download
+	if t.Role == process.Sink {
+		move = func(size int64) (time.Duration, error) { return c.Upload(size, 64<<10) }
+	}
+	if _, err := move(32 << 20); err != nil {
+		return report.Figures{}, err
+	}
+	idle, err := p.Begin()
+	if err != nil {
+		return report.Figures{}, err
+	}
+	took, err := move(size)
+	if err != nil {
+		return report.Figures{}, err
+	}
+	after, err := p.End()
+	if err != nil {
+		return report.Figures{}, err
+	}
+	n := float64(size) / (1 << 20)
+	return report.Figures{
+		Rate:      n / took.Seconds(),
+		CPUMicros: micros(after.CPU-idle.CPU) / n,
+		Allocs:    float64(after.Mallocs-idle.Mallocs) / n,
+		RSS:       float64(after.RSS) / (1 << 20),
+		OverIdle:  float64(after.Peak-idle.RSS) / (1 << 20),
+	}, nil
+}
+
 // paced measures a server under a load whose rate does not depend on it.
 func (m *measurement) paced(t process.Task, connections int, every time.Duration) (report.Figures, error) {
 	t.Role = process.Echo

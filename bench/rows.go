@@ -221,6 +221,21 @@ var rows = []*row{
 			return checks
 		},
 	},
+	{
+		id: "q", title: "server: one message of 2 GiB, moved in pieces of 64 KiB",
+		short: "server, 2 GiB", unit: "MiB", about: "rate",
+		peers: []string{own, "coder", "gorilla"},
+		cases: []scenario{streams("read, of fragments of 64 KiB", process.Sink), streams("written", process.Source)},
+		bars: func(r *report.Result) []report.Check {
+			rate := bar{figure: report.Rate, name: "rate", limit: 0.9, least: true}
+			var checks []report.Check
+			for i := range r.Cases {
+				c := &r.Cases[i]
+				checks = append(checks, rate.check(c), absolute(r, c.Name, report.OverIdle, "MiB resident at the peak, beyond idle", 1))
+			}
+			return checks
+		},
+	},
 }
 
 // publications is a scenario of so many messages under each topic at once, so many times, each
@@ -237,6 +252,13 @@ func publications(name string, t process.Task, rounds, times int) scenario {
 		return ""
 	}
 	return s
+}
+
+// streams returns a scenario of one large message in pieces of 64 KiB.
+func streams(name string, role process.Role) scenario {
+	return serving(name, process.Task{Role: role, Size: 64 << 10}, func(m *measurement, t process.Task) (report.Figures, error) {
+		return m.stream(t, 2<<30)
+	})
 }
 
 // serving returns a scenario for every implementation that can do t as a server.

@@ -40,8 +40,8 @@ type Config struct {
 	MaxStreamSize int64
 
 	// FragmentSize is the size in bytes of the fragments that NextWriter cuts a message
-	// into (RFC 6455, section 5.4), before compression. A message holds about twice
-	// as much in memory while it is sent. 0 means [DefaultFragmentSize]. A browser does
+	// into (RFC 6455, section 5.4), before compression. A writer holds up to twice
+	// as much in memory, or 256 KiB if that is more. 0 means [DefaultFragmentSize]. A browser does
 	// not cut messages.
 	FragmentSize int
 

@@ -18,7 +18,8 @@ const abandonedMessage = "a message was begun and not completed"
 // NextWriter returns a writer for one message that need not be in memory as a whole.
 // What is written goes out in fragments of FragmentSize, compressed if the connection
 // compresses, and Close completes the message. A message that fits into one fragment is
-// sent as Send sends it. Write waits while as much as a fragment is queued.
+// sent as Send sends it. Write waits while 128 KiB or a whole fragment
+// is queued.
 //
 // A browser has no fragments: there the message is gathered outside Go's memory, and
 // Close sends it. If the JavaScript environment cannot gather it, NextWriter returns an
@@ -120,6 +121,8 @@ func (m *messageWriter) write(p []byte) (n int, err error) {
 		return 0, m.err
 	case m.ctx.Err() != nil:
 		return 0, m.fail(m.ctx.Err())
+	case m.c.ending.Cause() != nil:
+		return 0, m.fail(m.c.ending.Cause())
 	case len(p) == 0:
 		return 0, nil
 	case m.max > 0 && int64(len(p)) > m.max-m.size:

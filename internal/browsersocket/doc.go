@@ -41,6 +41,11 @@
 // WebSocket is still open. Otherwise Go asks for the two only while a Send waits for
 // space in the buffer or a Flush waits, and in Buffered.
 //
+// # Messages in pieces
+//
+// The writer of a message gathers it in JavaScript, data in Blobs and text in strings, and
+// hands it over as a whole. A reader copies slices of a message that the relay keeps apart.
+//
 // # Ending
 //
 // The close event comes after the messages that arrived before it, and Receive

@@ -120,39 +120,60 @@ func (b *inbound) fill() error {
 	return err
 }
 
-// pull returns the oldest message, with its data in buf[:0] if buf is not nil.
-func (b *inbound) pull(buf []byte) (m driver.Message, ok bool, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// front returns the header of the oldest message. If there is none, ok is false, and err
+// is io.EOF if none will come. The caller holds b.mu, as for data and next.
+func (b *inbound) front() (h relay.Header, ok bool, err error) {
 	if b.dropped {
-		return m, false, io.EOF
+		return 0, false, io.EOF
 	}
 	if len(b.messages) == 0 {
 		if err := b.fill(); err != nil {
-			return m, false, err
+			return 0, false, err
 		}
 		if len(b.messages) == 0 {
 			if b.over.Load() {
 				err = io.EOF
 			}
-			return m, false, err
+			return 0, false, err
 		}
 	}
-	h := relay.HeaderOf(b.messages)
-	m.Kind = driver.KindBinary
+	return relay.HeaderOf(b.messages), true, nil
+}
+
+// data returns the data of the oldest message, which the relay did not keep apart.
+func (b *inbound) data(h relay.Header) []byte { return b.messages[relay.HeaderSize:h.Len()] }
+
+// next takes the oldest message out.
+func (b *inbound) next(h relay.Header) {
+	b.messages = b.messages[h.Len():]
+	b.delivered.Add(int64(relay.HeaderSize + h.Counted()))
+}
+
+func kindOf(h relay.Header) driver.Kind {
 	if h.IsText() {
-		m.Kind = driver.KindText
+		return driver.KindText
 	}
+	return driver.KindBinary
+}
+
+// pull returns the oldest message, with its data in buf[:0] if buf is not nil.
+func (b *inbound) pull(buf []byte) (m driver.Message, ok bool, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	h, ok, err := b.front()
+	if !ok {
+		return m, false, err
+	}
+	m.Kind = kindOf(h)
 	if h.IsApart() {
 		m.Data, err = b.pullApart(h, buf)
 	} else {
 		if buf == nil {
 			buf = make([]byte, 0, h.Counted())
 		}
-		m.Data = append(buf[:0], b.messages[relay.HeaderSize:h.Len()]...)
+		m.Data = append(buf[:0], b.data(h)...)
 	}
-	b.messages = b.messages[h.Len():]
-	b.delivered.Add(int64(relay.HeaderSize + h.Counted()))
+	b.next(h)
 	return m, err == nil, err
 }
 
@@ -237,15 +258,20 @@ func (s *socket) Receive(ctx context.Context, buf []byte) (driver.Message, error
 		if ok || err != nil {
 			return m, err
 		}
-		s.out.newTurn()
-		if err := MayWait("Receive", "call TryReceive, or call Receive on another goroutine"); err != nil {
-			s.in.look()
-			return driver.Message{}, err
-		}
-		if err := s.in.await(ctx); err != nil {
+		if err := s.awaitMessage(ctx, "Receive", "call TryReceive, or call Receive on another goroutine"); err != nil {
 			return driver.Message{}, err
 		}
 	}
+}
+
+// awaitMessage waits until there may be a message.
+func (s *socket) awaitMessage(ctx context.Context, call, instead string) error {
+	s.out.newTurn()
+	if err := MayWait(call, instead); err != nil {
+		s.in.look()
+		return err
+	}
+	return s.in.await(ctx)
 }
 
 // TryReceive returns the next message if one has arrived.
@@ -261,17 +287,30 @@ func (s *socket) TryReceive(buf []byte) (driver.Message, bool, error) {
 
 func (s *socket) pull(buf []byte) (driver.Message, bool, error) {
 	m, ok, err := s.in.pull(buf)
-	if err != nil && err != io.EOF {
-		s.Fail(&errors.ConnectionClosed{Reason: errors.InternalError, Message: "cannot read a message", Err: err})
-		s.in.drop()
+	if err = s.checkPulled(int64(len(m.Data)), int64(s.config.MaxMessageSize), err); err != nil {
+		return driver.Message{}, false, err
 	}
-	if limit := s.config.MaxMessageSize; ok && limit > 0 && len(m.Data) > limit {
-		s.Fail(&errors.ConnectionClosed{
+	return m, ok, nil
+}
+
+// checkPulled ends the connection if a message could not be read, or is over its limit.
+func (s *socket) checkPulled(size, limit int64, err error) error {
+	var cause *errors.ConnectionClosed
+	switch {
+	case err == io.EOF:
+		return err
+	case err != nil:
+		cause = &errors.ConnectionClosed{Reason: errors.InternalError, Message: "cannot read a message", Err: err}
+	case limit > 0 && size > limit:
+		cause = &errors.ConnectionClosed{
 			Reason:  errors.MessageTooBig,
-			Message: "message of " + strconv.Itoa(len(m.Data)) + " bytes: the limit is " + strconv.Itoa(limit) + " bytes",
-		})
-		s.in.drop()
-		return driver.Message{}, false, io.EOF
+			Message: "message of " + strconv.FormatInt(size, 10) + " bytes: the limit is " + strconv.FormatInt(limit, 10) + " bytes",
+		}
+		err = io.EOF
+	default:
+		return nil
 	}
-	return m, ok, err
+	s.Fail(cause)
+	s.in.drop()
+	return err
 }

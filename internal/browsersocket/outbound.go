@@ -81,6 +81,26 @@ func (b *outbound) queue(m driver.Message, limit int) (excess int, err error) {
 	return 0, nil
 }
 
+// queueWhole is queue for a message of size bytes that is a value of JavaScript.
+func (b *outbound) queueWhole(message jscall.Value, size, limit int) (excess int, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.queued >= limit {
+		if err := b.measure(); err != nil {
+			return 0, err
+		}
+		if b.queued >= limit {
+			return b.queued - limit + 1, nil
+		}
+	}
+	if err := b.flush(); err != nil {
+		return 0, err
+	}
+	b.given += uint64(size)
+	// As a view of data is passed on, so is any value that WebSocket.send takes.
+	return 0, b.sent(b.relay.SendView(message, false))
+}
+
 // newTurn is called when the sending goroutine waits.
 func (b *outbound) newTurn() {
 	b.mu.Lock()
@@ -197,8 +217,16 @@ func (s *scratch) trim() {
 // Send passes m to the browser, which queues it.
 func (s *socket) Send(ctx context.Context, m driver.Message) error {
 	excess, err := s.out.queue(m, s.config.SendBuffer)
+	if excess == 0 && err == nil {
+		return nil
+	}
+	return s.finishSend(ctx, excess, err, "Send", "call TrySend, or call Send on another goroutine", func() (int, error) { return s.out.queue(m, s.config.SendBuffer) })
+}
+
+// finishSend waits where a first call of queue could not pass a message to the browser.
+func (s *socket) finishSend(ctx context.Context, excess int, err error, call, instead string, queue func() (int, error)) error {
 	if excess > 0 || err == errClosing {
-		if err := MayWait("Send", "call TrySend, or call Send on another goroutine"); err != nil {
+		if err := MayWait(call, instead); err != nil {
 			return err
 		}
 	}
@@ -207,7 +235,7 @@ func (s *socket) Send(ctx context.Context, m driver.Message) error {
 			return err
 		}
 		before := excess
-		excess, err = s.out.queue(m, s.config.SendBuffer)
+		excess, err = queue()
 		wait = nextPoll(wait, before-excess, excess)
 	}
 	if err == errClosing {

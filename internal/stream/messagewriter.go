@@ -7,6 +7,9 @@ import (
 	"github.com/isosocket/isosocket/ws/driver"
 )
 
+// streamAhead is how many bytes of a message in fragments may be queued before its writer waits.
+const streamAhead = 128 << 10
+
 // messageWriter writes one message in fragments (RFC 6455, section 5.4). One that fits into a
 // single fragment goes out as Send would send it.
 type messageWriter struct {
@@ -86,12 +89,12 @@ func (m *messageWriter) drop() {
 	}
 }
 
-// send sends data as the next fragment, the last one if fin. It waits while as much as a
-// fragment is queued, so that a message takes little memory however large it is.
+// send sends data as the next fragment, the last one if fin. It waits while streamAhead or a
+// whole fragment is queued, so that a message takes little memory however large it is.
 func (m *messageWriter) send(ctx context.Context, data []byte, fin bool) error {
 	w := &m.t.writer
 	w.mu.Lock()
-	for w.broken == nil && !w.closeSent && w.queued() >= m.fragment {
+	for w.broken == nil && !w.closeSent && w.queued() >= max(m.fragment, streamAhead) {
 		if err := w.awaitProgress(ctx); err != nil {
 			w.mu.Unlock()
 			return err

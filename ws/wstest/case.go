@@ -51,7 +51,7 @@ func Cases() []Case {
 	var all []Case
 	for _, part := range [][]Case{
 		messageCases(), closeCases(), receiveCases(), sendCases(), dialCases(), livenessCases(), bufferCases(),
-		heartbeatCases(), noWaitCases(), agreementCases(), differenceCases(),
+		heartbeatCases(), noWaitCases(), agreementCases(), streamCases(), differenceCases(),
 	} {
 		all = append(all, part...)
 	}

@@ -61,6 +61,7 @@ func causeOf(err error) string {
 		{errors.ErrConcurrentReceive, "ErrConcurrentReceive"},
 		{errors.ErrWouldBlock, "ErrWouldBlock"},
 		{errors.ErrUnsupported, "ErrUnsupported"},
+		{errors.ErrMessageAbandoned, "ErrMessageAbandoned"}, // after its reasons
 	} {
 		if errors.Is(err, known.target) {
 			return known.name

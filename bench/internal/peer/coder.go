@@ -68,6 +68,9 @@ type coderConn struct {
 
 func newCoderConn(conn *websocket.Conn, t *process.Task) (*coderConn, context.CancelFunc) {
 	conn.SetReadLimit(int64(max(t.Size, 1<<20) + 1))
+	if t.Role == process.Sink {
+		conn.SetReadLimit(-1)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &coderConn{conn: conn, ctx: ctx, task: t, kind: websocket.MessageBinary}
 	if t.Text {
@@ -97,4 +100,20 @@ func (c *coderConn) Receive() ([]byte, error) {
 	}
 	c.buf, err = readInto(r, c.buf)
 	return c.buf, err
+}
+
+func (c *coderConn) SendStream(size int64, piece []byte) error {
+	w, err := c.conn.Writer(c.ctx, c.kind)
+	if err != nil {
+		return err
+	}
+	return copyPieces(w, size, piece)
+}
+
+func (c *coderConn) ReceiveStream(buf []byte) (int64, error) {
+	_, r, err := c.conn.Reader(c.ctx)
+	if err != nil {
+		return 0, err
+	}
+	return drain(r, buf)
 }

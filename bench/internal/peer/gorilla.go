@@ -104,3 +104,19 @@ func (c *gorillaConn) Receive() ([]byte, error) {
 	c.buf, err = readInto(r, c.buf)
 	return c.buf, err
 }
+
+func (c *gorillaConn) SendStream(size int64, piece []byte) error {
+	w, err := c.conn.NextWriter(c.kind)
+	if err != nil {
+		return err
+	}
+	return copyPieces(w, size, piece)
+}
+
+func (c *gorillaConn) ReceiveStream(buf []byte) (int64, error) {
+	_, r, err := c.conn.NextReader()
+	if err != nil {
+		return 0, err
+	}
+	return drain(r, buf)
+}

@@ -30,6 +30,7 @@ var Isosocket = Peer{
 		}, &server.Options{
 			Detach:         !t.Attached, // row g measures it; the safe default keeps the memory of net/http
 			MaxMessageSize: max(t.Size, 1<<20),
+			MaxStreamSize:  -1,
 			Compression:    isosocketCompression(t.Compression),
 		}))
 	},
@@ -111,4 +112,20 @@ func (c *isosocketConn) Receive() ([]byte, error) {
 	}
 	c.buf = m.Data
 	return m.Data, nil
+}
+
+func (c *isosocketConn) SendStream(size int64, piece []byte) error {
+	w, err := c.conn.NextWriter(c.ctx, c.kind)
+	if err != nil {
+		return err
+	}
+	return copyPieces(w, size, piece)
+}
+
+func (c *isosocketConn) ReceiveStream(buf []byte) (int64, error) {
+	_, r, err := c.conn.NextReader(c.ctx)
+	if err != nil {
+		return 0, err
+	}
+	return drain(r, buf)
 }

@@ -19,6 +19,15 @@ type Conn interface {
 	Receive() ([]byte, error)
 }
 
+// Streamer is a Conn that need not have a message in memory.
+type Streamer interface {
+	// SendStream sends one message of size bytes, written in pieces.
+	SendStream(size int64, piece []byte) error
+
+	// ReceiveStream reads one message through buf, and returns its size.
+	ReceiveStream(buf []byte) (int64, error)
+}
+
 // Peer is one implementation.
 type Peer struct {
 	Name   string

@@ -91,6 +91,24 @@ func (r *runner) serve(c Conn) {
 				return
 			}
 		}
+	case process.Sink:
+		buf := make([]byte, r.Task.Size)
+		for {
+			if _, err := c.(Streamer).ReceiveStream(buf); err != nil || c.Send([]byte("ok")) != nil {
+				return
+			}
+		}
+	case process.Source:
+		for {
+			data, err := c.Receive()
+			if err != nil {
+				return
+			}
+			size, err := strconv.ParseInt(string(data), 10, 64)
+			if err != nil || c.(Streamer).SendStream(size, r.payload) != nil {
+				return
+			}
+		}
 	case process.Swallow:
 		for {
 			data, err := c.Receive()

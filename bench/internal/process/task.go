@@ -17,6 +17,9 @@ const (
 	Swallow   Role = "swallow"   // answers every message with two bytes
 	Topics    Role = "topics"    // joins connections to topics and publishes on command
 
+	Sink   Role = "sink"   // reads streamed messages, and answers each with two bytes
+	Source Role = "source" // streams messages of the sizes that it is asked for
+
 	PingPong Role = "ping-pong" // sends Depth messages, then one for each received
 	Drain    Role = "drain"     // receives as fast as it can
 )

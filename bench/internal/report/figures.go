@@ -18,6 +18,7 @@ type Figures struct {
 	HeapKiB     float64 `json:"heap_kib_per_connection,omitzero"`
 	StackKiB    float64 `json:"stack_kib_per_connection,omitzero"`
 	PeakRatio   float64 `json:"peak_memory_per_byte_of_message,omitzero"`
+	OverIdle    float64 `json:"peak_mib_over_idle,omitzero"`
 	BundleKB    float64 `json:"gzip_kb,omitzero"`
 	Description string  `json:"note,omitempty"`
 }
@@ -37,6 +38,7 @@ func Median(rounds []Figures) Figures {
 		func(f *Figures) *float64 { return &f.HeapKiB },
 		func(f *Figures) *float64 { return &f.StackKiB },
 		func(f *Figures) *float64 { return &f.PeakRatio },
+		func(f *Figures) *float64 { return &f.OverIdle },
 		func(f *Figures) *float64 { return &f.BundleKB },
 	} {
 		values := make([]float64, len(rounds))

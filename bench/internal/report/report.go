@@ -60,6 +60,7 @@ func columns(unit string) []column {
 		{"heap KiB", func(f Figures) float64 { return f.HeapKiB }, 2},
 		{"stack KiB", func(f Figures) float64 { return f.StackKiB }, 2},
 		{"peak/size", PeakRatio, 2},
+		{"peak over idle MiB", OverIdle, 2},
 		{"gzip KB", BundleKB, 0},
 	}
 }

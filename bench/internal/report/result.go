@@ -62,6 +62,7 @@ var (
 	P99       Figure = func(f Figures) float64 { return f.P99Micros }
 	ConnKiB   Figure = func(f Figures) float64 { return f.ConnKiB }
 	PeakRatio Figure = func(f Figures) float64 { return f.PeakRatio }
+	OverIdle  Figure = func(f Figures) float64 { return f.OverIdle }
 	BundleKB  Figure = func(f Figures) float64 { return f.BundleKB }
 )
 
