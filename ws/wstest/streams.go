@@ -14,7 +14,7 @@ import (
 func streamCases() []Case {
 	return []Case{
 		{
-			ID:      "P50",
+			ID:      "P47",
 			Event:   "NextWriter and NextReader",
 			Outcome: "one message, the same as with Send and Receive, whatever the pieces are; io.EOF at its end alone",
 			Why:     "RFC 6455, section 5.4: the fragments of a message mean nothing",
@@ -31,7 +31,7 @@ func streamCases() []Case {
 			run: runStreams,
 		},
 		{
-			ID:      "P47",
+			ID:      "P48",
 			Event:   "a message is begun with NextWriter and not completed",
 			Outcome: "if nothing was written, nothing happens; else the connection ends with 1011, and the peer gets no message",
 			Why:     "a peer must not take a part for the whole, and RFC 6455 has no frame that takes a part back",
@@ -50,7 +50,7 @@ func streamCases() []Case {
 			run: runAbandoned,
 		},
 		{
-			ID:      "P48",
+			ID:      "P49",
 			Event:   "other calls while a message is written, or is not read to its end",
 			Outcome: "Send and NextWriter wait, TrySend does not; a receive drops the rest of a message, whose reader then fails",
 			Why:     "RFC 6455, section 5.4: the fragments of a message are not interleaved with another",
@@ -66,7 +66,7 @@ func streamCases() []Case {
 			run: runDuringAMessage,
 		},
 		{
-			ID:      "P49",
+			ID:      "P50",
 			Event:   "a message between MaxMessageSize and MaxStreamSize arrives",
 			Outcome: "NextReader reads it; Receive, and NextReader over MaxStreamSize, end the connection with 1009",
 			Why:     "what is read in pieces takes no memory, so that its limit may be another",
