@@ -26,7 +26,7 @@ DIST := cmd/isosocket/dist
 ADDR ?= 127.0.0.1:8080
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-unit test-wasm test-e2e parity bench lint fmt cover clean chromium engines proxies wabt FORCE
+.PHONY: help run build test test-unit test-wasm test-e2e parity bench fuzz lint fmt cover clean chromium engines proxies wabt FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,6 +83,13 @@ parity: ## the parity table, one column per engine; ENGINE=firefox for one; resu
 
 bench: ## measure this library against its peers, in the module bench
 	cd bench && $(GO) run .
+
+# How long each fuzz target runs, and a pattern of the names of those that do.
+FUZZTIME ?= 1m
+FUZZ ?= .
+
+fuzz: ## every fuzz target, for FUZZTIME (1m) each; FUZZ=Origin for those with that in their names
+	sh scripts/fuzz.sh $(FUZZTIME) '$(FUZZ)'
 
 lint: $(STATICCHECK) ## gofmt, vet and staticcheck on both targets, import rules, shell syntax
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt: not formatted:" $$unformatted; exit 1; fi

@@ -103,7 +103,11 @@ func allows(pattern, host, full string) bool {
 	if pattern == "*" {
 		return true
 	}
-	if strings.Contains(pattern, "://") || host == "" {
+	if host == "" {
+		// No browser sends one but "null". What has no host must not match a wildcard for hosts.
+		return pattern == full
+	}
+	if strings.Contains(pattern, "://") {
 		ok, _ := path.Match(pattern, full)
 		return ok
 	}

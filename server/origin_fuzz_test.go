@@ -1,0 +1,95 @@
+//go:build !js
+
+package server
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// authority returns what stands where an origin has its host, without a port, in the plainest way.
+func authority(origin string) string {
+	_, rest, _ := strings.Cut(strings.ToLower(origin), "://")
+	if i := strings.IndexAny(rest, "/?#\\"); i >= 0 {
+		rest = rest[:i]
+	}
+	rest = rest[strings.LastIndexByte(rest, '@')+1:]
+	if i := strings.LastIndexByte(rest, ':'); i >= 0 && !strings.HasSuffix(rest, "]") {
+		rest = rest[:i]
+	}
+	return strings.TrimSuffix(rest, ".")
+}
+
+// FuzzOrigin: whatever a page's origin and the request's Host are, an origin is let in only if it has
+// the server's own host or one that the patterns name.
+func FuzzOrigin(f *testing.F) {
+	for _, origin := range []string{
+		"https://a.friend.example", "https://friend.example", "http://example.com:80", "null", "", "https://evil.example/.friend.example",
+		"https://evil.example#.friend.example", "https://evil.example\\.friend.example", "https://a.friend.example@evil.example",
+		"https://a.friend.example.", "https://a.friend.example:443", "https://partner.example", "https://evilpartner.example", "file://", "https://[::1]",
+		"https:evil.example#.friend.example",
+	} {
+		f.Add("example.com", origin)
+	}
+	patterns, err := compileOrigins([]string{"*.friend.example", "https://partner.example"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, host, origin string) {
+		r := &http.Request{Host: host, Header: http.Header{"Origin": {origin}}}
+		_, err := checkOrigin(r, patterns)
+		if err != nil {
+			if failed, ok := err.(*originError); ok {
+				_ = failed.advice()
+			}
+			return
+		}
+		got := authority(origin)
+		own := authority("x://" + host)
+		switch {
+		case got == own, got == "partner.example" && strings.HasPrefix(strings.ToLower(origin), "https:"), strings.HasSuffix(got, ".friend.example"):
+		default:
+			t.Errorf("the origin %q, of the host %q, is let in for the host %q", origin, got, host)
+		}
+	})
+}
+
+// FuzzOriginPatterns: a pattern is an error or compiles to one that path.Match takes, and one without
+// wildcards lets in the host that it names and no other.
+func FuzzOriginPatterns(f *testing.F) {
+	for _, pattern := range []string{"example.com", "*.example.com", "https://example.com:443/", "[::1]:*", "b\u00fccher.example", "[a-z].example", "*", "a\\.b", "null"} {
+		f.Add(pattern, "https://example.com")
+	}
+	f.Fuzz(func(t *testing.T, pattern, origin string) {
+		compiled, err := compileOrigin(pattern)
+		if err != nil {
+			return
+		}
+		host, full, ok := splitOrigin(origin)
+		if !allows(compiled, host, full) || !ok || strings.ContainsAny(pattern, `*?[]\`) || !isASCII(pattern) {
+			return
+		}
+		if named := authority("x://" + pattern[strings.LastIndex(pattern, "://")+1:]); !strings.Contains(pattern, "://") && authority(origin) != named {
+			t.Errorf("the pattern %q, of the host %q, lets in %q", pattern, named, origin)
+		}
+	})
+}
+
+// TestOriginsWithoutAHost: what names no host is let in by no pattern for hosts, whatever follows.
+func TestOriginsWithoutAHost(t *testing.T) {
+	t.Parallel()
+	patterns, err := compileOrigins([]string{"*.friend.example", "https://*.partner.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, origin := range []string{
+		"null", "", "a.friend.example", "https:evil.example#.friend.example", "https:evil.example.friend.example", `https://evil.example\.friend.example`,
+		`https://evil.example\.partner.example`, "https:///.friend.example", "https://%zz.friend.example", "https://evil.example:x.partner.example",
+	} {
+		r := &http.Request{Host: "example.com", Header: http.Header{"Origin": {origin}}}
+		if _, err := checkOrigin(r, patterns); err == nil {
+			t.Errorf("the origin %q is let in", origin)
+		}
+	}
+}
