@@ -166,7 +166,7 @@ var rows = []*row{
 		},
 	},
 	{
-		id: "q", title: "server: a handler by message (server.Messages), beside a function for each connection",
+		id: "r", title: "server: a handler by message (server.Messages), beside a function for each connection",
 		short: "server, by message", unit: "messages", about: "rate",
 		peers: []string{own},
 		cases: []scenario{
@@ -192,7 +192,7 @@ var rows = []*row{
 		},
 	},
 	{
-		id: "r", title: "server: 10,000 connections of a handler by message that echoed once, then idle for 3 s",
+		id: "t", title: "server: 10,000 connections of a handler by message that echoed once, then idle for 3 s",
 		short: "server, by message, idle", unit: "connections", about: "KiB/conn",
 		peers: []string{own, "gws", "gobwas"},
 		cases: []scenario{serving("10,000 connections", process.Task{Size: small, ByMessage: true}, func(m *measurement, t process.Task) (report.Figures, error) {
