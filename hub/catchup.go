@@ -10,12 +10,13 @@ import (
 
 const (
 	// firstWait and maxWait bound the time between two looks at whether a slow member has
-	// read. Nothing tells that: a connection of another type, or a browser, could not.
+	// read. There is no notification, which other types of connections, or a browser, could
+	// not send.
 	firstWait = 5 * time.Millisecond
 	maxWait   = 100 * time.Millisecond
 	// looks is how often the Hub looks which members are due.
 	looks = 5 * time.Millisecond
-	// atOnce is how many members catch up at the same time; an engine may take long.
+	// atOnce is how many members catch up at the same time, because an engine may be slow.
 	atOnce = 16
 )
 
@@ -25,10 +26,10 @@ type behind struct {
 	member   *Membership
 	position Position // the last message that it got
 	oldest   bool     // begin with the oldest, whatever position is
-	told     Position // the message whose gap before it was reported
+	told     Position // the message before which a gap was reported
 	latest   bool     // go on from topic.latest
 	after    uint64   // the number in topic.latest of the last message that it got, or does not need
-	joined   bool     // it is behind because it joined with an earlier position
+	joined   bool     // it joined with an earlier position
 	messages int      // that it got meanwhile
 	began    time.Time
 
@@ -40,12 +41,12 @@ type behind struct {
 // any.
 type catchUps struct {
 	mu      sync.Mutex
-	all     map[*behind]struct{} // also those that are being attended to
+	all     map[*behind]struct{} // including those in progress
 	queue   []*behind
 	running bool
 }
 
-// later has b attended to after a while.
+// later schedules b.
 func (h *Hub) later(b *behind, wait time.Duration) {
 	c := &h.catchUps
 	c.mu.Lock()
@@ -136,8 +137,8 @@ func (h *Hub) runCatchUps() {
 	}
 }
 
-// catchUp sends a member what it has missed, as far as it has read, and has it attended to
-// again unless it is done. One goroutine at a time does this for a member.
+// catchUp sends a member the messages that it has missed, as far as it has read, and
+// schedules it again unless it is done. One goroutine at a time does this for a member.
 func (h *Hub) catchUp(ctx context.Context, b *behind) {
 	m := b.member
 	t := m.topic.Load()
@@ -157,7 +158,7 @@ func (h *Hub) catchUp(ctx context.Context, b *behind) {
 	}
 }
 
-// catchUp sends b's member what it has missed, as far as its connection takes it.
+// catchUp sends b's member the messages that it has missed, as far as its connection accepts them.
 func (t *topic) catchUp(ctx context.Context, b *behind) (done, progress bool) {
 	before := b.messages
 	for {
@@ -176,7 +177,7 @@ func (t *topic) catchUp(ctx context.Context, b *behind) (done, progress bool) {
 	}
 }
 
-// step says how a member goes on that catches up.
+// step is how a member that catches up continues.
 type step uint8
 
 const (
@@ -185,7 +186,8 @@ const (
 	stepDone              // it is up to date, or no member any more
 )
 
-// begin does what needs no history, and returns from where history is needed.
+// begin does the part that needs no history, and returns the position after which history
+// is needed.
 func (t *topic) begin(b *behind) (after Position, _ step) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -248,7 +250,7 @@ func (t *topic) bring(b *behind, entries []*Entry, top Position) step {
 		if t.position == b.position || t.position.notAfter(b.position) {
 			return t.caughtUp(b)
 		}
-		return stepLater // history lacks what arrived live
+		return stepLater // history lacks entries that arrived live
 	}
 	if next := t.bringGap(b, &Gap{Topic: t.name, After: b.position, Until: top}); next != stepOn {
 		return next
@@ -279,7 +281,7 @@ func (t *topic) bringEntry(b *behind, e *Entry) step {
 	return t.bringGap(b, &Gap{Topic: t.name, After: b.position, Until: e.Position, Err: err})
 }
 
-// bringGap tells b's member of a gap. mu is held.
+// bringGap reports a gap to b's member. mu is held.
 func (t *topic) bringGap(b *behind, g *Gap) step {
 	err := t.sendGap(b.member, g)
 	switch {

@@ -1,6 +1,6 @@
-// Package hub sends messages to many connections at once: what is published under a topic
-// goes to all connections that have joined it. It knows who is present, and what a client
-// has missed.
+// Package hub sends messages to many connections at once: a message published under a topic
+// goes to all connections that have joined it. It tracks presence, and the messages that a
+// client has missed.
 //
 // # Topics
 //
@@ -29,25 +29,26 @@
 // framed and compressed once, whatever the number of members. A membership ends with its
 // connection.
 //
-// The Hub decides nothing about who may join or publish: the program does, before it calls
+// The Hub does not authorize joins or publications: the program does, before it calls
 // [Hub.Join] and [Hub.Publish].
 //
 // # Positions and gaps
 //
 // Each message has a [Position], and names the position of the one before it. A client that
-// comes back says which it got last, in a way that the program chooses, and JoinOptions.Since
-// then sends what it has missed, followed by what is new: in order, nothing twice. What
-// history no longer has is a [Gap]. It is reported in its place in the order, once, and the
-// messages after it follow. If the Format has no message for a gap, the connection is closed
-// with 1013 (try again later): a loss is never silent.
+// comes back says which it got last, in a way that the program chooses, and
+// JoinOptions.Since then sends the messages that it has missed, followed by new ones: in
+// order, and none twice. Messages that history no longer has are a [Gap]. It is reported in
+// its place in the order, once, and the messages after it follow. If the Format has no
+// message for a gap, the connection is closed with 1013 (try again later): a loss is never
+// silent.
 //
 // # Slow members
 //
-// For each connection at most Limits.Unread bytes wait. A member that reads more slowly than
-// messages come is no longer sent any until it has read, and then goes on from history. It
-// delays no other member, its connection stays, and as long as history lasts it loses
-// nothing. Rules.Slow chooses something else: [Disconnect], or [Latest] for values of which
-// only the newest counts.
+// At most Limits.Unread bytes are queued for each connection. A member that reads more
+// slowly than messages come is no longer sent any until it has read, and then goes on from
+// history. It delays no other member, its connection stays, and as long as history lasts it
+// loses nothing. Rules.Slow chooses something else: [Disconnect], or [Latest] for values of
+// which only the newest counts.
 //
 // # Presence
 //

@@ -7,26 +7,26 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// Entry is a message of a topic, with what is known about it. Entries are shared: nothing
-// in one may be changed once it was published or delivered.
+// Entry is a message of a topic with its metadata. Entries are shared: an entry must not be
+// changed once it was published or delivered.
 type Entry struct {
 	// Position is the entry's place in its topic. The engine sets it.
 	Position Position
 	// Prev is the Position of the entry before it in the same topic. It makes a loss
-	// visible, whatever the numbers look like: if Prev is not the Position of the last
-	// entry that arrived, others are missing in between. The zero Position says that the
-	// engine does not know: see [Engine].
+	// visible, even if positions are not consecutive: if Prev is not the Position of the
+	// last entry that arrived, others are missing in between. The zero Position says that
+	// the engine does not know: see [Engine].
 	Prev Position
 	// Time is when the entry was published, by the clock of the engine.
 	Time time.Time
-	// Key is what the entry is about, for [Latest].
+	// Key is the subject of the entry, for [Latest].
 	Key string
 	// ID identifies an attempt to publish; see [PublishOptions].
 	ID string
 	// Except names a connection that does not get the entry, "" for none; see
 	// [Membership.PublishToOthers]. Engines only carry it.
 	Except string
-	// Message is what was published.
+	// Message is the published message.
 	Message ws.Message
 
 	forms atomic.Pointer[encoded]

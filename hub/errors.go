@@ -25,13 +25,13 @@ func (s sentinel) Error() string { return string(s) }
 
 func (s sentinel) Is(target error) bool { return target == errors.ErrWebSocket }
 
-// LimitError is the refusal of something that exceeds a limit. Nothing has changed.
+// LimitError is the error of a call that would exceed a limit. The call had no effect.
 type LimitError struct {
 	// Name is the field that sets the limit, such as "Limits.Topics".
 	Name string
 	// Limit is its value.
 	Limit int
-	// Value is what would have been reached.
+	// Value is the value that would have been reached.
 	Value int
 }
 
@@ -43,7 +43,7 @@ func (e *LimitError) Error() string {
 // Is reports whether target is [errors.ErrWebSocket].
 func (e *LimitError) Is(target error) bool { return target == errors.ErrWebSocket }
 
-// optionError says which option cannot be used, and why.
+// optionError names an invalid option and the reason.
 type optionError struct{ field, why string }
 
 func (e *optionError) Error() string { return "hub: invalid option: " + e.field + " " + e.why }

@@ -14,7 +14,7 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// A chat: each connection joins the topic of its path, and publishes what it receives.
+// A chat: each connection joins the topic of its path, and publishes the messages that it receives.
 func ExampleNew() {
 	h, err := hub.New(nil)
 	if err != nil {
@@ -51,7 +51,7 @@ func ExampleNew() {
 	// Output: hello <nil>
 }
 
-// show prints what has arrived.
+// show prints the messages that have arrived.
 func show(conn *ws.Conn) {
 	for {
 		m, ok, err := conn.TryReceive()
@@ -65,7 +65,7 @@ func show(conn *ws.Conn) {
 	}
 }
 
-// A client that comes back gets what it has missed, and then what is new.
+// A client that reconnects gets the messages that it has missed, and then new ones.
 func ExampleHub_Join() {
 	ctx := context.Background()
 	h, _ := hub.New(nil)
@@ -155,7 +155,7 @@ func ExampleRules() {
 	// Output: ACME 42
 }
 
-// Since reads history; a gap comes in its place, and the iteration goes on.
+// Since reads history. It yields a gap in its place in the order, and continues.
 func ExampleHub_Since() {
 	ctx := context.Background()
 	h, _ := hub.New(&hub.Options{Rules: func(string) hub.Rules { return hub.Rules{History: 2} }})
@@ -233,7 +233,7 @@ func ExampleParsePosition() {
 	// 3vxyz-9ix <nil>
 }
 
-// What does not fit is refused, and the error names the limit.
+// A topic above a limit is refused, and the error names the limit.
 func ExampleLimits() {
 	ctx := context.Background()
 	h, _ := hub.New(&hub.Options{Limits: hub.Limits{MessageSize: 10}})

@@ -16,8 +16,7 @@ type Gap struct {
 	// Until is the position of the last message that is lost. It is the zero Position if
 	// the engine does not know it.
 	Until Position
-	// Err is why the messages are lost, nil if that is because the topic no longer keeps
-	// them.
+	// Err is the reason for the loss. It is nil if the topic no longer keeps the messages.
 	Err error
 }
 

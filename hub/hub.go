@@ -33,12 +33,12 @@ type Options struct {
 	// reconnect is neither a leave nor a join. 0 means [DefaultGrace]; with a negative
 	// number presence ends with the connection.
 	Grace time.Duration
-	// Trace has functions that are told what happens. nil means none.
+	// Trace has functions that are called when something happens. nil means none.
 	Trace *Trace
 }
 
-// Hub hands what is published under a topic to the connections that have joined it. [New]
-// makes one. All methods may be called by many goroutines at the same time.
+// Hub sends messages published under a topic to the connections that have joined it. [New]
+// creates one. All methods may be called by many goroutines at the same time.
 type Hub struct {
 	engine    Engine
 	ownEngine bool
@@ -63,7 +63,7 @@ type Hub struct {
 	catchUps catchUps
 }
 
-// New returns a Hub. The error names an option that cannot be used.
+// New returns a Hub. The error names an invalid option.
 func New(o *Options) (*Hub, error) {
 	var d Options
 	if o != nil {
@@ -127,7 +127,7 @@ func (h *Hub) Close(ctx context.Context) error {
 	return nil
 }
 
-// begin counts a goroutine in, which calls h.work.Done, unless the Hub is closed.
+// begin counts a goroutine, which must call h.work.Done, unless the Hub is closed.
 func (h *Hub) begin() bool {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -138,13 +138,13 @@ func (h *Hub) begin() bool {
 	return true
 }
 
-// JoinOptions say what a member gets, and who it is. A nil pointer and the zero value
-// mean the messages from now on, as they were published, and nobody who is present.
+// JoinOptions configure the messages and the presence of a member. A nil pointer and the
+// zero value mean the messages from now on, as they were published, without presence.
 type JoinOptions struct {
-	// Since is the position after which messages are sent. Those that were published
-	// before Join are recovered from history, followed by live ones, in order and without
-	// a double; what history no longer has is a [Gap]. The zero Position means from now
-	// on.
+	// Since is the position after which messages are sent. Those that were published before
+	// Join are recovered from history, followed by live ones, in order and without
+	// duplicates. Messages that history no longer has are a [Gap]. The zero Position means
+	// from now on.
 	Since Position
 	// Oldest begins with the oldest message in history, without a gap. Since must then be
 	// the zero Position.
@@ -152,15 +152,15 @@ type JoinOptions struct {
 	// Format says how messages are sent. nil sends them as they were published, and closes
 	// the connection at a [Gap].
 	Format *Format
-	// Key is who this is for [Hub.Present], at most 255 bytes; "" is not present. Several
-	// connections may have the same.
+	// Key identifies the member for [Hub.Present], in at most 255 bytes. With "" it is not
+	// present. Several connections may have the same Key.
 	Key string
-	// Info is told with Key. The Hub copies it.
+	// Info is announced with Key. The Hub copies it.
 	Info []byte
 }
 
-// Join makes conn a member of a topic: it is sent what is published there. The messages
-// are queued with [ws.Conn.TrySendPrepared], so that no member delays another one. The
+// Join makes conn a member of a topic, which receives the messages published there. The
+// messages are queued with [ws.Conn.TrySendPrepared], so no member delays another one. The
 // program may use conn as it likes. The membership ends with [Membership.Leave], with the
 // connection or with the Hub.
 //
@@ -216,7 +216,7 @@ func (h *Hub) Join(ctx context.Context, topic string, conn *ws.Conn, o *JoinOpti
 	return m, nil
 }
 
-// check returns why a Join cannot be.
+// check returns why a Join is invalid.
 func (h *Hub) check(topic string, o *JoinOptions) error {
 	if err := h.checkTopic(topic); err != nil {
 		return err
@@ -237,12 +237,12 @@ func (h *Hub) checkTopic(topic string) error {
 	return nil
 }
 
-// PublishOptions say more of a message. A nil pointer and the zero value say nothing.
+// PublishOptions describe a message. A nil pointer and the zero value set neither option.
 type PublishOptions struct {
-	// Key is what the message is about: for a topic with [Latest], a slow member gets only
+	// Key is the subject of the message: for a topic with [Latest], a slow member gets only
 	// the newest message of each Key. It has at most 255 bytes.
 	Key string
-	// ID, if not empty, makes a repetition harmless: a Publish with the ID of an earlier
+	// ID, if not empty, makes Publish idempotent: a Publish with the ID of an earlier
 	// message of the topic, within Rules.IDs, does nothing but return that message's
 	// Position. It has at most 255 bytes.
 	ID string
@@ -293,7 +293,7 @@ func (h *Hub) publish(ctx context.Context, topic string, m ws.Message, o *Publis
 	return p, nil
 }
 
-// keep returns what a topic keeps.
+// keep returns the Keep of a topic.
 func (h *Hub) keep(topic string) (Keep, error) {
 	h.mu.RLock()
 	t, closed := h.topics[topic], h.closed
@@ -319,7 +319,7 @@ func (h *Hub) rulesOf(topic string) (Rules, error) {
 	return rules, nil
 }
 
-// sincePage is how many entries are asked of an engine at a time.
+// sincePage is how many entries are requested from an engine at a time.
 const sincePage = 64
 
 // Since returns an iterator over the messages in history that were published after p, up
@@ -373,7 +373,7 @@ func (h *Hub) since(ctx context.Context, topic string, p Position, limit int) ([
 	return entries, top, nil
 }
 
-// acquire returns the topic, ready for members, for who calls release afterwards.
+// acquire returns the topic, ready for members. The caller must call release afterwards.
 func (h *Hub) acquire(ctx context.Context, name string) (*topic, error) {
 	t, err := h.reserve(name)
 	if err != nil {

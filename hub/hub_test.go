@@ -87,7 +87,7 @@ func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !condition(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not so within 10 s", what)
+			t.Fatalf("%s: not reached within 10 s", what)
 		}
 	}
 }
@@ -140,7 +140,7 @@ func TestPublishToOthersSkipsAllMembershipsOfTheConnection(t *testing.T) {
 	expect(t, atA, "y")
 	expect(t, atB, "x", "y")
 
-	// Also when it comes from history.
+	// The same for messages from history.
 	m.Leave()
 	join(t, h, "t", a, &hub.JoinOptions{Oldest: true})
 	expect(t, atA, "y")
@@ -415,7 +415,7 @@ func TestSlowMembersWithoutHistory(t *testing.T) {
 	})
 }
 
-// drain returns what has arrived, cut to five bytes.
+// drain returns the messages that have arrived, cut to five bytes.
 func drain(t *testing.T, client *ws.Conn) (got []string, err error) {
 	t.Helper()
 	for {

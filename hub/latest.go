@@ -2,8 +2,8 @@ package hub
 
 import "container/list"
 
-// latest holds the newest entry of each key, while members wait for them that read too
-// slowly. It is guarded by the topic's mu.
+// latest holds the newest entry of each key while slow members wait for them. It is guarded
+// by the topic's mu.
 type latest struct {
 	waiting int        // members; it exists only while there are any
 	order   *list.List // of numbered, oldest first

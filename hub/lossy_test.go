@@ -27,7 +27,7 @@ type lossy struct {
 	logged map[string]bool         // topics for which memory reports to log
 
 	// storage is held while something is published, and while memory is replaced, so that
-	// log has what was published before that first.
+	// log has earlier publications first.
 	storage sync.RWMutex
 	logging sync.Mutex // held while a logger subscribes
 }
@@ -127,7 +127,7 @@ func (l *lossy) Since(ctx context.Context, topic string, after hub.Position, lim
 		top = entries[len(entries)-1].Prev
 		entries = entries[:len(entries)-1]
 		if len(entries) == 0 && top != after {
-			return nil, hub.Position{}, errNetwork // it would have evicted what is before, too
+			return nil, hub.Position{}, errNetwork // it would also have evicted the earlier entries
 		}
 	}
 	return entries, top, err
@@ -204,7 +204,7 @@ func (s *lossySub) Deliver(e *hub.Entry) {
 	}
 }
 
-// doubt does what an engine does now and then: it says that it may have lost something.
+// doubt reports a possible loss, as an engine does now and then.
 func (s *lossySub) doubt() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

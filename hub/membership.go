@@ -22,7 +22,7 @@ type Membership struct {
 	// Guarded by the topic's mu.
 	index  int       // in the topic's members, -1 if it is not there
 	behind *behind   // not nil while it catches up
-	ahead  *Position // what history has brought that is still to come live; nil: nothing
+	ahead  *Position // the last entry from history that will still arrive live, nil for none
 
 	arrived bool // guarded by the topic's presence
 }
@@ -33,9 +33,9 @@ func (m *Membership) ended() bool { return m.left.Load() }
 // Topic returns the topic's name.
 func (m *Membership) Topic() string { return m.name }
 
-// Position returns the position of the last message that was queued for the connection,
-// or skipped for it: a Join with it in JoinOptions.Since goes on from there. It is the
-// zero Position before the first one of a Join with JoinOptions.Oldest.
+// Position returns the position of the last message that was queued for the connection, or
+// skipped for it: a Join with it in JoinOptions.Since continues from there. It is the zero
+// Position before the first one of a Join with JoinOptions.Oldest.
 func (m *Membership) Position() Position {
 	t := m.topic.Load()
 	t.mu.Lock()
@@ -49,11 +49,11 @@ func (m *Membership) Position() Position {
 	return t.position
 }
 
-// Leave ends the membership. After it has returned, nothing more is sent for it; what was
-// queued before still goes out. Its presence ends at once.
+// Leave ends the membership. After it has returned, nothing more is sent for it; messages
+// queued before are still sent. Its presence ends at once.
 func (m *Membership) Leave() { m.end(false) }
 
-// end ends the membership; lost says that the connection has ended.
+// end ends the membership. lost reports whether the connection has ended.
 func (m *Membership) end(lost bool) {
 	if !m.left.CompareAndSwap(false, true) {
 		return
@@ -79,8 +79,8 @@ func (m *Membership) PublishToOthers(ctx context.Context, msg ws.Message, o *Pub
 	return h.publish(ctx, m.name, msg, o, h.except(m.peer))
 }
 
-// SetInfo replaces JoinOptions.Info, and tells it. The data is copied. It is an error
-// without a JoinOptions.Key.
+// SetInfo replaces JoinOptions.Info and announces it. It copies the data. Without a
+// JoinOptions.Key it returns an error.
 func (m *Membership) SetInfo(info []byte) error {
 	h := m.peer.hub
 	if m.key == "" {

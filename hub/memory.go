@@ -22,7 +22,7 @@ const (
 )
 
 const (
-	// entryCost is what an entry takes besides its data.
+	// entryCost is the memory that an entry takes besides its data.
 	entryCost = 400
 	// sweepEvery is how often topics that are not used are looked at.
 	sweepEvery = 30 * time.Second
@@ -39,8 +39,8 @@ type MemoryOptions struct {
 	// of all are dropped. A message counts twice its size, because its frame is kept, too,
 	// and 400 bytes. 0 means [DefaultMaxBytes].
 	MaxBytes int
-	// Forget is how long after its last message a topic is remembered that has neither
-	// subscribers nor history. Who comes back to it later gets a [Gap], even if nothing was
+	// Forget is how long after its last message a topic without subscribers and history is
+	// remembered. A member that returns to it later gets a [Gap], even if no message was
 	// published. 0 means [DefaultForget].
 	Forget time.Duration
 }
@@ -52,15 +52,15 @@ type Memory struct {
 	maxTopics, maxBytes int
 	forget              time.Duration
 	epoch               string
-	last                atomic.Uint64 // the offset that was last given away, in any topic
+	last                atomic.Uint64 // the offset that was assigned last, in any topic
 
 	mu      sync.RWMutex
 	topics  map[string]*memoryTopic
 	closed  bool
-	sweeper *time.Timer // nil: nothing to sweep
-	full    time.Time   // when no topic could be forgotten; not asked again soon
+	sweeper *time.Timer // nil if no topic needs a sweep
+	full    time.Time   // when no topic could be forgotten; not tried again soon
 
-	agesMu sync.Mutex // guards what is below; may be taken with a topic's mu held
+	agesMu sync.Mutex // guards the fields below; may be taken with a topic's mu held
 	oldest *stored    // all entries of all topics, in order of their offsets, nearly
 	newest *stored
 	bytes  int
@@ -109,7 +109,7 @@ type memorySub struct {
 
 var _ Engine = (*Memory)(nil)
 
-// NewMemory returns an engine in memory. The error names an option that cannot be used.
+// NewMemory returns an engine in memory. The error names an invalid option.
 func NewMemory(o *MemoryOptions) (*Memory, error) {
 	var d MemoryOptions
 	if o != nil {
@@ -155,7 +155,7 @@ func (m *Memory) topic(name string) (*memoryTopic, error) {
 	}
 }
 
-// makeTopic is topic, and makes it if there is none.
+// makeTopic is like topic, but creates the topic if it does not exist.
 func (m *Memory) makeTopic(name string) (*memoryTopic, error) {
 	for {
 		if t, err := m.topic(name); t != nil || err != nil {
@@ -218,7 +218,7 @@ func (m *Memory) makeRoom(now time.Time) int {
 	return n
 }
 
-// remove forgets t if may returns true, and returns how many that were. mu is held.
+// remove forgets t if may returns true, and returns the number of topics removed. mu is held.
 func (m *Memory) remove(t *memoryTopic, may func() bool) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -235,7 +235,7 @@ func (t *memoryTopic) idle() bool {
 	return len(t.subs) == 0 && len(t.entries) == 0 && len(t.ids) == 0
 }
 
-// sweep drops what has expired in topics that are not used.
+// sweep drops expired entries of unused topics.
 func (m *Memory) sweep() {
 	m.mu.RLock()
 	all := make([]*memoryTopic, 0, len(m.topics))
@@ -268,7 +268,7 @@ func (m *Memory) outlived(t *memoryTopic, now time.Time) bool {
 	return t.idle() && m.forget > 0 && now.Sub(t.used) >= m.forget
 }
 
-// expire drops what is too old. t.mu is held.
+// expire drops entries that are too old. t.mu is held.
 func (m *Memory) expire(t *memoryTopic, now time.Time) {
 	n := 0
 	for n < len(t.entries) && now.Sub(t.entries[n].entry.Time) >= t.age {
@@ -345,7 +345,7 @@ func (m *Memory) Publish(_ context.Context, topic string, e *Entry, keep Keep) (
 	return position, nil
 }
 
-// publish reports whether the histories take too much. t.mu is held, which it gives up.
+// publish reports whether the histories take too much. t.mu is held; publish unlocks it.
 func (m *Memory) publish(t *memoryTopic, e *Entry, keep Keep) (over bool, _ Position) {
 	defer t.mu.Unlock()
 	now := time.Now()
@@ -388,8 +388,8 @@ func (m *Memory) dropOldest() bool {
 	}
 	t := m.oldest.topic
 	m.agesMu.Unlock()
-	// Another goroutine may have dropped it meanwhile, and then t's next one goes: that
-	// of another topic may be a little older.
+	// Another goroutine may have dropped it meanwhile, and then t's next entry is dropped:
+	// that of another topic may be a little older.
 	t.mu.Lock()
 	m.drop(t, min(len(t.entries), 1))
 	t.mu.Unlock()
@@ -503,7 +503,7 @@ func (p *memoryPresence) add(s *memorySub) {
 	}
 }
 
-// withdraw takes back what s announced of key. t.mu is held.
+// withdraw withdraws the announcement of key by s. t.mu is held.
 func (s *memorySub) withdraw(key string) {
 	t := s.topic
 	known := t.present[key]
@@ -521,7 +521,7 @@ func (s *memorySub) withdraw(key string) {
 	}
 }
 
-// tell tells all subscribers of a change. t.mu is held.
+// tell reports a change to all subscribers. t.mu is held.
 func (t *memoryTopic) tell(p Presence) {
 	for _, s := range t.subs {
 		s.subscriber.Present(p)

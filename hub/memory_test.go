@@ -59,7 +59,7 @@ func TestMemoryDropsTheOldestOfAllTopics(t *testing.T) {
 	}
 	put(t, m, "large", strings.Repeat("x", 20_000), keepAll)
 	if got, _ := stored(t, m, "large", hub.Position{}); len(got) != 0 {
-		t.Errorf("a message over the limit is kept")
+		t.Errorf("a message above the limit is kept")
 	}
 	put(t, m, "t0", text, keepAll)
 	if got, _ := stored(t, m, "t0", hub.Position{}); len(got) != 1 {

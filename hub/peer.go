@@ -16,8 +16,8 @@ type peer struct {
 	conn   *ws.Conn
 	number uint64
 
-	// handed is what Buffered last returned, and the bytes that were sent since then. So
-	// the system need not be asked for each message.
+	// handed is what Buffered last returned, and the bytes that were sent since then. It
+	// saves a system call for each message.
 	handed atomic.Int64
 
 	mu          sync.Mutex
@@ -45,7 +45,7 @@ func (h *Hub) peer(conn *ws.Conn) (*peer, error) {
 	return p, nil
 }
 
-// add counts m in.
+// add adds m to the memberships.
 func (p *peer) add(m *Membership) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -75,7 +75,7 @@ func (p *peer) remove(m *Membership) {
 	}
 }
 
-// trySend sends a message of n bytes unless too much waits.
+// trySend sends a message of n bytes unless too many bytes are queued.
 func (p *peer) trySend(m *ws.Prepared, n int) error {
 	limit := p.hub.limits.Unread
 	if handed := p.handed.Add(int64(n)); handed > int64(limit) {
@@ -89,7 +89,7 @@ func (p *peer) trySend(m *ws.Prepared, n int) error {
 	return p.conn.TrySendPrepared(m)
 }
 
-// hasRead reports whether so little waits that a slow member may go on.
+// hasRead reports whether few enough bytes are queued for a slow member to continue.
 func (p *peer) hasRead() bool { return p.conn.Buffered() <= p.hub.limits.Unread/2 }
 
 // tooSlow closes the connection of a slow member.
@@ -98,15 +98,15 @@ func (p *peer) tooSlow() {
 	p.conn.CloseNow(errors.TryAgainLater, "reads too slowly: "+strconv.Itoa(p.conn.Buffered())+" bytes wait")
 }
 
-// lostMessages closes the connection of a member that cannot be told of a gap.
+// lostMessages closes the connection of a member to which a gap cannot be reported.
 func (p *peer) lostMessages() {
 	p.hub.stats.disconnected.Add(1)
 	p.conn.CloseNow(errors.TryAgainLater, "messages were lost")
 }
 
-// endedPeers are peers whose connection has ended, and whose memberships are to end. That
-// takes locks which a goroutine may hold that ends a connection, so that another one does
-// it, for all.
+// endedPeers are peers whose connection has ended, and whose memberships are to end. Ending
+// them takes locks that the goroutine which ends a connection may hold, so another
+// goroutine does it for all.
 type endedPeers struct {
 	mu    sync.Mutex
 	peers []*peer

@@ -7,9 +7,9 @@ import (
 	"github.com/isosocket/isosocket/errors"
 )
 
-// Position is a place in a topic: that of one message. It is opaque: compare positions
-// with ==, store them and give them to clients as text, and do not rely on what is in
-// them. The zero Position is no place; functions that take one say what it means to them.
+// Position is a place in a topic: that of one message. It is opaque: compare positions with
+// ==, store them and give them to clients as text, and do not rely on what is in them. The
+// zero Position is no place; functions that take one document its meaning.
 //
 // A Position has the epoch of the engine's storage and an offset. Within an epoch later
 // messages of a topic have larger offsets, not necessarily the next number. When storage

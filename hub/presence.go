@@ -17,7 +17,7 @@ const (
 	maxInfo = 4 << 10
 )
 
-// presence is who is present in a topic through members here, and who watches that.
+// presence holds the keys that members here make present in a topic, and the watchers.
 type presence struct {
 	mu   sync.Mutex // may be held when the engine is called
 	here map[string]*person
@@ -48,7 +48,7 @@ func (h *Hub) checkPresence(key string, info []byte) error {
 	return nil
 }
 
-// arrive tells that m is present.
+// arrive announces that m is present.
 func (t *topic) arrive(m *Membership, info []byte) {
 	p := &t.presence
 	p.mu.Lock()
@@ -80,7 +80,7 @@ func (t *topic) arrive(m *Membership, info []byte) {
 	}
 }
 
-// setInfo tells other info of m.
+// setInfo announces new info of m.
 func (t *topic) setInfo(m *Membership, info []byte) {
 	p := &t.presence
 	p.mu.Lock()
@@ -93,7 +93,7 @@ func (t *topic) setInfo(m *Membership, info []byte) {
 	t.sub.Announce(Presence{m.key, info, true})
 }
 
-// depart tells that m is no longer present: after a grace if its connection was lost.
+// depart announces that m is no longer present, after a grace period if its connection was lost.
 func (t *topic) depart(m *Membership, lost bool) {
 	p := &t.presence
 	p.mu.Lock()
@@ -122,7 +122,7 @@ func (t *topic) depart(m *Membership, lost bool) {
 	}
 }
 
-// endGrace tells that who has not come back.
+// endGrace announces that who has not returned.
 func (t *topic) endGrace(key string, who *person, grace **time.Timer) {
 	p := &t.presence
 	p.mu.Lock()
@@ -132,13 +132,13 @@ func (t *topic) endGrace(key string, who *person, grace **time.Timer) {
 	}
 }
 
-// gone tells that somebody is no longer present. presence.mu is held.
+// gone announces that a key is no longer present. presence.mu is held.
 func (t *topic) gone(key string, who *person) {
 	delete(t.presence.here, key)
 	t.sub.Announce(Presence{key, []byte(who.info), false})
 }
 
-// retain is one more acquire of a topic that is in use, unless the Hub is closed.
+// retain acquires a topic that is in use once more, unless the Hub is closed.
 func (h *Hub) retain(t *topic) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -184,9 +184,9 @@ func (h *Hub) Present(ctx context.Context, topic string) ([]Presence, error) {
 }
 
 // WatchPresence returns an iterator over who is present in a topic, and then over the
-// changes, until ctx ends; its error, or any other, comes last. Somebody whose Info
-// changes is yielded again. Changes of one key that a slow loop has not taken yet become
-// one. A watch makes nobody present.
+// changes, until ctx ends; its error, or any other, comes last. A key whose Info changes is
+// yielded again. Changes of one key that a slow loop has not taken yet become one. A watch
+// makes no key present.
 func (h *Hub) WatchPresence(ctx context.Context, topic string) iter.Seq2[Presence, error] {
 	return func(yield func(Presence, error) bool) {
 		fail := func(err error) { yield(Presence{}, err) }
@@ -254,7 +254,7 @@ type watcher struct {
 
 	mu      sync.Mutex
 	changes map[string]Presence
-	order   []string // the keys of changes, in the order in which they came
+	order   []string // the keys of changes, in the order of their first change
 	ended   bool
 }
 
@@ -311,7 +311,7 @@ func (w *watcher) signal() {
 	}
 }
 
-// take returns the changes since the last take, and whether there will be no more.
+// take returns the changes since the last take, and whether they are the last.
 func (w *watcher) take() (changes []Presence, ended bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

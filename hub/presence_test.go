@@ -27,7 +27,7 @@ func present(t *testing.T, h *hub.Hub, topic string) string {
 	return strings.Join(s, " ")
 }
 
-// watch returns what a WatchPresence yields.
+// watch collects the values that a WatchPresence yields.
 func watch(t *testing.T, h *hub.Hub, topic string) (changes <-chan string) {
 	t.Helper()
 	c := make(chan string, 100)
@@ -52,7 +52,7 @@ func watch(t *testing.T, h *hub.Hub, topic string) (changes <-chan string) {
 	return c
 }
 
-// changesOf returns what has been yielded.
+// changesOf returns the values yielded so far.
 func changesOf(changes <-chan string) string {
 	synctest.Wait()
 	var s []string

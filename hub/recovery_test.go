@@ -117,7 +117,7 @@ func (w *world) run() {
 		clients.Go(r.run)
 	}
 	over := make(chan struct{})
-	checks.Go(func() { // what an engine does on its own
+	checks.Go(func() { // as an engine does on its own
 		for i := 1; ; i++ {
 			select {
 			case <-over:
@@ -188,13 +188,13 @@ type reader struct {
 	topics map[string]*reading
 }
 
-// reading is what a reader knows of a topic.
+// reading is a reader's state of a topic.
 type reading struct {
 	begun    bool // anything may come first
 	last     int  // the index in the log of the last message
-	told     int  // the index up to which a gap was told, at least last
+	told     int  // the index up to which a gap was reported, at least last
 	position string
-	gap      bool // told since the last message
+	gap      bool // reported since the last message
 	lastGap  string
 }
 
@@ -210,8 +210,8 @@ func (r *reader) run() {
 	}
 }
 
-// connect joins all topics, reads for a while, and leaves; with last, it reads until nothing
-// more comes.
+// connect joins all topics, reads for a while, and leaves; with last, it reads until
+// nothing more arrives.
 func (r *reader) connect(last bool) {
 	conn, client := ws.Pipe(nil, nil)
 	defer client.Close(errors.GoingAway, "")
@@ -280,7 +280,7 @@ func (r *reader) check(m string) {
 	}
 	if parts[1] == "gap" {
 		if state.gap && m == state.lastGap && parts[3] != "" {
-			r.Errorf("%s: %q came twice", r.name, m)
+			r.Errorf("%s: %q arrived twice", r.name, m)
 		}
 		state.lastGap = m
 		if state.begun && state.position != "" && parts[2] != state.position {
@@ -306,11 +306,11 @@ func (r *reader) check(m string) {
 		return
 	case !state.begun:
 	case index <= state.last:
-		r.Errorf("%s: %s: message %d came after %d: twice, or out of order", r.name, topic, index, state.last)
+		r.Errorf("%s: %s: message %d arrived after %d: twice, or out of order", r.name, topic, index, state.last)
 	case !state.gap || index > state.told+1 && state.told > state.last:
 		r.checkBetween(topic, state, index, "message "+strconv.Itoa(index))
 	case r.replace || r.engine.faults.stale > 0 || topic == "none":
-		// What was lost may have been lost on the way, or with the storage.
+		// A message may be lost on the way, or with the storage.
 	case index == state.last+1:
 		r.Errorf("%s: %s: a gap after message %d, and %d follows", r.name, topic, state.last, index)
 	case length-(state.last+1) <= histories[topic]:
@@ -323,7 +323,7 @@ func (r *reader) check(m string) {
 func (r *reader) checkBetween(topic string, state *reading, index int, what string) {
 	for _, e := range r.engine.between(topic, state.told, index) {
 		if e.Except == "" {
-			r.Errorf("%s: %s: %s came after %d, and %q is missing without a gap", r.name, topic, what, state.last, e.Message)
+			r.Errorf("%s: %s: %s arrived after %d, and %q is missing without a gap", r.name, topic, what, state.last, e.Message)
 			return
 		}
 	}

@@ -4,14 +4,14 @@ import "time"
 
 const (
 	// firstRetry and maxRetry bound the time between two questions to an engine that has
-	// failed, or whose history does not have yet what arrived live.
+	// failed, or whose history does not yet have the entries that arrived live.
 	firstRetry = 50 * time.Millisecond
 	maxRetry   = 5 * time.Second
-	// patience is how long history may lack what arrived live, before that is a gap.
+	// patience is how long history may lack entries that arrived live before they count as a gap.
 	patience = 10 * time.Second
 )
 
-// repair has what is missing fetched from history. mu is held.
+// repair starts to fetch missing entries from history. mu is held.
 func (t *topic) repair() {
 	if t.repairing || !t.hub.begin() {
 		return
@@ -20,7 +20,7 @@ func (t *topic) repair() {
 	go t.runRepair()
 }
 
-// runRepair asks for what came after position, until nothing is missing. Meanwhile entries
+// runRepair fetches the entries after position until none is missing. Meanwhile entries
 // that are next are still delivered as they arrive.
 func (t *topic) runRepair() {
 	defer t.hub.work.Done()
@@ -55,7 +55,7 @@ func (t *topic) runRepair() {
 			continue
 		}
 		if !t.hub.sleep(wait) {
-			return // closed: nothing is repaired any more
+			return // closed
 		}
 		wait = min(2*wait, maxRetry)
 	}
@@ -64,9 +64,9 @@ func (t *topic) runRepair() {
 	}
 }
 
-// takeRepaired delivers what history has after a position, and what had arrived after that.
-// last says that history lacked for too long what had arrived. It returns how many messages
-// came from history. mu is held.
+// takeRepaired delivers the entries that history has after a position, and then those that
+// had arrived. last means that history has lacked arrived entries for too long. It returns
+// how many messages came from history. mu is held.
 func (t *topic) takeRepaired(entries []*Entry, after, top Position, last bool) (messages int) {
 	for _, e := range entries {
 		if e.Position.notAfter(t.position) { // it has arrived meanwhile
@@ -91,7 +91,7 @@ func (t *topic) takeRepaired(entries []*Entry, after, top Position, last bool) (
 		if e.Position.epoch == after.epoch {
 			t.lost(&Gap{Topic: t.name, After: after, Until: e.Prev})
 			t.fanOut(e)
-		} // otherwise it is a late one of an epoch that has ended
+		} // otherwise it is a late entry of an epoch that has ended
 		t.takeArrived()
 	}
 	return messages
@@ -109,7 +109,7 @@ func (h *Hub) sleep(d time.Duration) bool {
 	}
 }
 
-// failed notes that an engine's call has failed that will be repeated.
+// failed records that an engine's call has failed and will be repeated.
 func (h *Hub) failed(topic string, err error) {
 	h.stats.failures.Add(1)
 	if h.trace.Failed != nil && h.ctx.Err() == nil {

@@ -15,8 +15,8 @@ const (
 	DefaultIDs = 2 * time.Minute
 )
 
-// Rules are what a topic keeps, and how it treats slow members. The zero value selects
-// the defaults. On all machines the rules of a topic must be the same.
+// Rules configure the history of a topic and its treatment of slow members. The zero value
+// selects the defaults. On all machines the rules of a topic must be the same.
 type Rules struct {
 	// History is how many messages are kept, for members that read slowly and for those
 	// that come back. 0 means [DefaultHistory]; a negative number keeps none.
@@ -61,7 +61,7 @@ func (p SlowPolicy) String() string {
 	return "SlowPolicy(" + strconv.Itoa(int(p)) + ")"
 }
 
-// check returns an error that names a field that cannot be used.
+// check returns an error that names an invalid field.
 func (r Rules) check() error {
 	if r.Age < 0 {
 		return negative("Rules.Age", r.Age)
@@ -72,7 +72,7 @@ func (r Rules) check() error {
 	return nil
 }
 
-// keep returns what the engine has to keep.
+// keep returns the Keep for the engine.
 func (r Rules) keep() Keep {
 	k := Keep{Messages: r.History, Age: r.Age, IDs: r.IDs}
 	if k.Messages == 0 {
@@ -104,8 +104,8 @@ const (
 	DefaultKeys = 4_096
 )
 
-// Limits bound what a Hub holds. 0 is a field's default, a negative number no limit,
-// unless the field says otherwise. What exceeds a limit is refused with a [*LimitError].
+// Limits bound what a Hub holds. 0 is a field's default, a negative number no limit, unless
+// the field says otherwise. A call that would exceed a limit returns a [*LimitError].
 type Limits struct {
 	// Topics is how many topics one connection may join. 0 means [DefaultTopics].
 	Topics int

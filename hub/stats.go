@@ -22,18 +22,18 @@ type Trace struct {
 	// from an earlier position, with the number of messages that it got meanwhile and how
 	// long it was behind.
 	CaughtUp func(topic string, messages int, behind time.Duration)
-	// Gap is called when a member is told of a gap, or its connection is closed for it.
+	// Gap is called when a gap is reported to a member, or its connection is closed because of it.
 	Gap func(g *Gap)
 	// Repaired is called after messages that the engine had lost on the way were looked
 	// for in history, with the number of those that were found there.
 	Repaired func(topic string, messages int, took time.Duration)
-	// Failed is called when a call of the engine has failed that will be repeated.
+	// Failed is called when a call of the engine has failed and will be repeated.
 	Failed func(topic string, err error)
 }
 
-// Stats are figures of a [Hub]. Those that are not of now count since New.
+// Stats are the figures of a [Hub]. Counters count since New.
 type Stats struct {
-	// Topics, Connections and Members are what there is now. A connection counts from its
+	// Topics, Connections and Members are the current numbers. A connection counts from its
 	// first Join until its end.
 	Topics, Connections, Members int
 	// Behind is how many members catch up now, and Lag is how long the first of them has
@@ -47,8 +47,8 @@ type Stats struct {
 	// Slow counts how often a member turned out to be too slow, CaughtUp how often one was
 	// up to date again.
 	Slow, CaughtUp uint64
-	// Gaps counts gaps that members were told of, Disconnected connections that were closed
-	// for a gap or for being too slow.
+	// Gaps counts gaps that were reported to members, Disconnected connections that were
+	// closed for a gap or for being too slow.
 	Gaps, Disconnected uint64
 	// Failures counts calls of the engine that failed and were repeated.
 	Failures uint64
@@ -61,7 +61,7 @@ type counters struct {
 	gaps, disconnected, failures    atomic.Uint64
 }
 
-// Stats returns the figures of now.
+// Stats returns the current figures.
 func (h *Hub) Stats() Stats {
 	c := &h.stats
 	s := Stats{

@@ -25,15 +25,15 @@ type topic struct {
 
 	mu        sync.Mutex
 	live      bool     // position is known
-	closed    bool     // nothing is delivered any more
+	closed    bool     // no more deliveries
 	early     []*Entry // arrived before live
 	doubted   bool     // Doubt was called before live
 	position  Position // of the last entry that was delivered, or lost
 	past      []string // epochs that position has left, the last one at the end
 	members   []*Membership
 	repairing bool
-	doubt     bool     // ask again, whatever arrived
-	arrived   []*Entry // some of those that came with others missing before them
+	doubt     bool     // ask again, regardless of arrivals
+	arrived   []*Entry // some entries that arrived with others missing before them
 	latest    *latest
 
 	presence presence
@@ -96,7 +96,7 @@ func (t *topic) close() {
 		return
 	}
 	t.closed = true
-	sub := t.sub // nil: open cancels it
+	sub := t.sub // nil: open cancels the subscription
 	for _, m := range t.members {
 		m.left.Store(true)
 		m.index = -1
@@ -115,7 +115,8 @@ func (t *topic) add(m *Membership, o *JoinOptions) (*behind, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	m.topic.Store(t)
-	// end sets left and then looks at topic: one of the two sees the other.
+	// end sets left and then looks at topic: at least one of the two goroutines sees the
+	// other's store.
 	if m.ended() || t.closed {
 		if err := m.peer.conn.Err(); err != nil {
 			return nil, err
@@ -180,18 +181,18 @@ func (t *topic) Doubt() {
 	}
 }
 
-// take delivers e if it is the next entry, and has what is missing fetched if it is a
-// later one. mu is held.
+// take delivers e if it is the next entry, and starts a repair if it is a later one. mu is
+// held.
 func (t *topic) take(e *Entry) {
 	switch {
 	case e.Position.notAfter(t.position): // once more
 	case e.Prev == t.position, t.keep.Messages == 0 && e.Prev.IsZero():
 		t.fanOut(e)
 	case slices.Contains(t.past, e.Position.epoch):
-		// It is late, and was told as lost, unless the storage of that epoch is back.
+		// It is late, and was reported as lost, unless the storage of that epoch is back.
 		t.doubt = true
 		t.repair()
-	case t.keep.Messages == 0: // there is nothing to repair it with
+	case t.keep.Messages == 0: // no history to repair it from
 		t.lost(&Gap{Topic: t.name, After: t.position, Until: e.Prev})
 		t.fanOut(e)
 	default:
@@ -281,7 +282,7 @@ func (t *topic) fanOut(e *Entry) {
 	}
 }
 
-// lost tells all members but those that catch up of a gap, and goes on after it. mu is
+// lost reports a gap to all members but those that catch up, and continues after it. mu is
 // held.
 func (t *topic) lost(g *Gap) {
 	for _, m := range t.members {
@@ -306,14 +307,14 @@ func (t *topic) lost(g *Gap) {
 	}
 }
 
-// tell tells m of a gap. mu is held.
+// tell reports a gap to m. mu is held.
 func (t *topic) tell(m *Membership, g *Gap) {
 	if errors.Is(t.sendGap(m, g), errors.ErrWouldBlock) {
 		t.fallBehind(m, g.After, false) // it then finds the gap again
 	}
 }
 
-// sendGap sends m what tells it of a gap, or closes its connection. mu is held.
+// sendGap sends m the message for a gap, or closes its connection. mu is held.
 func (t *topic) sendGap(m *Membership, g *Gap) error {
 	if m.format == nil || m.format.Gap == nil {
 		t.sawGap(g)
@@ -325,7 +326,7 @@ func (t *topic) sendGap(m *Membership, g *Gap) error {
 	switch {
 	case err == nil:
 		t.sawGap(g)
-	case !errors.Is(err, errors.ErrWouldBlock) && m.peer.conn.Err() == nil: // it refuses even that
+	case !errors.Is(err, errors.ErrWouldBlock) && m.peer.conn.Err() == nil: // it refuses the message for the gap, too
 		t.sawGap(g)
 		m.peer.lostMessages()
 	}
@@ -339,7 +340,7 @@ func (t *topic) sawGap(g *Gap) {
 	}
 }
 
-// tooSlow does what the rules say of a slow member. mu is held.
+// tooSlow applies the rules to a slow member. mu is held.
 func (t *topic) tooSlow(m *Membership) {
 	t.hub.stats.slow.Add(1)
 	if t.hub.trace.Slow != nil {
@@ -368,7 +369,7 @@ func (t *topic) fallBehind(m *Membership, from Position, latest bool) {
 	t.hub.later(b, firstWait)
 }
 
-// stopWaiting counts m out of those that wait for the latest. mu is held.
+// stopWaiting removes m from the members that wait for the latest. mu is held.
 func (t *topic) stopWaiting(m *Membership) {
 	if m.behind == nil || !m.behind.latest {
 		return

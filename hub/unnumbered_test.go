@@ -20,7 +20,7 @@ type unnumbered struct {
 
 func (u *unnumbered) Publish(ctx context.Context, topic string, e *hub.Entry, _ hub.Keep) (hub.Position, error) {
 	p := hub.MakePosition(u.machine, u.last.Add(1))
-	e.ID = p.String() // what it sends along
+	e.ID = p.String() // sent with the entry
 	_, err := u.Memory.Publish(ctx, topic, e, hub.Keep{})
 	return p, err
 }

@@ -37,7 +37,7 @@ func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Conn, error) {
 	return newAcceptor(o).accept(w, r, nil, false)
 }
 
-// acceptor is Options made ready.
+// acceptor is a prepared Options.
 type acceptor struct {
 	Options
 	deflate  *rfc6455.DeflateParams
@@ -47,7 +47,7 @@ type acceptor struct {
 	endpoint *Endpoint        // nil with Accept
 	limiter  *limiter
 	parks    *parking // of an Endpoint made by Messages, nil if its connections are not parked
-	err      error    // what is wrong with Options
+	err      error    // the error in Options, nil if they are valid
 }
 
 func newAcceptor(o *Options) *acceptor {
@@ -83,8 +83,8 @@ func newAcceptor(o *Options) *acceptor {
 	return a
 }
 
-// accept implements Accept. If ctx is not nil, it ends with the connection. plain says that it
-// is to have no compression.
+// accept implements Accept. If ctx is not nil, it ends with the connection. If plain is
+// true, the connection gets no compression.
 func (a *acceptor) accept(w http.ResponseWriter, r *http.Request, ctx *connContext, plain bool) (*Conn, error) {
 	u := &upgrade{ResponseWriter: w, plain: plain}
 	if err := a.handshake(u, r); err != nil {
@@ -128,9 +128,9 @@ func wouldAccept(w http.ResponseWriter, r *http.Request) *refusal {
 	return refuse(http.StatusOK, "A WebSocket handshake would be accepted.")
 }
 
-// check returns why r must be refused, or nil, and stores in u what the answer
-// offers. origin is the request's origin if its pages may connect, otherwise "".
-// A probe does not need the form of a handshake.
+// check returns why r must be refused, or nil, and stores in u what the answer offers.
+// origin is the request's origin if its pages may connect, otherwise "". A probe does not
+// need the form of a handshake.
 func (a *acceptor) check(u *upgrade, r *http.Request, probe bool) (origin string, f *refusal) {
 	origin, err := checkOrigin(r, a.origins)
 	if err != nil {

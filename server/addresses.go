@@ -10,28 +10,28 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// maxIdleAddresses is how many addresses without a connection are remembered for their
-// rate of handshakes, at most: about 4 MB. A client may have very many IPv6 networks.
+// maxIdleAddresses is the largest number of addresses without a connection whose rate of
+// handshakes is remembered, about 4 MB. A client may have very many IPv6 networks.
 const maxIdleAddresses = 1 << 14
 
-// addresses is what is known of the addresses of an endpoint's clients. The zero value is
-// ready to use, by many goroutines.
+// addresses is the state of the addresses of an endpoint's clients. The zero value is ready
+// to use, and safe for concurrent use.
 type addresses struct {
 	mu       sync.Mutex
-	busy     map[netip.Addr]*address // which have connections or handshakes under way
-	idle     map[netip.Addr]*address // which have not, and have used some of their rate
-	sweeping bool                    // a timer runs that will call sweep
+	busy     map[netip.Addr]*address // with connections or handshakes under way
+	idle     map[netip.Addr]*address // without, and with part of their rate used
+	sweeping bool                    // a timer will call sweep
 }
 
-// address is what is known of one. It is guarded by addresses.mu.
+// address is the state of one address. addresses.mu guards it.
 type address struct {
 	addr       netip.Addr
 	conns      int
 	handshakes *rate.Limiter // nil for no limit
 }
 
-// enter counts a request of addr in, and returns for leave what it has counted. If a limit
-// is reached it counts nothing, and returns the limit and how long to wait.
+// enter counts a request from addr, and returns the address to pass to leave. If a limit is
+// reached, it counts nothing, and returns the limit and how long to wait.
 func (t *addresses) enter(addr netip.Addr, limits addressLimits) (a *address, reached Limit, wait time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -63,14 +63,14 @@ func (t *addresses) enter(addr netip.Addr, limits addressLimits) (a *address, re
 	return a, "", 0
 }
 
-// rest remembers an address that has no connection, in place of another one if there are
+// rest remembers an address that has no connection, and replaces another one if there are
 // too many. mu is held.
 func (t *addresses) rest(a *address) {
 	if t.idle == nil {
 		t.idle = make(map[netip.Addr]*address)
 	}
 	if len(t.idle) >= maxIdleAddresses {
-		for other := range t.idle { // which a map returns in random order
+		for other := range t.idle { // in random order
 			delete(t.idle, other)
 			break
 		}
@@ -98,7 +98,7 @@ func (t *addresses) leave(a *address) {
 	}
 }
 
-// sweep forgets the addresses whose rate is unused again.
+// sweep forgets the addresses whose rate has recovered.
 func (t *addresses) sweep() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -9,8 +9,7 @@ import (
 	"github.com/isosocket/isosocket/errors"
 )
 
-// authorize calls Options.Authorize. f says why r must be refused, nil if it
-// must not.
+// authorize calls Options.Authorize. f is the refusal of r, nil if r is authorized.
 func (o *Options) authorize(r *http.Request) (principal any, f *refusal) {
 	if o.Authorize == nil {
 		return nil, nil

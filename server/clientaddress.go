@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// client returns the address of the client that sent r. It is not valid if there is none,
-// as over a Unix socket.
+// client returns the address of the client that sent r. It is not valid if the client has
+// no IP address, as over a Unix socket.
 func (p *proxies) client(r *http.Request) netip.Addr {
 	addr, ok := parseNode(r.RemoteAddr)
 	if !ok && !p.unix || ok && !p.trusts(addr) {
@@ -21,7 +21,7 @@ func (p *proxies) client(r *http.Request) netip.Addr {
 			var element string
 			rest, element, more = cutLast(rest)
 			if strings.Trim(element, " \t") == "" {
-				continue // as a list may have (RFC 9110, section 5.6.1)
+				continue // an empty element, which is allowed (RFC 9110, section 5.6.1)
 			}
 			if p.header == "Forwarded" {
 				element, ok = forParameter(element)
@@ -33,7 +33,7 @@ func (p *proxies) client(r *http.Request) netip.Addr {
 				next, ok = parseNode(strings.Trim(element, " \t"))
 			}
 			if !ok {
-				return addr // what is before it was not written by a trusted proxy
+				return addr // no trusted proxy wrote the elements before it
 			}
 			if addr = next; !p.trusts(addr) {
 				return addr
@@ -64,8 +64,8 @@ func (p *proxies) forwardedPastUs(r *http.Request) bool {
 	return !p.trusts(addr)
 }
 
-// cutLast cuts the last element off a list. It does not regard quotes: no address has a
-// comma, and what a client writes must not hide the comma of a proxy after it.
+// cutLast cuts the last element off a list. It ignores quotes: an address has no comma, and
+// a quote that a client wrote must not hide the comma that a proxy added after it.
 func cutLast(list string) (rest, element string, more bool) {
 	i := strings.LastIndexByte(list, ',')
 	if i < 0 {
@@ -112,11 +112,10 @@ func parseNode(s string) (netip.Addr, bool) {
 	return plain(addr), err == nil
 }
 
-// plain returns addr in its one form.
+// plain returns addr in its canonical form.
 func plain(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }
 
-// counted returns what an address is counted as: an IPv6 address as its network of 64
-// bits.
+// counted returns the address that counts for addr: for IPv6 its network of 64 bits.
 func counted(addr netip.Addr) netip.Addr {
 	if !addr.Is6() {
 		return addr

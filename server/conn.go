@@ -38,8 +38,8 @@ func (c *Conn) URL() *url.URL { return c.url.get() }
 // default port.
 func (c *Conn) Host() string { return c.host }
 
-// RemoteAddr returns the client's address as [http.Request] has it: "IP:port",
-// unless a middleware has put something else there.
+// RemoteAddr returns the client's address from [http.Request.RemoteAddr]: "IP:port", unless
+// a middleware has replaced it.
 func (c *Conn) RemoteAddr() string { return c.remoteAddr }
 
 // Principal returns what Options.Authorize returned for the request that opened

@@ -10,10 +10,10 @@ import (
 	"github.com/isosocket/isosocket/internal/stream"
 )
 
-// connContext is the context of a Handler's function. It ends when the connection
-// does, or when a Drain reaches the connection. A context of the standard library is
-// created only when a goroutine waits for it or derives from it. Most connections of
-// a server just pass it to Receive, where it costs next to nothing.
+// connContext is the context of a Handler's function. It ends when the connection does, or
+// when a Drain reaches the connection. A context of the standard library is created only
+// when a goroutine waits for it or derives from it. Most functions only pass it to Receive,
+// where it costs almost nothing.
 type connContext struct {
 	context.Context                   // the request's, for its values; it does not end
 	transport       *stream.Transport // the connection's; nil before the handshake
@@ -25,7 +25,7 @@ type connContext struct {
 	silent          atomic.Bool                 // the loop is to be parked
 }
 
-// madeContext is what the standard library made for a connContext.
+// madeContext is the context that the standard library created for a connContext.
 type madeContext struct {
 	context.Context
 	cancel context.CancelCauseFunc
@@ -87,7 +87,8 @@ func (c *connContext) cancelable() context.Context {
 		return c.made.Load()
 	}
 	c.transport.Ending().Notify(func() { cancel(c.transport.Ending().Cause()) })
-	// drain stores its cause and then looks for made; one of the two sees the other.
+	// drain stores its cause and then looks for made; at least one of the two goroutines
+	// sees the other's store.
 	if drained := c.drained.Load(); drained != nil {
 		cancel(drained)
 	}

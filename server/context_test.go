@@ -73,7 +73,7 @@ func TestTheContextOfAFunction(t *testing.T) {
 				defer close(returned)
 				use(t, ctx, func() { conn.Close(errors.GoingAway, "enough") })
 				if err := ctx.Err(); err != context.Canceled {
-					t.Errorf("behind the end: Err = %v", err)
+					t.Errorf("after the end: Err = %v", err)
 				}
 				if cause := context.Cause(ctx); !errors.Is(cause, errors.GoingAway) {
 					t.Errorf("the cause is %v", cause)

@@ -27,15 +27,15 @@
 // logged and not sent to the peer. A function normally ends by returning the error
 // with which Receive reported the end.
 //
-// [Accept] is for handlers that do all this themselves.
+// [Accept] is for handlers that manage the connection themselves.
 //
 // # Who may connect
 //
-// A browser sends a user's cookies with every handshake, whatever page it
-// comes from. So a handshake with an Origin header, which all browsers send, is
-// refused unless the origin is the host that was dialed or matches one of
-// Options.OriginPatterns. Options.Authorize checks everything else, such as a
-// cookie, a token or a ticket, and returns who connects:
+// A browser sends a user's cookies with every handshake, whatever page it comes from. So a
+// handshake with an Origin header, which all browsers send, is refused unless the origin is
+// the host that was dialed or matches one of Options.OriginPatterns. Options.Authorize
+// checks everything else, such as a cookie, a token or a ticket, and returns the principal
+// that connects:
 //
 //	options := &server.Options{Authorize: func(r *http.Request) (any, error) {
 //		user, err := userOf(r)
@@ -89,23 +89,23 @@
 //
 // # Observability
 //
-// [Endpoint.Stats] returns what an endpoint has counted: connections, handshakes by status,
-// messages and bytes, ends by reason, and what waits. The functions of Options.Observer
-// are called for handshakes, connections and limits. Two modules build on these: the packages
-// server/prometheus and server/otel.
+// [Endpoint.Stats] returns the counters of an endpoint: connections, handshakes by status,
+// messages and bytes, ends by reason, and queued data. The functions of Options.Observer
+// are called for handshakes, connections and limits. Two modules build on these: the
+// packages server/prometheus and server/otel.
 //
 // # Connections of your own
 //
 // The net.Listener of the http.Server may return any net.Conn. One that is exactly a
-// *net.TCPConn or *net.UnixConn is read and written through its descriptor. Any other
-// is used only through its own Read, Write, SetReadDeadline and Close, even if it embeds
-// one of these, so that it may encrypt, count or slow down the data.
+// *net.TCPConn or *net.UnixConn is read and written through its descriptor. Any other is
+// used only through its own Read, Write, SetReadDeadline and Close, even if it embeds one
+// of these, so it may encrypt, count or slow down the data.
 //
 // # Memory
 //
-// ServeHTTP returns when the connection's function has returned, as with any
-// other handler, so that every middleware works as usual. Until then net/http keeps
-// the request, its buffers and a larger stack. With Options.Detach they are released
-// after the handshake: an idle connection then holds a goroutine of 4 KiB and less
-// than 4 KiB besides. Detach describes the drawbacks.
+// ServeHTTP returns when the connection's function has returned, as with any other handler,
+// so every middleware works as usual. Until then net/http keeps the request, its buffers
+// and a larger stack. With Options.Detach they are released after the handshake: an idle
+// connection then holds a goroutine of 4 KiB and less than 4 KiB besides. Detach describes
+// the drawbacks.
 package server

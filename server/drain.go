@@ -36,8 +36,8 @@ type DrainOptions struct {
 	RetryAfter time.Duration
 }
 
-// withDefaults returns o with its zero fields filled in, or an error that names a field
-// that cannot be used.
+// withDefaults returns o with its zero fields filled in, or an error that names an invalid
+// field.
 func (o *DrainOptions) withDefaults() (DrainOptions, error) {
 	var d DrainOptions
 	if o != nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// Each way in which a function learns that its connection is drained, and what it may
-// still do then.
+// Each way in which a function learns that its connection is drained, and what it may still
+// do then.
 func TestDrainEndsTheContextFirst(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -165,7 +165,7 @@ func TestDrainSpreads(t *testing.T) {
 	}
 }
 
-// What does not end by itself is cut when the context ends, and counted.
+// Functions that do not return are cut when the context ends, and counted.
 func TestDrainCuts(t *testing.T) {
 	t.Parallel()
 	var serving atomic.Int64
@@ -194,7 +194,7 @@ func TestDrainCuts(t *testing.T) {
 	}
 }
 
-// A Shutdown beside a Drain closes what is left at once.
+// A Shutdown during a Drain closes the remaining connections at once.
 func TestShutdownBesideDrain(t *testing.T) {
 	t.Parallel()
 	e, s := startEndpoint(t, echo, nil)

@@ -37,7 +37,7 @@ type Endpoint struct {
 	idle     chan struct{} // closed when nothing is left; made with stopping
 }
 
-// stopping says how an Endpoint treats handshakes that come too late.
+// stopping holds how an Endpoint treats handshakes that arrive after Shutdown or Drain.
 type stopping struct {
 	cause      *errors.ConnectionClosed // ends connections
 	retryAfter time.Duration            // for handshakes that are refused, 0 for none
@@ -133,11 +133,11 @@ func (s *stopping) close(t ticket, ctx *connContext, conn *Conn) {
 	t.ended(ctx, began, nil)
 }
 
-// errPanicked is why a handshake has no answer.
+// errPanicked is the error of a handshake that was not answered because of a panic.
 var errPanicked = errors.New("websocket: a function panicked before the handshake was answered")
 
-// refused takes note that r was refused with err. early says that it was refused whatever it
-// says, which is no failure of the server, also with 503.
+// refused records that r was refused with err. early means that r was refused without a
+// look at its content, which is not a failure of the server, even with 503.
 func (e *Endpoint) refused(r *http.Request, began time.Time, err error, early bool) {
 	failed, _ := errors.AsType[*errors.ConnectionError](err)
 	e.logRefusal(r, failed, early)
@@ -163,7 +163,7 @@ func (e *Endpoint) values(r *http.Request) context.Context {
 	return ctx
 }
 
-// refuseEarly answers a request that is refused whatever it says.
+// refuseEarly answers a request that is refused regardless of its content.
 func (e *Endpoint) refuseEarly(w http.ResponseWriter, r *http.Request, f *refusal) error {
 	origin, err := checkOrigin(r, e.acceptor.origins)
 	if err != nil {
@@ -207,7 +207,7 @@ func (e *Endpoint) panicked(ctx *connContext, conn *Conn, v any) error {
 	return fmt.Errorf("panic: %v", v)
 }
 
-// errNotReturned is why a function has failed that ended its goroutine.
+// errNotReturned is the failure of a function that ended its goroutine.
 var errNotReturned = errors.New("websocket: the function ended its goroutine")
 
 // outcome returns the reason and message to close with after serve returned err, and err
@@ -290,7 +290,7 @@ func wrappedText(err error, reason errors.CloseReason) string {
 	return ""
 }
 
-// logPanic logs the panic of who, the handler or the observer.
+// logPanic logs the panic of who, which is the handler or the observer.
 func (e *Endpoint) logPanic(ctx context.Context, who, remote, path string, v any) {
 	stack := debug.Stack()
 	if e.acceptor.Logger != nil {
@@ -354,10 +354,10 @@ func (e *Endpoint) Len() int {
 
 const shutdownMessage = "server shutting down"
 
-// Shutdown closes the endpoint: it refuses new requests with 503, closes every
-// connection with 1001 (going away), each within its CloseTimeout, and then waits
-// until all functions have returned. If ctx ends first, it returns an error that is
-// ctx.Err() and says how many have not.
+// Shutdown closes the endpoint: it refuses new requests with 503, closes every connection
+// with 1001 (going away), each within its CloseTimeout, and then waits until all functions
+// have returned. If ctx ends first, it returns an error that is ctx.Err() and says how many
+// have not returned.
 //
 // Shutdown closes only the connections of this endpoint, and [http.Server.Shutdown]
 // does not close them: call both, or [Stop]. [Endpoint.Drain] gives functions time
@@ -398,7 +398,7 @@ func (e *Endpoint) awaitIdle(ctx context.Context) bool {
 	select {
 	case <-e.idle:
 		return true
-	default: // which counts even if ctx has ended
+	default: // e.idle goes first: it counts even if ctx has ended
 	}
 	select {
 	case <-e.idle:
@@ -408,17 +408,17 @@ func (e *Endpoint) awaitIdle(ctx context.Context) bool {
 	}
 }
 
-// ticket counts a request in, from its handshake until its function has returned.
+// ticket represents a counted request, from its handshake until its function has returned.
 type ticket struct {
 	e       *Endpoint
 	conn    *Conn             // nil before the handshake is done
 	address *address          // nil if it is not limited
 	result  *ConnectionResult // how conn ended
 	life    *time.Timer       // nil if it is not limited
-	plain   bool              // conn is to have no compression
+	plain   bool              // conn gets no compression
 }
 
-// admit counts a request in, or says why it is refused.
+// admit counts a request, or returns why it is refused.
 func (e *Endpoint) admit(r *http.Request) (ticket, *refusal) {
 	switch stopping, full := e.begin(); {
 	case stopping != nil:
@@ -454,7 +454,7 @@ func (e *Endpoint) admit(r *http.Request) (ticket, *refusal) {
 	return t, nil
 }
 
-// begin counts a handshake in, unless it comes too late or there are too many connections.
+// begin counts a handshake, unless the endpoint is stopping or has too many connections.
 func (e *Endpoint) begin() (late *stopping, full bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -468,8 +468,8 @@ func (e *Endpoint) begin() (late *stopping, full bool) {
 	return nil, false
 }
 
-// connected counts conn in place of its handshake. It returns how to close it, if it
-// comes too late.
+// connected counts conn in place of its handshake. If the endpoint is stopping, it returns
+// how to close conn.
 func (t *ticket) connected(conn *Conn, ctx *connContext) (late *stopping) {
 	t.e.mu.Lock()
 	defer t.e.mu.Unlock()
@@ -480,7 +480,7 @@ func (t *ticket) connected(conn *Conn, ctx *connContext) (late *stopping) {
 	return t.e.stopping
 }
 
-// done counts the request out.
+// done removes the request from the counts.
 func (t *ticket) done() {
 	t.e.clients.leave(t.address)
 	if t.life != nil {
@@ -497,8 +497,8 @@ func (t *ticket) done() {
 	t.e.checkIdle()
 }
 
-// ended takes note that the connection, which began at began, has ended, and that its
-// function has returned.
+// ended records that the connection, which began at began, has ended and that its function
+// has returned.
 func (t *ticket) ended(ctx *connContext, began time.Time, failure error) {
 	received, sent := ctx.transport.FinalTraffic()
 	t.result = &ConnectionResult{

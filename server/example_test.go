@@ -123,7 +123,7 @@ func ExampleEndpoint_Shutdown() {
 	// Output: true
 }
 
-// Drain lets each function finish what it does, and then closes its connection.
+// Drain lets each function finish its work, and then closes its connection.
 func ExampleEndpoint_Drain() {
 	endpoint := server.Handler(func(ctx context.Context, conn *server.Conn) error {
 		if err := conn.Send(ctx, ws.Text("working")); err != nil {
@@ -192,7 +192,7 @@ func ExampleAccept() {
 	// Output: this is ticker at /news <nil>
 }
 
-// What is no handshake gets a sentence.
+// A request that is not a handshake gets a sentence.
 func ExampleHandler_refusal() {
 	s := httptest.NewServer(server.Handler(func(context.Context, *server.Conn) error { return nil }, nil))
 	defer s.Close()
@@ -361,7 +361,7 @@ func ExampleLimits() {
 	// 429 5
 }
 
-// What an endpoint has counted.
+// The counters of an endpoint.
 func ExampleEndpoint_Stats() {
 	endpoint := server.Handler(func(ctx context.Context, conn *server.Conn) error {
 		m, err := conn.Receive(ctx)

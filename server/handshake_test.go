@@ -106,8 +106,8 @@ func with(edits ...string) []string {
 	return lines
 }
 
-// roundTrip sends a request as it stands, with more bytes behind it, and
-// returns the answer and the connection.
+// roundTrip sends a request as it stands, followed by more bytes, and returns the answer
+// and the connection.
 func roundTrip(t *testing.T, s *httptest.Server, lines []string, more ...byte) (*http.Response, net.Conn, *bufio.Reader) {
 	t.Helper()
 	conn, err := net.Dial("tcp", s.Listener.Addr().String())
@@ -389,7 +389,7 @@ func TestInvalidOptions(t *testing.T) {
 				t.Errorf("Accept = %v, want %s in it", err, test.want)
 			}
 			if strings.Contains(string(body), test.want) {
-				t.Errorf("the client is told %q", body)
+				t.Errorf("the client got %q", body)
 			}
 		})
 	}
@@ -414,7 +414,7 @@ func TestAcceptError(t *testing.T) {
 	}
 }
 
-// A client may send right behind its request, and net/http reads ahead.
+// A client may send data right after its request, and net/http reads ahead.
 func TestMessageInThePacketOfTheHandshake(t *testing.T) {
 	t.Parallel()
 	_, s := startEndpoint(t, echo, nil)
@@ -428,7 +428,7 @@ func TestMessageInThePacketOfTheHandshake(t *testing.T) {
 	}
 }
 
-// plainWriter hides what the writer below can do; unwrapping shows it again.
+// plainWriter hides the methods of the underlying writer; Unwrap reveals them.
 type plainWriter struct{ http.ResponseWriter }
 
 type unwrapping struct{ plainWriter }
@@ -585,7 +585,7 @@ func (l deadlineListener) Accept() (net.Conn, error) {
 	return deadlineConn{conn, l.read, l.write}, err
 }
 
-// What bounds requests does not bound connections.
+// Limits on requests do not limit connections.
 func TestTimeoutsOfTheServerDoNotBoundConnections(t *testing.T) {
 	t.Parallel()
 	var read, write time.Time
@@ -674,7 +674,7 @@ func TestClientIsGoneBeforeTheAnswer(t *testing.T) {
 	}
 }
 
-// FuzzHandshake sends what a stranger might, behind a parser that has let it pass.
+// FuzzHandshake sends arbitrary requests that net/http's parser accepts.
 func FuzzHandshake(f *testing.F) {
 	f.Add("Upgrade", "websocket", "13", "dGhlIHNhbXBsZSBub25jZQ==", "chat, x", "permessage-deflate; client_max_window_bits", "http://example.com")
 	f.Add("close, upgrade", "h2c,WEBSOCKET", "8", "", ",,;", `permessage-deflate; server_max_window_bits="9"`, "null")
@@ -697,8 +697,8 @@ func FuzzHandshake(f *testing.F) {
 	})
 }
 
-// TestRefusedOriginSaysHowToAllowIt: a developer on the same machine is told
-// what was compared, and the log of an endpoint once for each origin.
+// TestRefusedOriginSaysHowToAllowIt: a client on the same machine gets the values that were
+// compared, and so does the log of an endpoint, once for each origin.
 func TestRefusedOriginSaysHowToAllowIt(t *testing.T) {
 	t.Parallel()
 	logged := &logBuffer{}
@@ -748,8 +748,8 @@ func TestNullOriginIsNeverAdvised(t *testing.T) {
 	}
 }
 
-// TestForwardedRequestsAreNotLocal: behind a proxy on the same machine every
-// stranger comes from a loopback address.
+// TestForwardedRequestsAreNotLocal: behind a proxy on the same machine every client has a
+// loopback address.
 func TestForwardedRequestsAreNotLocal(t *testing.T) {
 	t.Parallel()
 	_, s := startEndpoint(t, echo, nil)

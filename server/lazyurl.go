@@ -33,7 +33,7 @@ func (l *lazyURL) get() *url.URL {
 	}
 	u, err := url.ParseRequestURI(l.uri)
 	if err != nil {
-		u = new(url.URL) // not of what net/http has parsed before
+		u = new(url.URL) // net/http's URL is not reused
 	}
 	if !l.url.CompareAndSwap(nil, u) {
 		return l.url.Load()

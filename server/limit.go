@@ -12,14 +12,14 @@ import (
 // Limit names a limit of an [Endpoint], in logs and statistics.
 type Limit string
 
-// The limits of an endpoint and of an address. Each refuses handshakes, if not said
-// otherwise.
+// The limits of an endpoint and of an address. Each refuses handshakes unless its comment
+// says otherwise.
 const (
 	// LimitConnections is Limits.MaxConnections.
 	LimitConnections Limit = "connections"
 	// LimitMemory is Limits.MaxMemory.
 	LimitMemory Limit = "memory"
-	// LimitCompression is three quarters of Limits.MaxMemory. It refuses compression, and
+	// LimitCompression is three quarters of Limits.MaxMemory. It refuses compression, but
 	// not the handshake.
 	LimitCompression Limit = "compression"
 	// LimitConnectionsPerAddress is Limits.MaxConnectionsPerAddress.
@@ -28,8 +28,8 @@ const (
 	LimitHandshakeRate Limit = "handshake_rate"
 )
 
-// The limits of one connection. Each ends a connection that reaches it, if not said
-// otherwise.
+// The limits of one connection. Each ends a connection that reaches it unless its comment
+// says otherwise.
 const (
 	// LimitMessageSize is Options.MaxMessageSize.
 	LimitMessageSize Limit = "message_size"
@@ -46,7 +46,7 @@ const (
 	LimitLifetime Limit = "lifetime"
 )
 
-// limitOf says which Limit a connection has exceeded.
+// limitOf returns the Limit that a connection has exceeded.
 var limitOf = [...]Limit{
 	stream.LimitMessageSize: LimitMessageSize,
 	stream.LimitFragments:   LimitFragments,
@@ -55,14 +55,14 @@ var limitOf = [...]Limit{
 	stream.LimitIdle:        LimitIdle,
 }
 
-// limits counts how often each limit of an endpoint was reached. The zero value is
-// ready to use, by many goroutines.
+// limits counts how often each limit of an endpoint was reached. The zero value is ready to
+// use, and safe for concurrent use.
 type limits struct {
 	mu      sync.Mutex
 	reached map[Limit]uint64
 }
 
-// struck counts.
+// struck counts that a limit was reached.
 func (l *limits) struck(limit Limit) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -72,7 +72,7 @@ func (l *limits) struck(limit Limit) {
 	l.reached[limit]++
 }
 
-// counts returns how often each limit was reached. Those that were not are missing.
+// counts returns how often each limit was reached. It omits limits that were not reached.
 func (l *limits) counts() map[Limit]uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -83,8 +83,8 @@ func (l *limits) counts() map[Limit]uint64 {
 	return counts
 }
 
-// limitStruck is the one place that knows of every limit that was reached: by conn, or if
-// nil, by a request that is then refused, or accepted without compression.
+// limitStruck is called for every limit that is reached: by conn, or if conn is nil, by a
+// request, which is then refused or accepted without compression.
 func (e *Endpoint) limitStruck(limit Limit, conn *Conn, remote, path string) {
 	e.limits.struck(limit)
 	e.limitObserved(limit, conn, remote, path)

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// refusedFor is after what time a client may try again that was refused because there are
-// too many connections.
+// refusedFor is the Retry-After of a refusal because of too many connections.
 const refusedFor = 5 * time.Second
 
 // refuseConnection refuses a request because of LimitConnections.

@@ -31,24 +31,25 @@ const (
 	DefaultMaxMemory = 1 << 30
 )
 
-// rateBurst is for how many seconds an unused rate is saved up: as much may come at once.
+// rateBurst is the number of seconds for which an unused rate accumulates: that much may
+// arrive at once.
 const rateBurst = 5
 
 // Limits are what an [Endpoint] grants to its clients. A nil pointer and the zero value
-// select the defaults, which are meant for the open Internet. In a number, 0 is the
-// default, and a negative number no limit. docs/limits.md has a table.
+// select the defaults, which are meant for the open Internet. In a numeric field, 0 means
+// the default, and a negative number means no limit. docs/limits.md has a table.
 //
-// An address is an IPv4 address or an IPv6 network of 64 bits, which is what one
-// customer of a provider has at least. Without an IP address in
-// [http.Request.RemoteAddr], as over a Unix socket, there is no limit for each address.
+// An address is an IPv4 address or an IPv6 network of 64 bits, the smallest network that
+// providers assign to a customer. Without an IP address in [http.Request.RemoteAddr], as
+// over a Unix socket, there is no limit for each address.
 //
 // The defaults of the limits for each address, and those of MessageRate and ByteRate, do
 // not apply to a request that comes from a loopback address and has no header field of a
 // proxy: a process on the same machine needs no connection to use the machine, and tests
 // and measurements do more than any user. A number that is set applies to all.
 //
-// A rate is a number for each second. What is not used is saved up for 5 seconds, so that
-// five times as much may come at once.
+// A rate is a number for each second. An unused rate accumulates for up to 5 seconds, so
+// five times as much may arrive at once.
 //
 // The limits do not replace those of the [http.Server], which reads the request before
 // the Endpoint sees it: set its ReadHeaderTimeout, or slow clients hold connections
@@ -71,43 +72,43 @@ type Limits struct {
 	HandshakeRate int
 
 	// MessageRate is how many messages a client may send in a second on one connection.
-	// Pings and pongs count, too. A connection on which more come is read more
-	// slowly, so that TCP slows the client down, or with CloseAboveRate it ends. 0 means
-	// [DefaultMessageRate], a negative number no limit.
+	// Pings and pongs count, too. A connection that exceeds it is read more slowly, so TCP
+	// slows the client down. With CloseAboveRate it ends. 0 means [DefaultMessageRate], a
+	// negative number no limit.
 	MessageRate int
 
-	// ByteRate is the same for bytes: those that come, and for a compressed message
-	// those of its data, too. 0 means [DefaultByteRate].
+	// ByteRate is the same for received bytes. A compressed message also counts the bytes
+	// of its decompressed data. 0 means [DefaultByteRate].
 	ByteRate int
 
-	// CloseAboveRate ends a connection with [errors.PolicyViolation] when more comes than
-	// MessageRate or ByteRate allow. That costs the server less, and a client that only
-	// has much to send its connection.
+	// CloseAboveRate ends a connection with [errors.PolicyViolation] when it exceeds
+	// MessageRate or ByteRate. That costs the server less, but also ends the connections of
+	// honest clients that have much to send.
 	CloseAboveRate bool
 
-	// MaxMemory is how many bytes all connections of the Endpoint may hold together: what
-	// waits to be sent or received, messages of which a part has come, and the state
-	// of compression. It does not count what a connection takes without these, 8 to 19
-	// KiB. From three quarters on, connections are accepted without compression, and
-	// from MaxMemory on, they are refused with 503 and Retry-After. Connections that
-	// are open are not affected. It is measured at handshakes, at most ten times a
-	// second. 0 means [DefaultMaxMemory], or half of the memory limit of the process
-	// (GOMEMLIMIT) if that is less; a negative number no limit. It has no effect on
-	// [Accept].
+	// MaxMemory is how many bytes all connections of the Endpoint may hold together: data
+	// queued to be sent or received, partly received messages, and the state of
+	// compression. It does not count the 8 to 19 KiB that a connection takes without these.
+	// From three quarters on, connections are accepted without compression, and from
+	// MaxMemory on, they are refused with 503 and Retry-After. Connections that are open
+	// are not affected. It is measured at handshakes, at most ten times a second. 0 means
+	// [DefaultMaxMemory], or half of the memory limit of the process (GOMEMLIMIT) if that
+	// is less; a negative number no limit. It has no effect on [Accept].
 	MaxMemory int64
 
 	// IdleTimeout is how long a connection may have no message in either direction. It then
-	// ends with [errors.GoingAway], "no message for" the time, up to an eighth of it late.
-	// Heartbeats are messages, pings are not. 0 and a negative number mean no limit,
-	// because it is usual for a connection to wait, and pings find clients that are gone.
+	// ends with [errors.GoingAway], "no message for" the time, at most an eighth of that
+	// time late. Heartbeats are messages, pings are not. 0 and a negative number mean no
+	// limit, because it is usual for a connection to wait, and pings find clients that are
+	// gone.
 	IdleTimeout time.Duration
 
-	// MaxLifetime is the longest time that a connection lasts. Each lasts a random
-	// time from three quarters of it, so that clients come back one after the other,
-	// perhaps to another server. It then ends as in [Endpoint.Drain]: the function's ctx
-	// ends, and when the function has returned the connection is closed with
-	// [errors.ServiceRestart], "connection lifetime over". If the function has not returned
-	// after 10 seconds, the connection is closed all the same. 0 and a negative number mean no limit.
+	// MaxLifetime is the longest time that a connection lasts. Each lasts a random time
+	// from three quarters of it, which spreads the clients' reconnects over time, perhaps
+	// to other servers. It then ends as in [Endpoint.Drain]: the function's ctx ends, and
+	// when the function has returned the connection is closed with [errors.ServiceRestart],
+	// "connection lifetime over". If the function has not returned after 10 seconds, the
+	// connection is closed anyway. 0 and a negative number mean no limit.
 	MaxLifetime time.Duration
 
 	// TrustedProxies are the addresses ("192.0.2.7", "::1") and networks ("10.0.0.0/8")
@@ -118,15 +119,13 @@ type Limits struct {
 	// proxies that set the field or append to it, and no other hosts.
 	TrustedProxies []string
 
-	// ProxyHeader is the header field in which the trusted proxies pass on the
-	// address of the client: "X-Forwarded-For", the default, or "Forwarded" (RFC
-	// 7239). The other field is ignored, because a proxy that does not know it passes on
-	// what the client wrote there.
+	// ProxyHeader is the header field in which the trusted proxies pass on the address of
+	// the client: "X-Forwarded-For", the default, or "Forwarded" (RFC 7239). The other
+	// field is ignored, because a proxy that does not know it forwards the client's value.
 	ProxyHeader string
 }
 
-// limiter is Limits made ready. The numbers are those of Limits with their defaults, and
-// 0 for no limit.
+// limiter is a prepared Limits. Its numbers have their defaults, and 0 means no limit.
 type limiter struct {
 	maxConnections int
 	perAddress     addressLimits
@@ -138,13 +137,13 @@ type limiter struct {
 	proxies        proxies
 }
 
-// addressLimits are what one address may do.
+// addressLimits are the limits of one address.
 type addressLimits struct {
 	connections int
 	handshakes  rate.Limit
 }
 
-// greatest is what greater limits are taken for, so that five times as much is an int.
+// greatest replaces larger limits, because five times a limit must fit in an int.
 const greatest = 1 << 28
 
 // orDefault returns n with its default, and 0 for no limit.

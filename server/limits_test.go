@@ -190,7 +190,7 @@ func testMaxConnectionsPerAddress(t *testing.T, detach bool) {
 	l.mustDial(t, "2001:db8::3")
 }
 
-// TestConnectionsThatFailAreCountedOut: what a handshake took is given back, however it ends.
+// TestConnectionsThatFailAreCountedOut: a handshake releases what it took, however it ends.
 func TestConnectionsThatFailAreCountedOut(t *testing.T) {
 	t.Parallel()
 	e := Handler(nil, &Options{
@@ -323,7 +323,7 @@ func TestRefusalNamesTrustedProxies(t *testing.T) {
 		t.Errorf("%d warnings, want one:\n%s", n, l.log)
 	}
 	if !strings.Contains(l.log.String(), "TrustedProxies") {
-		t.Errorf("the log does not say what to set:\n%s", l.log)
+		t.Errorf("the log does not name the option to set:\n%s", l.log)
 	}
 	// Without a Logger the advice goes where net/http logs.
 	var log safeLog

@@ -9,18 +9,18 @@ import (
 	"sync"
 )
 
-// Listener returns a listener that accepts the connections of l and closes at once those
-// that exceed the limits of their address, before anything is read. That costs the server
-// much less than to refuse a handshake, and it also bounds how many connections an
-// address has that send their request slowly, or never.
+// Listener returns a listener that accepts the connections of l. It closes those that
+// exceed the limits of their address at once, before it reads from them. That costs the
+// server much less than refusing a handshake. It also bounds the connections of an address
+// that send their request slowly, or never.
 //
 // Of o it uses MaxConnectionsPerAddress, for connections before their WebSocket handshake
 // and those of other requests; HandshakeRate, for new connections a second; and
-// TrustedProxies, whose connections are not limited. The Endpoint counts connections
-// after their handshake by its own Limits. Other proxies must be named, too, or be
-// given greater numbers: behind one, all clients share its address, and the listener
-// cannot tell them why they are cut off. o may be nil. If something in it is invalid, the
-// error names it.
+// TrustedProxies, whose connections are not limited. The Endpoint counts connections after
+// their handshake by its own Limits. Name other proxies, too, or use larger numbers: all
+// clients behind a proxy share its address, and the listener cannot send them a reason when
+// it closes their connections. o may be nil. If something in it is invalid, the error names
+// it.
 //
 // For TLS, wrap the result with [crypto/tls.NewListener].
 func Listener(l net.Listener, o *Limits) (net.Listener, error) {
@@ -52,13 +52,13 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 			return &limitedConn{Conn: conn, leave: sync.OnceFunc(func() { l.clients.leave(a) })}, nil
 		}
 		if tcp, ok := conn.(*net.TCPConn); ok {
-			tcp.SetLinger(0) // so that the system keeps nothing of it
+			tcp.SetLinger(0) // the system keeps no state of it
 		}
 		conn.Close()
 	}
 }
 
-// enter counts conn in, and reports whether it is accepted. a is nil if it is not limited.
+// enter counts conn, and reports whether it is accepted. a is nil if it is not limited.
 func (l *limitedListener) enter(conn net.Conn) (a *address, ok bool) {
 	var addr netip.Addr
 	if tcp, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
@@ -92,7 +92,7 @@ func (c *limitedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// CloseWrite lets net/http end a connection in order.
+// CloseWrite lets net/http end a connection gracefully.
 func (c *limitedConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -108,8 +108,8 @@ func (c *limitedConn) ReadFrom(r io.Reader) (int64, error) {
 	return io.Copy(struct{ io.Writer }{c.Conn}, r)
 }
 
-// upgraded counts a connection of a Listener out, because its Endpoint counts it from here on,
-// and returns it as the listener below has accepted it.
+// upgraded removes a connection from the counts of its Listener, because its Endpoint
+// counts it from here on. It returns the connection that the underlying listener accepted.
 func upgraded(conn net.Conn) net.Conn {
 	if c, ok := conn.(*limitedConn); ok {
 		c.leave()

@@ -10,15 +10,14 @@ import (
 )
 
 const (
-	// measureEvery is how old a measurement of memory may be, at least.
+	// measureEvery is the shortest time between two measurements of memory.
 	measureEvery = 100 * time.Millisecond
-	// measureShare is the part of the time that is spent on measurements, at most: one
-	// of 50 parts.
+	// measureShare bounds the time spent on measurements: at most one part in 50.
 	measureShare = 50
 )
 
-// memory is what the connections of an endpoint hold. Its zero value is ready to use, by
-// many goroutines.
+// memory measures the memory that an endpoint's connections hold. The zero value is ready
+// to use, and safe for concurrent use.
 type memory struct {
 	mu        sync.Mutex
 	bytes     int64
@@ -26,7 +25,7 @@ type memory struct {
 	measuring bool
 }
 
-// pressure says what memory is left for another connection.
+// pressure is whether memory is left for another connection.
 type pressure int
 
 const (
@@ -35,8 +34,8 @@ const (
 	full            // for none
 )
 
-// pressure compares what the connections hold with the limit. It measures that again from
-// time to time.
+// pressure compares the memory that the connections hold with the limit. It repeats the
+// measurement from time to time.
 func (e *Endpoint) pressure() pressure {
 	limit := e.acceptor.limiter.maxMemory
 	if limit <= 0 {
@@ -62,7 +61,7 @@ func (e *Endpoint) pressure() pressure {
 	return roomy
 }
 
-// measure adds up what the connections hold.
+// measure returns the memory that the connections hold.
 func (e *Endpoint) measure() (bytes int64) {
 	e.mu.Lock()
 	conns := make([]*connContext, 0, len(e.conns))
@@ -79,7 +78,7 @@ func (e *Endpoint) measure() (bytes int64) {
 // standardMemory returns DefaultMaxMemory, or half of the memory limit of the process if
 // that is less.
 func standardMemory() int64 {
-	limit := debug.SetMemoryLimit(-1) // which only asks
+	limit := debug.SetMemoryLimit(-1) // reads the limit
 	if limit == math.MaxInt64 {
 		return DefaultMaxMemory
 	}

@@ -8,25 +8,25 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// Messages is like [Handler] for connections that only react to messages: it receives
-// them, and calls handle with one at a time for each connection, in their order. ctx and
-// the outcome of an error are those of a Handler's function; nil goes on with the next
-// message. A message's data belongs to handle. handle may send and wait, and meanwhile no
-// other message of the connection is handled. It should not receive.
+// Messages is like [Handler] for connections that only react to messages: it receives them,
+// and calls handle with one at a time for each connection, in their order. ctx and the
+// outcome of an error are those of a Handler's function; nil goes on with the next message.
+// A message's data belongs to handle. handle may send and wait; no other message of the
+// connection is handled until it returns. It should not receive.
 //
 // With Options.Detach, on Linux, a connection that was silent for about a second holds no
 // goroutine, and so half the memory of a Handler's. One goroutine waits for the next
-// messages of all such connections. After a silence the first message costs some 10
-// microseconds more. On other systems, over TLS, and without Detach, a goroutine waits for
-// each connection, and the behaviour is the same.
+// messages of all such connections. The first message after a silence takes about 10
+// microseconds longer. On other systems, over TLS, and without Detach, a goroutine waits
+// for each connection, and the behaviour is the same.
 //
-// handle learns of a connection with its first message. To act when a connection begins
-// or ends, use [Observer]; to send when one begins, use Handler.
+// handle is first called with the connection's first message. To act when a connection
+// begins or ends, use [Observer]; to send when one begins, use Handler.
 func Messages(handle func(ctx context.Context, conn *Conn, m ws.Message) error, o *Options) *Endpoint {
 	e := Handler(func(ctx context.Context, conn *Conn) error {
 		waiting := ctx
 		if c, ok := ctx.(*connContext); ok && conn.endpoint.acceptor.parks != nil {
-			waiting = (*waitContext)(c) // which the transport knows
+			waiting = (*waitContext)(c) // recognized by the transport
 		}
 		for {
 			m, err := conn.Receive(waiting)

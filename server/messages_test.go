@@ -39,7 +39,7 @@ func startMessages(t *testing.T, handle func(context.Context, *server.Conn, ws.M
 	return e, s
 }
 
-// waitUntil waits for what happens soon.
+// waitUntil waits until a condition holds.
 func waitUntil(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); !is(); time.Sleep(time.Millisecond) {
@@ -114,7 +114,7 @@ func TestParkedConnectionsHaveNoGoroutine(t *testing.T) {
 	mustShutdown(t, e)
 }
 
-// Messages are handled one at a time, in order, whenever they come, and none is lost.
+// Messages are handled one at a time and in order, whenever they arrive, and none is lost.
 func TestMessagesInOrderWhileParking(t *testing.T) {
 	t.Parallel()
 	const clients, messages = 20, 300
@@ -164,7 +164,7 @@ func TestMessagesInOrderWhileParking(t *testing.T) {
 	mustShutdown(t, e)
 }
 
-// Ends of a parked connection, whoever causes them.
+// Ends of a parked connection, caused by either side.
 func TestEndsOfAParkedConnection(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

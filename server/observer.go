@@ -11,8 +11,8 @@ import (
 )
 
 // Observer is a set of functions that an [Endpoint] calls when something happens to a
-// connection, for traces, metrics and logs. Each may be nil. None is called for a
-// message: [Endpoint.Stats] counts messages at no such cost.
+// connection, for traces, metrics and logs. Each may be nil. None is called for a message:
+// [Endpoint.Stats] counts messages at a lower cost.
 //
 // For one connection they are called one after the other, in the order of the fields:
 // HandshakeStart, HandshakeEnd and ConnectionStart on the goroutine of ServeHTTP, and
@@ -27,18 +27,18 @@ import (
 // connection goes on.
 type Observer struct {
 	// HandshakeStart is called with each request, before it is checked. If the result is
-	// not nil, it replaces the request's context, of which it must be derived: for
-	// Authorize and ChooseSubprotocol, and, unless Options.Detach is set, for the
-	// values of the connection's ctx.
+	// not nil, it replaces the request's context, from which it must be derived: for
+	// Authorize and ChooseSubprotocol, and, unless Options.Detach is set, for the values of
+	// the connection's ctx.
 	HandshakeStart func(r *http.Request) context.Context
 
 	// HandshakeEnd is called when r was answered. Its context is that of HandshakeStart.
 	HandshakeEnd func(r *http.Request, result HandshakeResult)
 
 	// ConnectionStart is called after an accepted handshake, before the connection's
-	// function. ctx has the values that the function's ctx will have. If the result is
-	// not nil, it replaces ctx, of which it must be derived, as the source of these
-	// values; its end has no effect. r must not be used after the return.
+	// function. ctx has the values that the function's ctx will have. If the result is not
+	// nil, it replaces ctx, from which it must be derived, as the source of these values;
+	// its end has no effect. r must not be used after the return.
 	ConnectionStart func(ctx context.Context, r *http.Request, conn *Conn) context.Context
 
 	// LimitStruck is called when a limit was reached: by conn, or, if conn is nil, by a
@@ -57,9 +57,9 @@ type HandshakeResult struct {
 	// Status is the HTTP status of the answer: 101 if the handshake was accepted. It is
 	// 0 if there was none, because the client was gone, or a function panicked.
 	Status int
-	// Err says why the handshake was not accepted. Its text may have more than the
-	// client was told. It has no query and no header of the request, unless the error of
-	// Authorize has.
+	// Err says why the handshake was not accepted. Its text may have more than the client
+	// received. It has no query and no header of the request, unless the error of Authorize
+	// has.
 	Err error
 	// Probe says that the request was not a handshake: with it, this library's client,
 	// in a browser, asks why a handshake failed. A Status of 200 then means that it would
@@ -69,7 +69,7 @@ type HandshakeResult struct {
 	Duration time.Duration
 }
 
-// ConnectionResult is how a connection ended, and what it carried.
+// ConnectionResult is how a connection ended, and its traffic.
 type ConnectionResult struct {
 	// Closed is why the connection ended, and which side has ended it. It must not be
 	// changed.
@@ -79,7 +79,7 @@ type ConnectionResult struct {
 	Failure error
 	// Duration is the time from the handshake to the end.
 	Duration time.Duration
-	// Received and Sent are what the connection carried.
+	// Received and Sent are the connection's traffic.
 	Received, Sent Traffic
 }
 
@@ -94,8 +94,8 @@ func (o *Observer) handshakeStart(r *http.Request) *http.Request {
 	return r
 }
 
-// handshakeEnded counts a handshake that began at began, and tells the observer. An accepted
-// one is counted as a connection later.
+// handshakeEnded counts a handshake that began at began, and notifies the observer. An
+// accepted handshake is counted later, as a connection.
 func (e *Endpoint) handshakeEnded(r *http.Request, began time.Time, status int, err error) {
 	took, probe := time.Since(began), false
 	if status == http.StatusSwitchingProtocols {
@@ -114,7 +114,7 @@ func (e *Endpoint) handshakeEnded(r *http.Request, began time.Time, status int, 
 	o.HandshakeEnd(r, HandshakeResult{Status: status, Err: err, Probe: probe, Duration: took})
 }
 
-// connectionStarted tells the observer of conn, and takes its context over into ctx.
+// connectionStarted notifies the observer of conn, and stores the observer's context in ctx.
 func (e *Endpoint) connectionStarted(ctx *connContext, r *http.Request, conn *Conn) {
 	o := e.acceptor.Observer
 	if o == nil || o.ConnectionStart == nil {
@@ -126,7 +126,7 @@ func (e *Endpoint) connectionStarted(ctx *connContext, r *http.Request, conn *Co
 	}
 }
 
-// limitObserved tells the observer of a limit that was reached.
+// limitObserved notifies the observer that a limit was reached.
 func (e *Endpoint) limitObserved(limit Limit, conn *Conn, remote, path string) {
 	o := e.acceptor.Observer
 	if o == nil || o.LimitStruck == nil {
@@ -136,7 +136,7 @@ func (e *Endpoint) limitObserved(limit Limit, conn *Conn, remote, path string) {
 	o.LimitStruck(limit, conn)
 }
 
-// connectionEnded tells the observer how conn ended.
+// connectionEnded notifies the observer that conn has ended.
 func (e *Endpoint) connectionEnded(ctx *connContext, conn *Conn, r *ConnectionResult) {
 	o := e.acceptor.Observer
 	if o == nil || o.ConnectionEnd == nil {
@@ -146,8 +146,8 @@ func (e *Endpoint) connectionEnded(ctx *connContext, conn *Conn, r *ConnectionRe
 	o.ConnectionEnd(ctx, conn, *r)
 }
 
-// observed is deferred around a call of the observer, whose panic must not leave a
-// connection behind.
+// observed is deferred around a call of the observer, whose panic must not leak a
+// connection.
 func (e *Endpoint) observed(ctx context.Context, remote, path string) {
 	if v := recover(); v != nil {
 		e.logPanic(ctx, "observer", remote, path, v)

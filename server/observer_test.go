@@ -18,7 +18,7 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// record is what an observer was told, in order.
+// record holds the calls of an observer, in order.
 type record struct {
 	mu    sync.Mutex
 	lines []string
@@ -150,7 +150,7 @@ func TestObserver(t *testing.T) {
 			mustShutdown(t, e)
 			got := strings.ReplaceAll(r.String(), strings.TrimPrefix(s.URL, "http://"), "HOST")
 			if got != test.want {
-				t.Errorf("the observer was told\n%s\nwant\n%s", got, test.want)
+				t.Errorf("the observer recorded\n%s\nwant\n%s", got, test.want)
 			}
 		})
 	}
@@ -182,7 +182,7 @@ func TestObserverOfProbesAndPanics(t *testing.T) {
 	s.Close()
 	if got, want := r.String(), "start /probe\nhandshake in handshake: 200 true <nil>\n"+
 		"start /panic\nhandshake in handshake: 0 false websocket: a function panicked before the handshake was answered"; got != want {
-		t.Errorf("the observer was told\n%s\nwant\n%s", got, want)
+		t.Errorf("the observer recorded\n%s\nwant\n%s", got, want)
 	}
 }
 
@@ -263,8 +263,8 @@ func TestObserverMayAsk(t *testing.T) {
 	mustShutdown(t, e)
 }
 
-// TestNoSecretIsLogged: whatever happens, no record has anything of a query, a cookie,
-// a field Authorization or an offered subprotocol, each of which may hold a token.
+// TestNoSecretIsLogged: in no case does a record have anything of a query, a cookie, a
+// field Authorization or an offered subprotocol, each of which may hold a token.
 func TestNoSecretIsLogged(t *testing.T) {
 	t.Parallel()
 	const marker = "s3cr3t"

@@ -20,11 +20,10 @@ const (
 	DefaultPingTimeout = 20 * time.Second
 )
 
-// Options configure [Handler] and [Accept]. A nil pointer and the zero value select
-// the defaults. A negative number is invalid unless the field says what it means:
-// requests are then answered with 500, and Logger gets an error that names the field.
-// Options must not be changed while they are in use. Many endpoints may share one
-// Options.
+// Options configure [Handler] and [Accept]. A nil pointer and the zero value select the
+// defaults. A negative number is invalid unless the field defines it: requests are then
+// answered with 500, and Logger gets an error that names the field. Options must not be
+// changed while they are in use. Many endpoints may share one Options.
 type Options struct {
 	// Subprotocols are the subprotocols that this server supports. The server chooses
 	// the first of the client's, in the client's order of preference, that is in this
@@ -71,13 +70,13 @@ type Options struct {
 	// buffers that net/http needed for the request are then released: an idle
 	// connection holds 8 KiB instead of 19.
 	//
-	// The drawback: middlewares do right after the handshake what they do when a
-	// handler returns. A limit on concurrent requests does not count the connection,
-	// a span ends after the handshake, a pooled object is reused for another request.
-	// For this reason the function's ctx has only two values of the request's
-	// context, [http.ServerContextKey] and [http.LocalAddrContextKey]. Other details
-	// of the request come from Authorize, as the Conn's Principal, or from the Conn
-	// itself. Detach has no effect on Accept.
+	// The drawback: middlewares act right after the handshake as if the handler had
+	// returned. A limit on concurrent requests does not count the connection, a span ends
+	// after the handshake, a pooled object is reused for another request. For this reason
+	// the function's ctx has only two values of the request's context,
+	// [http.ServerContextKey] and [http.LocalAddrContextKey]. Other details of the request
+	// come from Authorize, as the Conn's Principal, or from the Conn itself. Detach has no
+	// effect on Accept.
 	Detach bool
 
 	// MaxMessageSize is the most bytes of data that one message may have, sent
@@ -108,28 +107,27 @@ type Options struct {
 	// Send waits. 0 means 1 MiB.
 	SendBuffer int
 
-	// ReceiveBuffer is how many bytes of messages may wait to be received. At this
-	// limit the connection is not read, so that TCP slows the peer down. 0 means
-	// 256 KiB.
+	// ReceiveBuffer is how many bytes of messages may wait to be received. At this limit
+	// the connection is not read, so TCP slows the peer down. 0 means 256 KiB.
 	ReceiveBuffer int
 
 	// CloseTimeout is how long Close waits for the peer's answer. 0 means 5 seconds.
 	CloseTimeout time.Duration
 
-	// PingInterval is how often to ping the peer, whether other data arrives from it
-	// or not. Pings keep proxies from closing a quiet connection, and measure
-	// Latency. 0 means [DefaultPingInterval], a negative number never.
+	// PingInterval is how often to ping the peer, whether or not other data arrives. Pings
+	// keep proxies from closing a quiet connection, and measure Latency. 0 means
+	// [DefaultPingInterval], a negative number never.
 	PingInterval time.Duration
 
 	// PingTimeout is how long the peer may take to answer. The connection ends with
-	// [errors.PolicyViolation], "Ping/Pong timeout", when there was no sign of life
-	// for PingInterval plus PingTimeout. Anything that arrives from the peer is a sign
-	// of life, and so is progress in sending: a peer that reads a long stream slowly is
-	// alive. The connection also ends if the peer takes none of the waiting data for
-	// that long, whatever it sends. While the peer's TCP receive window is closed, the
-	// end comes after 5 seconds at the earliest (on Linux, where the library can ask for
-	// it), because TCP reports progress in steps of up to the peer's receive buffer. 0
-	// means [DefaultPingTimeout].
+	// [errors.PolicyViolation], "Ping/Pong timeout", when there was no sign of life for
+	// PingInterval plus PingTimeout. Anything that arrives from the peer is a sign of life,
+	// and so is progress in sending: a peer that reads a long stream slowly is alive. The
+	// connection also ends if the peer takes none of the waiting data for that long, even
+	// if it sends data. While the peer's TCP receive window is closed, the end comes after
+	// 5 seconds at the earliest (on Linux, where the library can ask for it), because TCP
+	// reports progress in steps of up to the peer's receive buffer. 0 means
+	// [DefaultPingTimeout].
 	PingTimeout time.Duration
 
 	// AnswerHeartbeat is the client heartbeat that is answered without the
@@ -140,7 +138,7 @@ type Options struct {
 	// control character ENQ, gets the text "\x06".
 	AnswerHeartbeat *ws.Heartbeat
 
-	// DisableHeartbeatAnswer passes all messages to the application, also heartbeats.
+	// DisableHeartbeatAnswer passes all messages to the application, including heartbeats.
 	// AnswerHeartbeat must then be nil.
 	DisableHeartbeatAnswer bool
 
@@ -148,21 +146,21 @@ type Options struct {
 	// clients that offer it.
 	Compression *ws.Compression
 
-	// Observer, if not nil, is told about handshakes, connections and limits of an
+	// Observer, if not nil, is called for handshakes, connections and limits of an
 	// Endpoint. It has no effect on Accept.
 	Observer *Observer
 
-	// Logger gets a record for each function that returns an error or panics (Error),
-	// for the first handshake of each origin that may not connect, up to 100 origins,
-	// and the first one of which a proxy has dropped a header (Warn), and for each
-	// handshake that was refused, each limit that an Endpoint's peer has reached (with
-	// the [Limit] as the attribute limit) and each connection of an Endpoint that has
-	// ended (Debug). The record of an ended connection has the
-	// attributes reason, message, byPeer, error (the cause, if there is one), duration,
-	// received and sent (messages), remote and path. No record has a query or a header.
-	// With nil only panics, the records of level Warn and the first handshake whose
-	// connection a middleware hides are logged, where net/http logs panics of handlers:
-	// to the ErrorLog of the http.Server, or the log package if it has none.
+	// Logger gets a record for each function that returns an error or panics (Error), for
+	// the first handshake of each origin that may not connect, up to 100 origins, for the
+	// first handshake from which a proxy has dropped a header (Warn), and for each
+	// handshake that was refused, each limit that an Endpoint's peer has reached (with the
+	// [Limit] as the attribute limit) and each connection of an Endpoint that has ended
+	// (Debug). The record of an ended connection has the attributes reason, message,
+	// byPeer, error (the cause, if there is one), duration, received and sent (messages),
+	// remote and path. No record has a query or a header. With nil only panics, the records
+	// of level Warn and the first handshake whose connection a middleware hides are logged,
+	// where net/http logs panics of handlers: to the ErrorLog of the http.Server, or the
+	// log package if it has none.
 	Logger *slog.Logger
 }
 
@@ -197,7 +195,7 @@ func (o *Options) pings() (interval, timeout time.Duration) {
 	return max(interval, 0), timeout
 }
 
-// check returns an error that names an option that cannot be used.
+// check returns an error that names an invalid option.
 func (o *Options) check() error {
 	if o.PingTimeout < 0 {
 		return fmt.Errorf("websocket: invalid option: PingTimeout is negative: %v", o.PingTimeout)

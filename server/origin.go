@@ -53,9 +53,9 @@ func (e *originError) Error() string {
 	return fmt.Sprintf("pages of the origin %q may not connect to this server", e.origin)
 }
 
-// advice tells a developer what was compared and which pattern would allow the
-// origin. It never advises to allow the origin "null", which every sandboxed page
-// and every local file has.
+// advice returns text for a developer: the values that were compared, and the pattern that
+// would allow the origin. It never advises to allow the origin "null", which every
+// sandboxed page and every local file has.
 func (e *originError) advice() string {
 	compared := fmt.Sprintf("The origin was compared with the request's Host, %q, and with Options.OriginPatterns. ", e.host)
 	if e.pattern == "" {
@@ -104,7 +104,8 @@ func allows(pattern, host, full string) bool {
 		return true
 	}
 	if host == "" {
-		// No browser sends one but "null". What has no host must not match a wildcard for hosts.
+		// The only origin without a host that browsers send is "null". It must not match a
+		// wildcard for hosts.
 		return pattern == full
 	}
 	if strings.Contains(pattern, "://") {

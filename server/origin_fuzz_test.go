@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// authority returns what stands where an origin has its host, without a port, in the plainest way.
+// authority returns the text in the place of an origin's host, without a port, with the
+// simplest parser possible.
 func authority(origin string) string {
 	_, rest, _ := strings.Cut(strings.ToLower(origin), "://")
 	if i := strings.IndexAny(rest, "/?#\\"); i >= 0 {
@@ -21,8 +22,8 @@ func authority(origin string) string {
 	return strings.TrimSuffix(rest, ".")
 }
 
-// FuzzOrigin: whatever a page's origin and the request's Host are, an origin is let in only if it has
-// the server's own host or one that the patterns name.
+// FuzzOrigin: for any origin of a page and any Host of the request, an origin is accepted
+// only if it has the server's own host or one that the patterns name.
 func FuzzOrigin(f *testing.F) {
 	for _, origin := range []string{
 		"https://a.friend.example", "https://friend.example", "http://example.com:80", "null", "", "https://evil.example/.friend.example",
@@ -76,7 +77,7 @@ func FuzzOriginPatterns(f *testing.F) {
 	})
 }
 
-// TestOriginsWithoutAHost: what names no host is let in by no pattern for hosts, whatever follows.
+// TestOriginsWithoutAHost: no pattern for hosts accepts an origin without a host.
 func TestOriginsWithoutAHost(t *testing.T) {
 	t.Parallel()
 	patterns, err := compileOrigins([]string{"*.friend.example", "https://*.partner.example"})

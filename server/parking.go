@@ -13,21 +13,21 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// parkingInterval is how often an endpoint looks for connections that were silent. One is
+// parkingInterval is how often an endpoint looks for silent connections. A connection is
 // parked after a whole interval without a message, so after 0.5 to 1 second.
 const parkingInterval = 500 * time.Millisecond
 
-// parking is what the connections of an endpoint made by Messages share. A connection has a
-// goroutine while messages come. When none has come for a while, it is parked: the
-// goroutine ends, and the poller starts another one when there is something to receive.
+// parking is the state that the connections of an endpoint made by Messages share. A
+// connection has a goroutine while messages arrive. When none has arrived for a while, it
+// is parked: the goroutine ends, and the poller starts another one when data arrives.
 type parking struct {
 	handle   func(ctx context.Context, conn *Conn, m ws.Message) error
 	interval time.Duration // parkingInterval, but in tests
 	poller   stream.Poller
 
 	mu     sync.Mutex
-	active map[*messageLoop]struct{} // those that have a goroutine
-	timer  *time.Timer               // runs look while there are any
+	active map[*messageLoop]struct{} // loops with a goroutine
+	timer  *time.Timer               // runs look while active is not empty
 }
 
 // messageLoop receives the messages of one connection.
@@ -51,8 +51,8 @@ const (
 	loopParked              // it has no goroutine
 )
 
-// waitContext is the context in which a messageLoop receives: that of the connection, which
-// also ends when the loop is to be parked.
+// waitContext is the context in which a messageLoop receives: the connection's context,
+// which also ends when the loop is to be parked.
 type waitContext connContext
 
 func (c *waitContext) whole() *connContext         { return (*connContext)(c) }
@@ -68,7 +68,7 @@ func (c *waitContext) Err() error {
 	return nil
 }
 
-// runLoop serves a connection in the way of Messages.
+// runLoop serves a connection of an endpoint made by Messages.
 func (e *Endpoint) runLoop(t ticket, ctx *connContext, conn *Conn) {
 	l := &messageLoop{endpoint: e, ticket: t, ctx: ctx, conn: conn, began: time.Now()}
 	l.entry = stream.PollEntry{Transport: ctx.transport, Readable: l.wake}
@@ -82,7 +82,7 @@ func (e *Endpoint) runLoop(t ticket, ctx *connContext, conn *Conn) {
 	l.run()
 }
 
-// wake starts a goroutine for a parked loop. It does nothing for one that runs.
+// wake starts a goroutine for a parked loop. It does nothing if the loop runs.
 func (l *messageLoop) wake() {
 	if l.state.CompareAndSwap(loopParked, loopWorks) {
 		go l.resume()
@@ -92,7 +92,7 @@ func (l *messageLoop) wake() {
 func (l *messageLoop) resume() {
 	l.ctx.transport.Unpark()
 	l.ctx.silent.Store(false)
-	// Often it is a pong, which needs no longer stay.
+	// The data is often a pong, after which the loop can be parked again at once.
 	m, ok, err := l.conn.TryReceive()
 	if !ok && err == nil && l.ctx.cause() == nil && l.park() {
 		return
@@ -154,7 +154,7 @@ func (l *messageLoop) handle(m ws.Message) error {
 	return l.endpoint.acceptor.parks.handle(l.ctx, l.conn, m)
 }
 
-// park parks the loop, and reports false if there is something to do instead.
+// park parks the loop. It reports false if the loop has work to do instead.
 func (l *messageLoop) park() bool {
 	tried := false
 	parked := l.endpoint.acceptor.parks.poller.Park(&l.entry, func() {
@@ -162,13 +162,13 @@ func (l *messageLoop) park() bool {
 		l.state.Store(loopParked)
 	})
 	if parked {
-		// What ended before the state was set has woken nothing.
+		// An end before the state was set has not woken the loop.
 		if l.ctx.cause() != nil {
 			l.wake()
 		}
 		return true
 	}
-	// If the system refused, and something has woken the loop since, another goroutine has it.
+	// If the system refused, and something has woken the loop since, another goroutine runs it.
 	return tried && !l.state.CompareAndSwap(loopParked, loopWorks)
 }
 
@@ -182,7 +182,7 @@ func (l *messageLoop) end(reason errors.CloseReason, message string, failure err
 	l.ticket.ended(l.ctx, l.began, failure)
 }
 
-// activate adds l to those that are looked at.
+// activate adds l to the active loops.
 func (p *parking) activate(l *messageLoop) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -210,7 +210,7 @@ func (p *parking) deactivate(l *messageLoop) {
 	}
 }
 
-// look asks the loops that were silent since the last look to park.
+// look asks the loops that have been silent since its last call to park.
 func (p *parking) look() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

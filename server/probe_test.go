@@ -98,7 +98,7 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-// TestNoProbe: what only looks like a probe gets the answer that it got before.
+// TestNoProbe: a request that only looks like a probe gets the usual answer.
 func TestNoProbe(t *testing.T) {
 	t.Parallel()
 	_, s := startEndpoint(t, echo, nil)
@@ -177,9 +177,9 @@ func TestAuthorize(t *testing.T) {
 	}
 }
 
-// TestRefusalEndsTheConnection: behind a proxy that tunnels what asked for an
-// upgrade, a second request in the same packet has not been looked at by it
-// (CWE-444), so it is not answered.
+// TestRefusalEndsTheConnection: behind a proxy that tunnels every request for an upgrade, a
+// second request in the same packet has not been looked at by it (CWE-444), so it is not
+// answered.
 func TestRefusalEndsTheConnection(t *testing.T) {
 	t.Parallel()
 	_, s := startEndpoint(t, echo, nil)
@@ -202,15 +202,14 @@ func TestRefusalEndsTheConnection(t *testing.T) {
 			conn.SetReadDeadline(time.Now().Add(10 * time.Second))
 			io.Copy(io.Discard, response.Body)
 			if rest, err := io.ReadAll(r); err != nil && !strings.Contains(err.Error(), "reset") || len(rest) > 0 {
-				t.Errorf("then came %q, %v", rest, err)
+				t.Errorf("then got %q, %v", rest, err)
 			}
 		})
 	}
 }
 
-// TestProxyThatDroppedUpgrade: nginx without the lines for WebSocket drops
-// Connection and Upgrade, or speaks HTTP/1.0. Nobody is served by advice to
-// use a WebSocket client.
+// TestProxyThatDroppedUpgrade: nginx without the lines for WebSocket drops Connection and
+// Upgrade, or speaks HTTP/1.0. It does not help to give advice to use a WebSocket client.
 func TestProxyThatDroppedUpgrade(t *testing.T) {
 	t.Parallel()
 	logged := &logBuffer{}

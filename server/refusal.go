@@ -14,14 +14,13 @@ import (
 	"github.com/isosocket/isosocket/internal/rfc6455"
 )
 
-// refusal is an answer other than 101: its status, and a sentence for the reader
-// at the other end.
+// refusal is an answer other than 101: its status, and a sentence for the client.
 type refusal struct {
 	status   int
 	sentence string
 	header   map[string][]string
 	probed   bool  // answers a probe, not a handshake
-	err      error // for this side only, nil if sentence says it all
+	err      error // for this side only, nil if sentence is complete
 }
 
 func refuse(status int, format string, args ...any) *refusal {
@@ -92,7 +91,7 @@ func (f *refusal) answer(w http.ResponseWriter, r *http.Request, allowedOrigin s
 			header.Set("Connection", "Upgrade")
 			header.Set("Upgrade", "websocket")
 		}
-		header["Sec-WebSocket-Version"] = []string{"13"} // Set would spell it in another way
+		header["Sec-WebSocket-Version"] = []string{"13"} // Set would change the spelling
 	case http.StatusMethodNotAllowed:
 		header.Set("Allow", http.MethodGet)
 	}
@@ -130,8 +129,8 @@ func wantsUpgrade(r *http.Request) bool {
 	return len(r.Header["Upgrade"]) > 0 || len(r.Header["Sec-Websocket-Key"]) > 0 || hasToken(r.Header["Connection"], "upgrade")
 }
 
-// requestURL returns the URL that the client dialed, as far as it is known here,
-// without the query, which may hold a secret.
+// requestURL returns the URL that the client dialed, as far as it is known, without the
+// query, which may hold a secret.
 func requestURL(r *http.Request) string {
 	scheme := "ws://"
 	if r.TLS != nil {
@@ -140,7 +139,7 @@ func requestURL(r *http.Request) string {
 	return scheme + r.Host + r.URL.EscapedPath()
 }
 
-// droppedByProxy says which part of a handshake a proxy has dropped, if the key is
+// droppedByProxy returns the part of a handshake that a proxy has dropped, if the key is
 // still there. It returns "" if none is missing.
 func droppedByProxy(r *http.Request) string {
 	switch {
@@ -156,7 +155,7 @@ func droppedByProxy(r *http.Request) string {
 	return ""
 }
 
-// droppedError is a handshake of which a proxy has dropped a part.
+// droppedError is the error of a handshake from which a proxy has dropped a part.
 type droppedError struct{ text string }
 
 func (e *droppedError) Error() string { return e.text }

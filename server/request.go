@@ -12,7 +12,7 @@ import (
 )
 
 // packedRequest is the header of a request, without the fields that only the handshake
-// needed, and the values of its path. Those are fields whose names begin with wildcard.
+// needed, and the values of its path, stored as fields whose names begin with wildcard.
 type packedRequest handshake.PackedHeader
 
 // wildcard cannot be in the name of a header field.
@@ -74,11 +74,11 @@ func (p packedRequest) setPathValues(r *http.Request) {
 }
 
 // Request returns a copy of the request that opened the connection, for code that expects
-// one: its Cookie, BasicAuth, UserAgent, PathValue and FormValue work. It has the
-// method GET, the URL, the host, the client's address, the state of TLS, and the header
-// without the fields of the handshake itself. Its context is [context.Background], and
-// its Body is empty. It remains valid with Options.Detach, and each call returns a new
-// one, which the caller may change.
+// an [http.Request]: its Cookie, BasicAuth, UserAgent, PathValue and FormValue work. It has
+// the method GET, the URL, the host, the client's address, the state of TLS, and the header
+// without the fields of the handshake itself. Its context is [context.Background], and its
+// Body is empty. It remains valid with Options.Detach, and each call returns a new one,
+// which the caller may change.
 func (c *Conn) Request() *http.Request {
 	u := *c.URL()
 	r := (&http.Request{

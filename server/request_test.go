@@ -13,8 +13,8 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// What the request and the connection were remains known, with and without Detach, and also after
-// the end.
+// The details of the request and the connection remain available, with and without Detach,
+// and also after the end.
 func TestRequest(t *testing.T) {
 	for name, detach := range map[string]bool{"attached": false, "detached": true} {
 		t.Run(name, func(t *testing.T) {

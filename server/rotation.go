@@ -10,7 +10,7 @@ import (
 	"github.com/isosocket/isosocket/internal/stream"
 )
 
-// rotationGrace is how long a function may run on after its connection's lifetime.
+// rotationGrace is how long a function may continue after its connection's lifetime.
 const rotationGrace = 10 * time.Second
 
 var lifetimeOver = &errors.ConnectionClosed{Reason: errors.ServiceRestart, Message: "connection lifetime over"}
@@ -21,8 +21,8 @@ func lifetime(longest time.Duration) time.Duration {
 	return longest - rand.N(longest/4+1)
 }
 
-// limitLifetime ends conn after its lifetime. The timer, nil without a limit, is to be
-// stopped when its function has returned.
+// limitLifetime ends conn after its lifetime. The caller stops the timer, nil without a
+// limit, when its function has returned.
 func (e *Endpoint) limitLifetime(ctx *connContext, conn *Conn) *time.Timer {
 	longest := e.acceptor.limiter.maxLifetime
 	if longest <= 0 {

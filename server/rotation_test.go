@@ -222,7 +222,7 @@ func TestLimitsOfAConnection(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		limits  Limits
-		message []byte // what the client sends again and again
+		message []byte // sent by the client repeatedly
 		reached Limit
 		reason  errors.CloseReason // 0 if it goes on
 		text    string

@@ -10,15 +10,15 @@ import (
 	"github.com/isosocket/isosocket/internal/stream"
 )
 
-// Stats is the state of an [Endpoint] and what has happened in it since it was made, from
+// Stats is the state of an [Endpoint] and its counters since it was created, from
 // [Endpoint.Stats]. Counters only grow.
 type Stats struct {
 	// Open is the number of connections whose function has not returned, as Len
 	// returns it.
 	Open int
 
-	// Accepted is the number of handshakes answered with 101, and so of connections in
-	// all: those of Open and those of Closed.
+	// Accepted is the number of handshakes answered with 101, and so the total number of
+	// connections: those of Open and those of Closed.
 	Accepted uint64
 	// Refused is the number of handshakes answered with another status, by status.
 	Refused map[int]uint64
@@ -30,9 +30,9 @@ type Stats struct {
 	Probes uint64
 
 	// Received and Sent are the sums over all connections, open and closed. A message
-	// is received when its last byte was read, whether the program has taken it or not,
-	// and sent when Send has queued it. Of messages that came in one packet, those that
-	// the program has taken may count when it has taken the last, at most 100 ms late.
+	// counts as received when its last byte was read, whether or not the program has taken
+	// it, and as sent when Send has queued it. Messages that arrived in one packet may
+	// count only when the program has taken the last of them, at most 100 ms late.
 	Received, Sent Traffic
 
 	// Unsent is how many bytes wait to be sent, over all open connections, including
@@ -42,7 +42,7 @@ type Stats struct {
 	// over all open connections, with 32 bytes for each message besides its data.
 	Unreceived int64
 	// Memory is how many bytes the open connections hold for their peers, as
-	// Limits.MaxMemory counts them: the two above, what has come of messages, and the
+	// Limits.MaxMemory counts them: Unsent, Unreceived, partly received messages, and the
 	// state of compression.
 	Memory int64
 	// Full is the number of open connections whose Send waits for space, because
@@ -59,11 +59,11 @@ type Stats struct {
 	HandshakeTimes Histogram
 	// RoundTrips are the round-trip times of pings, one for each ping that was answered.
 	RoundTrips Histogram
-	// ConnectionTimes are how long the connections of Closed lasted.
+	// ConnectionTimes are the durations of the connections of Closed.
 	ConnectionTimes Histogram
 }
 
-// Traffic is what one or many connections carried in one direction.
+// Traffic is the amount of data that one or more connections carried in one direction.
 type Traffic struct {
 	// Messages includes heartbeats that are answered without the application.
 	Messages uint64
@@ -79,7 +79,7 @@ type Closing struct {
 	// Reason is the reason of the first side that closed, or
 	// [errors.AbnormalClosure] if the connection was lost.
 	Reason errors.CloseReason
-	// ByPeer says that the peer has chosen the reason.
+	// ByPeer reports whether the peer has chosen the reason.
 	ByPeer bool
 }
 
@@ -119,7 +119,7 @@ func (h Histogram) Quantile(q float64) time.Duration {
 
 const day = 24 * time.Hour
 
-// newShortTimes and newLongTimes return what counts durations.
+// newShortTimes and newLongTimes return counters of durations.
 func newShortTimes() *stream.Durations {
 	const ms = time.Millisecond
 	return stream.NewDurations(ms/10, ms/4, ms/2, ms, 5*ms/2, 5*ms, 10*ms, 25*ms, 50*ms, 100*ms, 250*ms, 500*ms,
@@ -143,7 +143,7 @@ func histogram(d *stream.Durations) Histogram {
 	return h
 }
 
-// tally is what an Endpoint counts. Its maps and numbers are guarded by Endpoint.mu.
+// tally holds the counters of an Endpoint. Its maps and numbers are guarded by Endpoint.mu.
 type tally struct {
 	accepted   uint64
 	refused    map[int]uint64
@@ -196,9 +196,9 @@ func (t *Traffic) add(o Traffic) {
 
 func traffic(c stream.Counts) Traffic { return Traffic{c.Messages, c.Data, c.Stream} }
 
-// Stats returns what the endpoint has counted. Connections go on while it adds up what
-// each of them has counted. With 10,000 connections that takes about 1 ms of one
-// processor, and a handshake or an end waits for at most half of it.
+// Stats returns the endpoint's counters. Connections continue while it adds up theirs. With
+// 10,000 connections that takes about 1 ms of one processor, and a handshake or an end
+// waits for at most half of it.
 func (e *Endpoint) Stats() Stats {
 	e.mu.Lock()
 	c := &e.tally
@@ -219,7 +219,7 @@ func (e *Endpoint) Stats() Stats {
 	}
 	e.mu.Unlock()
 
-	// A connection that ends meanwhile is in open, and not yet in the sums above.
+	// A connection that ends meanwhile is in open, but not yet in the sums above.
 	for _, ctx := range open {
 		received, sent, waiting := ctx.transport.Traffic()
 		s.Received.add(traffic(received))

@@ -43,7 +43,7 @@ func checkStats(t *testing.T, before, s server.Stats) {
 	grows := func(what string, before, now uint64) {
 		t.Helper()
 		if now < before {
-			t.Errorf("%s have become fewer: from %d to %d", what, before, now)
+			t.Errorf("%s decreased from %d to %d", what, before, now)
 		}
 	}
 	grows("accepted handshakes", before.Accepted, s.Accepted)
@@ -275,7 +275,7 @@ func TestStatsAddUp(t *testing.T) {
 				t.Errorf("sent %d messages, want %d", stats.Sent.Messages, answered.Load())
 			}
 			if smaller := o.Compression != nil; smaller != (stats.Sent.WireBytes < stats.Sent.Bytes) || smaller != (stats.Received.WireBytes < stats.Received.Bytes) {
-				t.Errorf("%d bytes went as %d, and %d came as %d", stats.Sent.Bytes, stats.Sent.WireBytes, stats.Received.Bytes, stats.Received.WireBytes)
+				t.Errorf("%d bytes were sent as %d, and %d were received as %d", stats.Sent.Bytes, stats.Sent.WireBytes, stats.Received.Bytes, stats.Received.WireBytes)
 			}
 			if stats.Unsent != 0 || stats.Unreceived != 0 || stats.Full != 0 {
 				t.Errorf("%d and %d bytes wait, %d connections are full", stats.Unsent, stats.Unreceived, stats.Full)

@@ -32,7 +32,7 @@ type upgrade struct {
 
 	conn   net.Conn
 	prefix []byte // bytes that net/http has already read from conn
-	err    error  // why there is no conn
+	err    error  // why conn is nil
 }
 
 // WriteHeader ignores the 101, which Hijack writes: a connection that cannot be
@@ -116,7 +116,7 @@ func (u *upgrade) refusal(r *http.Request, err error) *refusal {
 }
 
 // cannotHijack refuses a request whose connection a middleware hides. As with a refused
-// origin, a developer on the same machine gets the advice, too.
+// origin, a client on the same machine gets the advice, too.
 func cannotHijack(w http.ResponseWriter, r *http.Request, err error) *refusal {
 	hidden := &hiddenError{writer: fmt.Sprintf("%T", w), err: err}
 	f := &refusal{

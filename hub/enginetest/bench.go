@@ -79,7 +79,7 @@ func (b *bench) eventually(what string, condition func() bool) {
 	}
 }
 
-// listener is a Subscriber that remembers what it got.
+// listener is a Subscriber that records its calls.
 type listener struct {
 	top hub.Position
 	sub hub.Subscription
@@ -107,7 +107,7 @@ func (b *bench) listen(machine int, topic string) *listener {
 	return l
 }
 
-// enter notes a call, and that it is the only one.
+// enter records a call, and checks that no other is under way.
 func (l *listener) enter(note func()) {
 	l.mu.Lock()
 	if l.inside {
@@ -140,8 +140,8 @@ func (l *listener) got() string {
 	return strings.Join(texts, " ")
 }
 
-// sees reports whether l would know of all entries until last: it got last, or was told to
-// ask.
+// sees reports whether l would know of all entries until last: it got last, or Doubt was
+// called.
 func (l *listener) sees(last hub.Position) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -156,7 +156,7 @@ func (l *listener) sees(last hub.Position) bool {
 	return false
 }
 
-// check compares what l got with the topic's entries.
+// check compares the entries that l got with those of the topic.
 func (l *listener) check(b *bench, all []*hub.Entry) {
 	b.Helper()
 	l.mu.Lock()

@@ -368,7 +368,7 @@ func (b *bench) awaitHere(topic, want string) {
 	}
 }
 
-// changes returns the changes of a key that l was told of.
+// changes returns the changes of a key that l has received.
 func (l *listener) changes(key string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -14,17 +14,16 @@ type Target struct {
 	// called for each case, with storage that has no topics, and uses t.Cleanup to close
 	// what it opened. The elements may be the same engine, if it serves one process only.
 	Open func(t testing.TB, n int) []hub.Engine
-	// NoHistory says that the engine keeps no history, whatever Keep says.
+	// NoHistory says that the engine keeps no history, regardless of Keep.
 	NoHistory bool
 	// KeepsMore says that the engine may keep more and longer than Keep says.
 	KeepsMore bool
 	// Forgets says that the engine no longer knows where a topic ended when its history has
-	// expired. Who comes back to it then gets a gap.
+	// expired. A member that returns to it then gets a gap.
 	Forgets bool
 	// NoIDs says that the engine remembers no Entry.ID.
 	NoIDs bool
-	// Patience is how long something may take that reaches other machines. 0 means 10
-	// seconds.
+	// Patience is how long an effect may take to reach other machines. 0 means 10 seconds.
 	Patience time.Duration
 }
 
@@ -75,7 +74,7 @@ type testCase struct {
 	run      func(b *bench)
 }
 
-// bench is what a case works with.
+// bench is the environment of a case.
 type bench struct {
 	testing.TB
 	ctx      context.Context

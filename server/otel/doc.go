@@ -11,9 +11,9 @@
 //
 // Each handshake is a span, by the semantic conventions for HTTP servers, and each
 // connection is a span below it. The trace of the client's request, or of a middleware such
-// as otelhttp, goes on in both, and in the ctx of the Endpoint's function. [RegisterMetrics]
-// exports what [server.Endpoint.Stats] counts. docs/observability.md lists spans, attributes
-// and metrics.
+// as otelhttp, goes on in both, and in the ctx of the Endpoint's function.
+// [RegisterMetrics] exports the counters of [server.Endpoint.Stats]. docs/observability.md
+// lists spans, attributes and metrics.
 //
 // No attribute has a query, a cookie or another header field, each of which may hold a
 // secret. A failure of the function is recorded in the span of the connection with its text.

@@ -14,7 +14,7 @@ import (
 	"github.com/isosocket/isosocket/server"
 )
 
-// metrics are the instruments that report what an Endpoint counts.
+// metrics are the instruments that report the counters of an Endpoint.
 type metrics struct {
 	endpoint *server.Endpoint
 	name     attribute.KeyValue
@@ -26,7 +26,7 @@ type metrics struct {
 	pingTime                          metric.Float64ObservableCounter
 }
 
-// RegisterMetrics reports what e counts, with name as the attribute isosocket.endpoint,
+// RegisterMetrics reports the counters of e, with name as the attribute isosocket.endpoint,
 // which distinguishes the Endpoints of a program. It costs a call of
 // [server.Endpoint.Stats] each time the metrics are collected. Unregister of the result
 // ends that. The error is that of an invalid instrument of the MeterProvider, joined for

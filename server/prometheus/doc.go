@@ -1,6 +1,6 @@
 //go:build !js
 
-// Package prometheus exports what a [server.Endpoint] counts to Prometheus. It is a
+// Package prometheus exports the counters of a [server.Endpoint] to Prometheus. It is a
 // module of its own, so that programs without Prometheus do not depend on its client.
 //
 //	chat := server.Handler(serve, nil)
