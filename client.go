@@ -25,9 +25,9 @@ type ClientOptions struct {
 	// Reconnect says how to connect, and when to reconnect. nil selects the defaults.
 	Reconnect *ReconnectOptions
 
-	// OnConnect, if not nil, is called with every new connection before anything
-	// else is sent or received on it: to authenticate, to subscribe, to resync.
-	// ctx ends with the Client, and with HandshakeTimeout.
+	// OnConnect, if not nil, is called with every new connection before anything else
+	// is sent or received on it: to authenticate, to subscribe, to resync. ctx ends
+	// when the Client ends or HandshakeTimeout has passed.
 	//
 	// If it returns an error, the connection is closed, and ReconnectOptions.Retry
 	// decides by that error whether to try again. [DefaultRetry] does not, unless
@@ -94,8 +94,8 @@ type Client struct {
 	mu       sync.Mutex
 	changed  chan struct{} // closed when a field below has changed that a goroutine may wait for
 	state    State
-	conn     *ws.Conn                 // open, or OnConnect has it
-	link     *link                    // what messages are sent on, nil while there is none
+	conn     *ws.Conn                 // open, or in use by OnConnect
+	link     *link                    // for sending, nil while there is none
 	waiting  queue                    // the outbox
 	draining bool                     // the oldest of waiting is being sent
 	failed   error                    // OnConnect's error, until it is reported
@@ -148,7 +148,7 @@ func newClient(ctx context.Context, r *redialer, o ClientOptions) *Client {
 		c.maxUnread = math.MaxInt
 	}
 	if c.inboxLimit = min(c.config.ReceiveBuffer, c.maxUnread); c.inboxLimit <= 0 {
-		c.inboxLimit = min(clientReadAhead, max(c.maxUnread/2, 1)) // 0 would let nothing in
+		c.inboxLimit = min(clientReadAhead, max(c.maxUnread/2, 1)) // 0 would accept no message
 	}
 	c.listen()
 	c.state = State{Phase: Connecting, Attempts: 1}
@@ -210,9 +210,9 @@ func (c *Client) TrySend(m ws.Message) error {
 	return err
 }
 
-// route decides where m goes. If it returns a link, m is to be sent on it; if it
-// returns changed, the caller must try again after changed is closed. Otherwise the
-// outbox has m, or err says why m is refused.
+// route decides where m goes. If it returns a link, the caller must send m on it. If it
+// returns changed, the caller must try again after changed is closed. Otherwise m is in
+// the outbox, or err says why m was refused.
 func (c *Client) route(m ws.Message) (l *link, changed <-chan struct{}, err error) {
 	if err := m.Check(c.config.MaxMessageSize); err != nil {
 		return nil, nil, err
@@ -260,9 +260,8 @@ func clone(m ws.Message) ws.Message {
 
 // Receive waits for the next message, on any connection. The caller owns its data.
 //
-// If ctx ends first, the error is ctx.Err(). When there will be no more connections
-// and all messages that arrived were received, it is Err; after Close this is so at
-// once.
+// If ctx ends first, the error is ctx.Err(). When there will be no more connections and
+// all messages that arrived were received, it is Err. After Close it is Err at once.
 //
 // Unread messages do not keep the Client from reconnecting. If more of them wait than
 // ClientOptions.MaxUnread, the oldest are dropped, and one call returns an
@@ -451,7 +450,7 @@ func (c *Client) Close(reason errors.CloseReason, message string) error {
 	return err
 }
 
-// State returns what the Client is doing.
+// State returns the current state.
 func (c *Client) State() State {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -487,7 +486,7 @@ func (c *Client) Err() error {
 	return c.cause()
 }
 
-// cause is Err, with mu held.
+// cause is like Err. mu must be held.
 func (c *Client) cause() error {
 	if c.closing != nil {
 		return c.closing
@@ -529,7 +528,7 @@ func (c *Client) setState(s State) {
 	}
 }
 
-// listen puts the Client between the loop and the user's own functions.
+// listen wraps the user's functions, so that the Client follows the loop.
 func (c *Client) listen() {
 	r := c.redialer
 	onAttempt, onDown, retry := r.OnAttempt, r.OnDown, r.Retry
@@ -578,7 +577,7 @@ func (c *Client) run() {
 	c.finish(err)
 }
 
-// finish makes err the Client's end.
+// finish ends the Client with err.
 func (c *Client) finish(err error) {
 	c.cancel()
 	c.mu.Lock()
@@ -604,7 +603,7 @@ func (c *Client) takeFailed() error {
 	return err
 }
 
-// explain says what ended a wait, and why there was one.
+// explain returns the error of a wait that ctx ended, with the reason for the wait.
 func (c *Client) explain(ctx context.Context, op string) error {
 	return &downError{op: op, err: ctx.Err(), cause: context.Cause(ctx), state: c.State(), unread: c.inbox.Bytes(), limit: c.inboxLimit}
 }
@@ -615,7 +614,7 @@ type downError struct {
 	err, cause error
 	state      State
 
-	unread, limit int // bytes, of what was not received
+	unread, limit int // bytes, of the unread messages
 }
 
 func (e *downError) Error() string {
@@ -642,7 +641,7 @@ func (e *downError) Is(target error) bool { return target == errors.ErrWebSocket
 // Timeout reports whether a deadline ended the wait, as net.Error does.
 func (e *downError) Timeout() bool { return errors.Is(e.err, context.DeadlineExceeded) }
 
-// droppedError says how many messages were dropped in its place.
+// droppedError reports how many messages were dropped.
 type droppedError struct{ messages int64 }
 
 func (e *droppedError) Error() string {
@@ -663,14 +662,14 @@ func (*noHeartbeatError) Unwrap() error { return errors.ErrUnsupported }
 
 func (*noHeartbeatError) Is(target error) bool { return target == errors.ErrWebSocket }
 
-// Phase is what a [Client] is doing.
+// Phase is the current activity of a [Client].
 type Phase uint8
 
 // The phases of a Client.
 const (
 	// Connecting: an attempt is in progress, including OnConnect.
 	Connecting Phase = iota
-	// Connected: messages are sent as they come.
+	// Connected: messages are sent without a wait for a connection.
 	Connected
 	// Waiting: the Client waits before the next attempt.
 	Waiting
@@ -693,13 +692,13 @@ func (p Phase) String() string {
 	return "invalid phase " + strconv.Itoa(int(p))
 }
 
-// State is what a [Client] is doing, and why.
+// State describes the current activity of a [Client] and the reason for it.
 type State struct {
-	// Phase is what it is doing.
+	// Phase is the current activity.
 	Phase Phase
-	// Err says why the last connection ended or the last attempt failed. It is
-	// nil before the first of them, and while Connected. When Closed it is what
-	// Client.Err returns.
+	// Err says why the last connection ended or the last attempt failed. It is nil
+	// before the first of them, and while Connected. When Closed it is the result of
+	// Client.Err.
 	Err error
 	// Attempts is the number of attempts since the last stable connection, including
 	// the current one.

@@ -36,7 +36,7 @@ func (r *record) check(t *testing.T, want ...string) {
 	}
 }
 
-// keep serves connections by recording what comes as "number:text".
+// keep serves connections by recording received messages as "number:text".
 func (r *record) keep(n int, server *ws.Conn) {
 	for m, err := range server.Messages(context.Background()) {
 		if err != nil {
@@ -58,7 +58,7 @@ func end(c *Client) {
 	synctest.Wait()
 }
 
-// refuseFirst is a network's answer that refuses the first dial, and no other.
+// refuseFirst is a network's answer that refuses only the first dial.
 func refuseFirst(i int) error {
 	if i == 1 {
 		return refused(503)
@@ -124,7 +124,7 @@ func TestClientSendWaitsForConnection(t *testing.T) {
 		defer cancel()
 		err := c.Send(ctx, ws.Text("too late"))
 		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, errors.ErrWebSocket) || !strings.Contains(err.Error(), "while waiting, because: websocket: cannot connect: HTTP status 503") {
-			t.Errorf("Send = %v, want the deadline and why there is no connection", err)
+			t.Errorf("Send = %v, want the deadline and the reason why there is no connection", err)
 		}
 		if err := c.Send(ctx, ws.Text("far too late")); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Send = %v, want the deadline", err)
@@ -142,7 +142,7 @@ func TestClientSendWaitsForConnection(t *testing.T) {
 	})
 }
 
-func TestClientRefusesWhatCouldNeverBeSent(t *testing.T) {
+func TestClientRefusesInvalidMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t)
 		n.answer = func(int) error { return refused(503) }
@@ -187,7 +187,7 @@ func TestClientOnConnectComesFirst(t *testing.T) {
 				}
 				m, err := conn.Receive(ctx)
 				if m.String() != "welcome" {
-					t.Errorf("OnConnect received %q, want what was sent first", m)
+					t.Errorf("OnConnect received %q, want the first message", m)
 				}
 				return err
 			},
@@ -211,8 +211,8 @@ func TestClientOnConnectFails(t *testing.T) {
 		name  string
 		retry func(error) bool
 		f     func(context.Context, *ws.Conn) error
-		dials int   // that there are in an hour
-		err   error // that ends the Client, nil if it goes on
+		dials int   // within an hour
+		err   error // that ends the Client, nil if it continues
 	}{
 		{"with an error of its own", nil, func(context.Context, *ws.Conn) error { return failure }, 1, failure},
 		{"and the user says again", func(err error) bool { return errors.Is(err, failure) }, func(context.Context, *ws.Conn) error { return failure }, 3, failure},
@@ -260,11 +260,11 @@ func TestClientOutbox(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		outbox  Outbox
-		refused []string // of what was sent
+		refused []string // of the sent messages
 		lost    []string
 		arrived []string
 	}{
-		{"room for all", Outbox{}, nil, nil, []string{"1:m0", "1:m1", "1:m2", "1:m3", "1:m4"}},
+		{"space for all", Outbox{}, nil, nil, []string{"1:m0", "1:m1", "1:m2", "1:m3", "1:m4"}},
 		{"refuses newest", Outbox{MaxMessages: 3}, []string{"m3", "m4"}, nil, []string{"1:m0", "1:m1", "1:m2"}},
 		{"drops oldest", Outbox{MaxMessages: 3, Overflow: DropOldest}, nil, []string{"m0", "m1"}, []string{"1:m2", "1:m3", "1:m4"}},
 		{"refuses newest by bytes", Outbox{MaxBytes: 5}, []string{"m2", "m3", "m4"}, nil, []string{"1:m0", "1:m1"}},
@@ -286,17 +286,17 @@ func TestClientOutbox(t *testing.T) {
 					OnLost: func(m ws.Message, err error) {
 						lost.add(m.String())
 						if !errors.Is(err, errors.ErrNotSent) || !errors.Is(err, errors.ErrOutboxFull) || errors.Is(err, errors.ErrUnconfirmed) {
-							t.Errorf("lost for %v, want that it was not sent because the outbox was full", err)
+							t.Errorf("lost for %v, want ErrNotSent and ErrOutboxFull", err)
 						}
 					},
 				})
 				buf := []byte("m0")
 				for i := range 5 {
-					buf[1] = byte('0' + i) // the data is the caller's again
+					buf[1] = byte('0' + i) // the caller may reuse the data
 					if err := c.Send(t.Context(), ws.Message{Kind: ws.KindText, Data: buf}); err != nil {
 						refusals.add(string(buf))
 						if !errors.Is(err, errors.ErrOutboxFull) || !strings.Contains(err.Error(), "messages") {
-							t.Errorf("Send = %v, want ErrOutboxFull and how full", err)
+							t.Errorf("Send = %v, want ErrOutboxFull and the number of messages", err)
 						}
 					}
 				}
@@ -309,7 +309,7 @@ func TestClientOutbox(t *testing.T) {
 			})
 		})
 	}
-	t.Run("what is left at the end is reported", func(t *testing.T) {
+	t.Run("unsent messages are reported at the end", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			n, lost := newNetwork(t), &record{}
 			n.answer = func(i int) error {
@@ -322,7 +322,7 @@ func TestClientOutbox(t *testing.T) {
 				failed, ok := errors.AsType[*errors.ConnectionError](err)
 				lost.add(m.String())
 				if !errors.Is(err, errors.ErrNotSent) || !ok || failed.StatusCode != 401 {
-					t.Errorf("lost for %v, want that it was not sent, because of a 401", err)
+					t.Errorf("lost for %v, want ErrNotSent and the 401", err)
 				}
 			}})
 			sendText(t, c, "one")
@@ -346,7 +346,7 @@ func TestClientOutbox(t *testing.T) {
 				got.keep(i, server)
 			}
 			n.answer = func(i int) error {
-				time.Sleep(time.Second) // so that all goes through the outbox
+				time.Sleep(time.Second) // all messages then go through the outbox
 				return nil
 			}
 			c := n.client(ClientOptions{
@@ -359,7 +359,8 @@ func TestClientOutbox(t *testing.T) {
 			}
 			time.Sleep(5 * time.Minute)
 			end(c)
-			// The second waited for room when the connection ended: whichever came first.
+			// The second message waited for space when the connection ended. It is sent
+			// or lost, depending on which the Client noticed first.
 			if len(lost.all) > 0 {
 				lost.check(t, "1")
 				got.check(t, "2:2", "2:3")
@@ -372,7 +373,7 @@ func TestClientOutbox(t *testing.T) {
 
 func beat() *ws.Heartbeat { return &ws.Heartbeat{Every: 20 * time.Second, Timeout: 8 * time.Second} }
 
-func TestClientReportsWhatWasNotConfirmed(t *testing.T) {
+func TestClientReportsUnconfirmedMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, got, lost := newNetwork(t), &record{}, &record{}
 		n.server = &ws.Config{AnswerHeartbeat: beat()}
@@ -395,7 +396,7 @@ func TestClientReportsWhatWasNotConfirmed(t *testing.T) {
 			OnLost: func(m ws.Message, err error) {
 				lost.add(m.String())
 				if !errors.Is(err, errors.ErrUnconfirmed) || !errors.Is(err, errors.PolicyViolation) || errors.Is(err, errors.ErrNotSent) {
-					t.Errorf("lost for %v, want that it is unconfirmed, and the miss", err)
+					t.Errorf("lost for %v, want ErrUnconfirmed and PolicyViolation", err)
 				}
 			},
 			Reconnect: &ReconnectOptions{Dial: &DialOptions{Heartbeat: beat()}},
@@ -497,7 +498,7 @@ func TestClientCloseConfirms(t *testing.T) {
 					OnLost: func(m ws.Message, err error) {
 						lost.add(m.String())
 						if !errors.Is(err, errors.ErrUnconfirmed) {
-							t.Errorf("lost for %v, want that it is unconfirmed", err)
+							t.Errorf("lost for %v, want ErrUnconfirmed", err)
 						}
 					},
 					Reconnect: &ReconnectOptions{Dial: &DialOptions{Heartbeat: beat(), CloseTimeout: 4 * time.Second}},
@@ -633,7 +634,7 @@ func TestClientFlush(t *testing.T) {
 }
 
 func TestClientClose(t *testing.T) {
-	// Where the Client can be when Close comes.
+	// The states of the Client when Close is called.
 	for _, tt := range []struct {
 		name string
 		set  func(n *network, r *redialer, o *ClientOptions)
@@ -821,7 +822,7 @@ func TestClientStates(t *testing.T) {
 			"connected 1",
 			"waiting 0 in 1s connection closed by the peer: 1001 (going away)",
 			"waiting 1 in 3s cannot connect: HTTP status 503",
-			"connected 2", // without what the last attempt failed with
+			"connected 2", // without the error of the last attempt
 			"waiting 0 in 1s connection closed by the peer: 1001 (going away)",
 		}
 		if !equal(got, want) {
@@ -832,8 +833,8 @@ func TestClientStates(t *testing.T) {
 	})
 }
 
-// TestClientReconnectsWithUnreadMessages has every connection end with more unread
-// than a Client reads ahead.
+// TestClientReconnectsWithUnreadMessages ends every connection while more messages are
+// unread than a Client reads ahead.
 func TestClientReconnectsWithUnreadMessages(t *testing.T) {
 	const connections, messages = 4, 20
 	for _, tt := range []struct {
@@ -841,10 +842,10 @@ func TestClientReconnectsWithUnreadMessages(t *testing.T) {
 		maxUnread int
 		dropped   string
 	}{
-		{"with room", 0, ""},
+		{"with space", 0, ""},
 		{"without a limit", -1, ""},
-		{"with room for two connections", 2 * messages * (100 + 32), "40 over MaxUnread"},
-		{"with room for less than is read ahead", 100 + 32, "79 over MaxUnread"},
+		{"with space for two connections", 2 * messages * (100 + 32), "40 over MaxUnread"},
+		{"with space for less than is read ahead", 100 + 32, "79 over MaxUnread"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -907,7 +908,7 @@ func TestClientReconnectsWithUnreadMessages(t *testing.T) {
 	}
 }
 
-// TestClientHoldsUpTheServer lets nobody receive on a connection that stays open.
+// TestClientHoldsUpTheServer receives nothing on a connection that stays open.
 func TestClientHoldsUpTheServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, sent := newNetwork(t), 0
@@ -921,7 +922,7 @@ func TestClientHoldsUpTheServer(t *testing.T) {
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		if sent < 10 || sent > 1000 {
-			t.Errorf("the server sent %d messages, want that it waits for a reader", sent)
+			t.Errorf("the server sent %d messages, want it to wait for a reader", sent)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -974,11 +975,11 @@ func TestClientTrySend(t *testing.T) {
 			t.Errorf("TrySend = %v without a connection, want ErrWouldBlock", err)
 		}
 		if err := c.TrySend(ws.Text("\xff")); !errors.Is(err, errors.ErrInvalidUTF8) {
-			t.Errorf("TrySend = %v of what is not UTF-8", err)
+			t.Errorf("TrySend = %v for invalid UTF-8", err)
 		}
 		time.Sleep(10 * time.Second)
 		if err := c.TrySend(ws.Text("12345678")); err != nil {
-			t.Errorf("TrySend = %v with room", err)
+			t.Errorf("TrySend = %v with space", err)
 		}
 		if err := c.TrySend(ws.Text("full")); !errors.Is(err, errors.ErrWouldBlock) {
 			t.Errorf("TrySend = %v with all of SendBuffer unconfirmed, want ErrWouldBlock", err)
@@ -1019,7 +1020,8 @@ func TestClientTrySend(t *testing.T) {
 	})
 }
 
-// TestClientSendsWithoutWaiting has a context that has ended bound no send that need not wait.
+// TestClientSendsWithoutWaiting checks that a context that has ended stops no send that need
+// not wait.
 func TestClientSendsWithoutWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, got := newNetwork(t), &record{}
@@ -1032,7 +1034,7 @@ func TestClientSendsWithoutWaiting(t *testing.T) {
 		}
 		synctest.Wait()
 		if err := c.Send(ctx, ws.Text("up")); err != nil {
-			t.Errorf("Send = %v with room, want that it is sent", err)
+			t.Errorf("Send = %v with space, want nil", err)
 		}
 		synctest.Wait()
 		got.check(t, "1:up")
@@ -1089,7 +1091,7 @@ func TestClientConfirm(t *testing.T) {
 			c := n.client(ClientOptions{Reconnect: &ReconnectOptions{Dial: &DialOptions{Heartbeat: beat()}}})
 			sendText(t, c, "lost")
 			if err := c.Confirm(t.Context()); !errors.Is(err, errors.ErrUnconfirmed) || !errors.Is(err, errors.GoingAway) {
-				t.Errorf("Confirm = %v, want that it is unconfirmed, and why", err)
+				t.Errorf("Confirm = %v, want ErrUnconfirmed and the cause", err)
 			}
 			end(c)
 		})
@@ -1136,7 +1138,7 @@ func TestClientSendsFromManyGoroutines(t *testing.T) {
 						k, _ := strconv.Atoi(number)
 						mu.Lock()
 						if k <= last[who] {
-							t.Errorf("message %d of %s came behind %d", k, who, last[who])
+							t.Errorf("message %d of %s arrived after %d", k, who, last[who])
 						}
 						last[who] = k
 						arrived[m.String()]++
@@ -1179,7 +1181,7 @@ func TestClientSendsFromManyGoroutines(t *testing.T) {
 					for k := range messages {
 						m := strconv.Itoa(who) + "-" + strconv.Itoa(k+1)
 						if tt.followed && arrived[m] == 0 && !reported[m] {
-							t.Errorf("%s is lost, and nobody said so", m)
+							t.Errorf("%s is lost, and OnLost did not report it", m)
 						}
 						if arrived[m] > 1 {
 							t.Errorf("%s arrived %d times", m, arrived[m])

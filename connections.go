@@ -30,9 +30,9 @@ type ReconnectOptions struct {
 	// Dial are the options of each attempt; nil selects the defaults.
 	Dial *DialOptions
 
-	// Prepare, if not nil, is called before each attempt and may change its URL
-	// and its Options, such as Header and Subprotocols. Use it to fetch a new token.
-	// ctx ends with the loop's, and with HandshakeTimeout.
+	// Prepare, if not nil, is called before each attempt and may change its URL and its
+	// Options, such as Header and Subprotocols. Use it to fetch a new token. ctx ends
+	// when the loop's context ends or HandshakeTimeout has passed.
 	//
 	// An error of Prepare counts as a failed attempt. If it is not a
 	// [*errors.ConnectionError], it counts as an attempt without a status, which
@@ -43,13 +43,13 @@ type ReconnectOptions struct {
 	// whether to try again. nil means [DefaultRetry].
 	Retry func(err error) bool
 
-	// BaseDelay is the upper bound of the wait before the first new attempt, MaxDelay
-	// that before any attempt. The bound doubles with each attempt, from BaseDelay to
-	// MaxDelay, and the wait is a random time from 0 up to the bound, so that clients
-	// that lost their server at the same time do not reconnect at the same time. 0
-	// means 4 seconds for BaseDelay and 30 seconds for MaxDelay, or the value of the
-	// other one if BaseDelay would be longer than MaxDelay. If both are set, BaseDelay
-	// must not be longer.
+	// BaseDelay is the upper bound of the wait before the first new attempt, and
+	// MaxDelay that of the wait before any attempt. The bound doubles with each
+	// attempt, from BaseDelay to MaxDelay, and the wait is a random time from 0 up to
+	// the bound, so that clients that lost their server at the same time do not
+	// reconnect at the same time. 0 means 4 seconds for BaseDelay and 30 seconds for
+	// MaxDelay, or the value of the other one if BaseDelay would be longer than
+	// MaxDelay. If both are set, BaseDelay must not be longer.
 	//
 	// After a planned restart, when the server closed with [errors.GoingAway] or
 	// [errors.ServiceRestart], the wait is at most a second, because another server
@@ -115,7 +115,7 @@ type Down struct {
 //		}
 //		for m, err := range conn.Messages(ctx) {
 //			if err != nil {
-//				break // the next connection, please
+//				break // continue with the next connection
 //			}
 //			use(m)
 //		}
@@ -132,13 +132,12 @@ type Down struct {
 // connection and the error. It ends without an error when ctx ends or the body
 // breaks.
 //
-// The first attempt is made at once. Before each later attempt there is a wait, as
-// BaseDelay and MaxDelay say, and at least as long as the server asked for in a
-// Retry-After field that can be read, up to an hour. In a browser the rest of
-// the wait is skipped when the machine comes online, or the page becomes
-// visible or returns from the back/forward cache, also if this happened up to 5
-// seconds before the wait began; and no attempt is made while the machine is
-// offline and the page hidden.
+// The first attempt is made at once. Each later attempt follows a wait. BaseDelay and
+// MaxDelay determine it, and it is at least as long as the server asked for in a
+// Retry-After field that can be read, up to an hour. In a browser the rest of the wait
+// is skipped when the machine comes online, or the page becomes visible or returns from
+// the back/forward cache, also if this happened up to 5 seconds before the wait began;
+// and no attempt is made while the machine is offline and the page hidden.
 //
 // Everything runs on the goroutine of the loop, including the functions of opts.
 // The iterator may be used again, and by many goroutines at the same time: each use
@@ -375,7 +374,7 @@ type watcher interface {
 	Returned() <-chan time.Time
 	// Away reports whether the machine is offline and the page hidden.
 	Away() bool
-	// Stop releases everything.
+	// Stop releases all resources.
 	Stop()
 }
 

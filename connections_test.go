@@ -14,11 +14,11 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// network stands in for Dial and the server behind it.
+// network replaces Dial and the server.
 type network struct {
 	t *testing.T
-	// answer decides what becomes of dial number n, from 1: an error refuses it;
-	// nil connects it to a server end that is served by serve, if not nil.
+	// answer decides the result of dial number n, from 1: an error refuses it; nil
+	// connects it to a server end that is served by serve, if not nil.
 	answer func(n int) error
 	serve  func(n int, server *ws.Conn)
 	server *ws.Config // of the server's ends
@@ -57,7 +57,7 @@ func (n *network) dial(ctx context.Context, url string, o *DialOptions) (*ws.Con
 	return client, nil
 }
 
-// redialer returns one that dials into n and always draws the longest wait.
+// redialer returns a redialer that dials into n and always draws the longest wait.
 func (n *network) redialer(opts *ReconnectOptions) *redialer {
 	r := newRedialer("ws://test/", opts)
 	r.dial = n.dial
@@ -79,7 +79,7 @@ func closeAfter(d time.Duration, reason errors.CloseReason) func(int, *ws.Conn) 
 	}
 }
 
-// drain is the body that most loops have.
+// drain is the body of most loops.
 func drain(ctx context.Context, conn *ws.Conn) {
 	for _, err := range conn.Messages(ctx) {
 		if err != nil {
@@ -198,7 +198,7 @@ func TestConnectionsBackOff(t *testing.T) {
 	t.Run("is the usual one where this side went away", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			if restarting(&errors.ConnectionClosed{Reason: errors.GoingAway}) || restarting(refused(503)) {
-				t.Error("nobody said that the server restarts")
+				t.Error("restarting = true, but the server did not announce a restart")
 			}
 		})
 	})
@@ -346,7 +346,7 @@ func TestConnectionsMaxAttempts(t *testing.T) {
 		}))
 		failed, ok := errors.AsType[*errors.ConnectionError](err)
 		if !ok || failed.StatusCode != 503 || !strings.Contains(err.Error(), "after 4 attempts") || !errors.Is(err, errors.ErrWebSocket) {
-			t.Errorf("err = %v, want the last one's, and that there were 4 attempts", err)
+			t.Errorf("err = %v, want the last attempt's error and the number of attempts, 4", err)
 		}
 		if want := []int{1, 2, 3, 1, 2, 3, 4}; !equal(numbers, want) {
 			t.Errorf("attempts were numbered %v, want %v", numbers, want)
@@ -391,11 +391,11 @@ func TestConnectionsRetryAfter(t *testing.T) {
 				}
 				var down Down
 				run(t.Context(), n.redialer(&ReconnectOptions{OnDown: func(d Down) { down = d }}))
-				// The jitter comes on top: those who were told the same time would come
-				// back together.
+				// The jitter is added, because clients that got the same time would
+				// otherwise reconnect together.
 				checkDials(t, n, 0, (tt.want + 3*time.Second).Seconds())
 				if down.Wait != tt.want+3*time.Second {
-					t.Errorf("OnDown was told to wait %v, want %v", down.Wait, tt.want+3*time.Second)
+					t.Errorf("OnDown got the wait %v, want %v", down.Wait, tt.want+3*time.Second)
 				}
 			})
 		})
@@ -574,7 +574,7 @@ func (e *ends) check(t *testing.T, want ...errors.CloseReason) {
 	}
 }
 
-func TestConnectionsClosesWhatTheBodyLeaves(t *testing.T) {
+func TestConnectionsClosesAfterTheBody(t *testing.T) {
 	t.Run("break", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			n, e := newNetwork(t), &ends{}

@@ -11,10 +11,10 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// DialOptions configure [Dial]. A nil pointer and the zero value mean every
-// default. A negative number is an error that names the field, unless the field
-// says what it means. Fields that a browser cannot honour make Dial fail
-// there, with an error that is [errors.ErrUnsupported] and names the field.
+// DialOptions configure [Dial]. A nil pointer and the zero value select the defaults. A
+// negative number is an error that names the field, unless the field says what it
+// means. Fields that a browser cannot honour make Dial fail there, with an error that
+// is [errors.ErrUnsupported] and names the field.
 type DialOptions struct {
 	// Subprotocols are offered to the server in this order of preference
 	// (RFC 6455, section 1.9). If the server chooses none of them, Dial fails.

@@ -124,7 +124,7 @@ func dial(ctx context.Context, target *wsurl.URL, o *DialOptions) (*ws.Conn, err
 	return ws.NewConn(&dialed{transport, response.Answer}, config), nil
 }
 
-// dialed is the transport of a client, with what the server answered.
+// dialed is the transport of a client, with the server's response.
 type dialed struct {
 	*stream.Transport
 	answer *handshake.Answer
@@ -245,9 +245,9 @@ type opener struct {
 	abandoned bool
 }
 
-// chooseProxy leaves HTTP proxies to connect: net/http would ask them to forward the
-// request of a ws URL, and few proxies can forward an upgrade. RFC 6455, section
-// 4.1, requires a tunnel.
+// chooseProxy leaves HTTP proxies to connect, because net/http would ask them to
+// forward the request of a ws URL, and few proxies can forward an upgrade. RFC 6455,
+// section 4.1, requires a tunnel.
 func (o *opener) chooseProxy(r *http.Request) (*url.URL, error) {
 	if o.proxy == nil {
 		return nil, nil

@@ -94,7 +94,7 @@ func ExampleDial() {
 	// <nil>
 }
 
-// A refusal tells its status, on every target.
+// Dial returns the HTTP status of a refusal, on every target.
 func ExampleDial_refused() {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "who are you?", http.StatusUnauthorized)
@@ -168,8 +168,8 @@ func ExampleNativeOptions() {
 	// Output: hello, socket <nil>
 }
 
-// restlessServer greets each connection, and restarts after the first message
-// that it gets on one. Its third handshake it refuses.
+// restlessServer greets each connection, and restarts after the first message that it
+// gets on one. It refuses the third handshake.
 func restlessServer() *httptest.Server {
 	var handshakes atomic.Int64
 	endpoint := server.Handler(func(ctx context.Context, conn *server.Conn) error {
@@ -190,8 +190,7 @@ func restlessServer() *httptest.Server {
 	}))
 }
 
-// A loop over connections that follow each other, until trying again makes no
-// sense.
+// A loop over successive connections, until another attempt makes no sense.
 func ExampleConnections() {
 	s := restlessServer()
 	defer s.Close()
@@ -220,7 +219,7 @@ func ExampleConnections() {
 		}
 		for m, err := range conn.Messages(ctx) {
 			if err != nil {
-				break // the next connection, please
+				break // continue with the next connection
 			}
 			fmt.Println(m)
 			conn.Send(ctx, ws.Text("thank you"))
@@ -234,8 +233,8 @@ func ExampleConnections() {
 	// sign in again
 }
 
-// One handle across reconnects. What was not confirmed when a connection broke
-// is reported, not sent again: the peer may have it.
+// One handle across reconnects. Messages that were not confirmed when a connection
+// broke are reported, and not sent again, because the peer may have received them.
 func ExampleClient() {
 	s := exampleServer()
 	defer s.Close()
@@ -269,7 +268,7 @@ func ExampleClient() {
 	// <nil>
 }
 
-// Confirm waits until the server has received what was sent.
+// Confirm waits until the server has received all sent messages.
 func ExampleClient_Confirm() {
 	s := exampleServer()
 	defer s.Close()
@@ -301,7 +300,7 @@ func ExampleClient_Confirm() {
 	// Output: the server has it
 }
 
-// Flush before Close, so that messages in the outbox are sent.
+// Flush before Close sends the messages in the outbox.
 func ExampleClient_Flush() {
 	s := exampleServer()
 	defer s.Close()
@@ -358,7 +357,7 @@ func ExampleClient_Changes() {
 	// Output: gave up after 2 attempts
 }
 
-// A Retry of one's own asks DefaultRetry about what it does not decide.
+// A custom Retry function calls DefaultRetry for errors that it does not decide itself.
 func ExampleDefaultRetry() {
 	const roomFull errors.CloseReason = 4005
 	retry := func(err error) bool {
@@ -381,7 +380,7 @@ func ExampleDefaultRetry() {
 	// false
 }
 
-// What a server said when it refused, and when to come back.
+// The status, the text and the Retry-After field of a refusal.
 func ExampleDial_retryAfter() {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("token") == "" {
@@ -409,7 +408,7 @@ func ExampleDial_retryAfter() {
 	// 503 Service Unavailable: too many connections [30] again: true
 }
 
-// A server whose certificate comes from an authority of one's own.
+// A server whose certificate comes from a private authority.
 func ExampleNativeOptions_tls() {
 	s := httptest.NewTLSServer(server.Handler(func(ctx context.Context, conn *server.Conn) error {
 		return conn.Close(4000, "welcome")
@@ -439,7 +438,7 @@ func ExampleNativeOptions_tls() {
 	// true
 }
 
-// Through a proxy, with a user and password of its own.
+// A connection through a proxy with its own user and password.
 func ExampleNativeOptions_proxy() {
 	proxy := &url.URL{Scheme: "http", Host: "127.0.0.1:1", User: url.UserPassword("ann", "secret")}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -447,7 +446,7 @@ func ExampleNativeOptions_proxy() {
 	_, err := isosocket.Dial(ctx, "wss://chat.example/", &isosocket.DialOptions{Native: &isosocket.NativeOptions{
 		Proxy: http.ProxyURL(proxy),
 	}})
-	// Nobody listens there. The error names the proxy, without its password.
+	// No server listens there. The error names the proxy, without its password.
 	fmt.Println(strings.HasPrefix(err.Error(), `websocket: cannot connect to "wss://chat.example/": proxy http://127.0.0.1:1: dial tcp`))
 	// Output: true
 }
@@ -491,8 +490,8 @@ func visits() *httptest.Server {
 	}))
 }
 
-// What the server answered to the handshake, natively. A jar keeps its cookies for the
-// next Dial.
+// The server's response to the handshake, on native targets. A jar keeps its cookies
+// for the next Dial.
 func ExampleDial_response() {
 	s := visits()
 	defer s.Close()

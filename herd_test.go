@@ -20,14 +20,14 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// TestHerd: a thousand clients lose their server at the same moment. In no 100
-// ms do more than a tenth of them try to come back, however long it is down, or a few
-// more where the server said that it restarts.
+// TestHerd makes a thousand clients lose their server at the same moment. At most a
+// tenth of them, or a few more if the server announced a restart, may try to reconnect
+// within any 100 ms, however long the server is down.
 func TestHerd(t *testing.T) {
 	for _, down := range []time.Duration{0, 500 * time.Millisecond, 2 * time.Second, 5 * time.Second, 30 * time.Second, 5 * time.Minute} {
-		// A planned restart spreads the first attempts over a second: a tenth of them
-		// is the mean there, and those that try again come on top. Over many seeds, the most
-		// in any window is 142 on average, with a standard deviation of 7.
+		// A planned restart spreads the first attempts over a second: the mean is a tenth of
+		// them, plus those that try again. Over many seeds, the most in any window is 142 on
+		// average, with a standard deviation of 7.
 		for reason, most := range map[errors.CloseReason]int{errors.InternalError: 100, errors.ServiceRestart: 175} {
 			t.Run("down for "+down.String()+" with "+reason.String(), func(t *testing.T) { testHerd(t, down, reason, most) })
 		}
@@ -67,7 +67,8 @@ func testHerd(t *testing.T, down time.Duration, reason errors.CloseReason, most 
 		var loops sync.WaitGroup
 		for i := range clients {
 			r := newRedialer("ws://herd/", nil)
-			// The same waits in each run, so that chance fails none.
+			// The waits are the same in each run, because random ones could fail the
+			// test.
 			r.random = rand.New(rand.NewPCG(1, uint64(i))).Float64
 			r.dial = dial
 			r.presence = newVisitor().watch

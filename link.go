@@ -11,8 +11,8 @@ import (
 	"github.com/isosocket/isosocket/ws/driver"
 )
 
-// confirmAfter is how long a message waits before its arrival is asked for, so
-// that one heartbeat confirms many.
+// confirmAfter is how long the Client waits after a message before it asks for
+// confirmation. One heartbeat then confirms many messages.
 const confirmAfter = 100 * time.Millisecond
 
 // link is one connection of a Client, from its OnConnect to its end. Its fields are
@@ -53,7 +53,7 @@ func (l *link) track(m ws.Message) {
 	}
 }
 
-// wish puts a signal into c, which holds one, unless it is full.
+// wish sends a signal on c, unless c already holds one.
 func wish(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -146,7 +146,7 @@ func (c *Client) pump(l *link) {
 	}
 }
 
-// down takes a link that has ended out of use, and reports its unconfirmed messages. The
+// down stops the use of a link that has ended, and reports its unconfirmed messages. The
 // peer's answer to a close confirms nothing: the peer may have closed at the same time,
 // and dropped messages that it had not received.
 func (c *Client) down(l *link) {

@@ -23,14 +23,14 @@ type Outbox struct {
 	// MaxBytes is the most bytes of data that the queued messages may have together.
 	// 0 means 1 MiB.
 	MaxBytes int
-	// Overflow says what happens to a message that does not fit.
+	// Overflow is the policy for a message that does not fit.
 	Overflow Overflow
 }
 
-// Overflow is what an [Outbox] does with a message that does not fit.
+// Overflow is the policy of an [Outbox] for a message that does not fit.
 type Overflow uint8
 
-// What to do when the outbox is full.
+// The policies for a full outbox.
 const (
 	// RefuseNewest makes Send return [errors.ErrOutboxFull].
 	RefuseNewest Overflow = iota
@@ -99,7 +99,7 @@ func (q *queue) pushFront(m ws.Message) {
 	q.bytes += len(m.Data)
 }
 
-// clear empties q and returns what was in it.
+// clear empties q and returns its messages.
 func (q *queue) clear() []ws.Message {
 	all := q.messages
 	q.messages, q.bytes = nil, 0

@@ -55,8 +55,8 @@ func DefaultRetry(err error) bool {
 	return false
 }
 
-// restartDelay bounds the wait after the first planned restart. It spreads the
-// clients of a server that closes them all at once.
+// restartDelay bounds the wait after the first planned restart. It spreads the clients
+// of a server that closes all connections at once.
 const restartDelay = time.Second
 
 // restarting reports whether the server announced with err that it restarts.

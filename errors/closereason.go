@@ -36,11 +36,11 @@ const (
 	// MandatoryExtension (1010): the server did not negotiate an extension that
 	// the client needs.
 	MandatoryExtension CloseReason = 1010
-	// InternalError (1011): an unexpected condition kept this end from going on.
+	// InternalError (1011): an unexpected condition kept this end from continuing.
 	InternalError CloseReason = 1011
-	// ServiceRestart (1012): the server restarts; the client may come back.
+	// ServiceRestart (1012): the server restarts; the client may reconnect.
 	ServiceRestart CloseReason = 1012
-	// TryAgainLater (1013): the server is overloaded; the client may come back later.
+	// TryAgainLater (1013): the server is overloaded; the client may reconnect later.
 	TryAgainLater CloseReason = 1013
 	// BadGateway (1014): a gateway had an invalid answer from its upstream server.
 	BadGateway CloseReason = 1014
@@ -103,8 +103,8 @@ func (r CloseReason) name() string {
 	return ""
 }
 
-// Error makes a CloseReason usable as a target of [Is]. It is what String
-// returns, because fmt prefers it.
+// Error makes a CloseReason usable as a target of [Is]. It returns the same text as
+// String, because fmt prefers Error.
 func (r CloseReason) Error() string { return r.String() }
 
 // Is reports whether target is [ErrWebSocket], which every reason matches.
@@ -162,8 +162,8 @@ func (r CloseReason) BrowserAlias() CloseReason {
 	return r
 }
 
-// FromBrowserAlias undoes [CloseReason.BrowserAlias]. An alias of a reason
-// that is never sent (1004-1006) is left as it came.
+// FromBrowserAlias undoes [CloseReason.BrowserAlias]. An alias of a reason that is
+// never sent (1004-1006) is returned unchanged.
 func (r CloseReason) FromBrowserAlias() CloseReason {
 	if r.aliased() && (r - browserAliasOffset).Sendable() {
 		return r - browserAliasOffset

@@ -13,10 +13,10 @@ type ConnectionClosed struct {
 	// Remote says who decided: true if the reason came in the peer's close frame,
 	// false if this side closed, gave up, or lost the connection.
 	Remote bool
-	// Err is the cause below, if there is one: the I/O error that cut the
-	// connection, say. It is never sent to the peer. Natively it is
-	// io.EOF if the stream ended between two messages, and io.ErrUnexpectedEOF if
-	// it ended inside a frame or between the fragments of a message.
+	// Err is the underlying cause, if there is one, such as the I/O error that cut the
+	// connection. It is never sent to the peer. Natively it is io.EOF if the stream
+	// ended between two messages, and io.ErrUnexpectedEOF if it ended inside a frame or
+	// between the fragments of a message.
 	Err error
 }
 

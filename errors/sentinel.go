@@ -20,9 +20,9 @@ var (
 	// ErrMessageTooBig: a message over this side's own MaxMessageSize, or MaxStreamSize if
 	// a writer writes it.
 	ErrMessageTooBig error = sentinel("websocket: message too big")
-	// ErrWouldBlock: a call that never waits had to, or one that waits was made where
-	// it must not: in a browser inside a JavaScript callback, during which nothing
-	// can arrive. The connection stays as it was.
+	// ErrWouldBlock: a call that never waits would have to wait, or a call that may
+	// wait was made where waiting is not allowed: in a browser, inside a JavaScript
+	// callback, during which nothing can arrive. The connection stays as it was.
 	ErrWouldBlock error = sentinel("websocket: the call would block")
 	// ErrConcurrentReceive: a Receive while another goroutine is in one.
 	ErrConcurrentReceive error = sentinel("websocket: a Receive is already under way")
@@ -45,10 +45,10 @@ var (
 	// offered, or another one. A browser hides that where it fails such a handshake
 	// itself, as most do; the error then has no status.
 	ErrSubprotocolMismatch error = sentinel("websocket: subprotocol mismatch")
-	// ErrBadHandshake: what answered does not do a WebSocket handshake by RFC 6455:
-	// it speaks no HTTP/1.1, or no TLS to a wss URL, or its 101 lacks a field, has a
-	// wrong Sec-WebSocket-Accept or an extension that was not offered. Native
-	// targets only: a browser hides it.
+	// ErrBadHandshake: the server does not perform a WebSocket handshake according to
+	// RFC 6455: it speaks no HTTP/1.1, or no TLS to a wss URL, or its 101 lacks a
+	// field, has a wrong Sec-WebSocket-Accept or an extension that was not offered.
+	// Native targets only: a browser hides it.
 	ErrBadHandshake error = sentinel("websocket: bad handshake")
 	// ErrForbidden: the browser forbids a connection to this URL, whatever the server
 	// says: ws from a page that came over https (mixed content), an address that
@@ -67,7 +67,7 @@ var (
 	// ErrUnconfirmed: the message was sent, and it is not known whether it arrived.
 	ErrUnconfirmed error = sentinel("websocket: the message may not have arrived")
 	// ErrNotReceived: messages that had arrived were dropped, because they were not
-	// received in time. What follows them is not affected.
+	// received in time. Later messages are not affected.
 	ErrNotReceived error = sentinel("websocket: messages were dropped before they were received")
 )
 

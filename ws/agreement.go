@@ -1,7 +1,7 @@
 package ws
 
-// agreement is what the handshake agreed on. Most connections agree on nothing, and there
-// may be very many.
+// agreement holds the subprotocol and the extensions that the handshake agreed on. Most
+// connections agree on none, and there may be very many connections.
 type agreement struct{ subprotocol, extensions string }
 
 // Subprotocol returns the subprotocol that the handshake agreed on, "" for none.

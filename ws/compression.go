@@ -1,7 +1,7 @@
 package ws
 
-// Compression configures permessage-deflate (RFC 7692). A nil pointer
-// means not to offer or accept it; the zero value has every default.
+// Compression configures permessage-deflate (RFC 7692). A nil pointer means not to
+// offer or accept it; the zero value selects the defaults.
 type Compression struct {
 	// Level is the effort from 1, fast, to 9, small. 0 means 1.
 	Level int

@@ -25,7 +25,7 @@ type Config struct {
 	// Subprotocol is the one that the handshake agreed on, "" for none.
 	Subprotocol string
 
-	// Extensions is what [Conn.Extensions] returns: the extensions that the handshake
+	// Extensions is the result of [Conn.Extensions]: the extensions that the handshake
 	// agreed on, "" for none. It has no effect on the transport.
 	Extensions string
 
@@ -62,19 +62,19 @@ type Config struct {
 	// 130 bytes.
 	Supervised bool
 
-	// Heartbeat, if not nil, is what this side sends to find out whether the
-	// peer is still there.
+	// Heartbeat, if not nil, makes this side send heartbeats, to detect that the peer
+	// is gone.
 	Heartbeat *Heartbeat
 
 	// AnswerHeartbeat, if not nil, makes Receive answer messages that equal its Message
 	// with its Answer, and keep them from the application. While the program does not
 	// receive, they are answered if the transport is a [driver.BackgroundReceiver] and all
-	// that came before was received. Its times are not used.
+	// earlier messages were received. Its times are not used.
 	AnswerHeartbeat *Heartbeat
 }
 
 // Check returns an error that names a field of c that cannot be used, and says why. A
-// nil c is fine.
+// nil c is valid.
 func (c *Config) Check() error {
 	if c == nil {
 		return nil
@@ -105,8 +105,8 @@ func (e *configError) Error() string {
 
 func (e *configError) Is(target error) bool { return target == errors.ErrWebSocket }
 
-// WithDefaults returns c with its zero fields, but ReceiveBuffer, filled in, and a
-// negative MaxMessageSize or MaxStreamSize as 0. Other negative numbers count as 0. A nil c is the zero
+// WithDefaults returns c with its zero fields, except ReceiveBuffer, filled in, and a negative
+// MaxMessageSize or MaxStreamSize as 0. Other negative numbers count as 0. A nil c is the zero
 // Config.
 func (c *Config) WithDefaults() Config {
 	var d Config

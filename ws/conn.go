@@ -14,8 +14,8 @@ import (
 	"github.com/isosocket/isosocket/ws/driver"
 )
 
-// Conn is one WebSocket connection, from either side. Its methods behave the
-// same whatever [driver.Transport] is below.
+// Conn is one WebSocket connection, from either side. Its methods behave the same over
+// every [driver.Transport].
 //
 // Receive, ReceiveInto, TryReceive, Messages and NextReader belong to one goroutine
 // at a time. All other methods may be called from many goroutines at the same time,
@@ -106,12 +106,12 @@ func failDropped(f driver.Failer) {
 // the data when Send returns. A nil error means that the message was queued, not that
 // the peer has received it.
 //
-// Above the high-water mark (SendBuffer) Send waits for space. Only data in this
-// process counts; the system's send buffer, on Linux at most about 4 MB, is not
-// included. If a message must not be delayed that long, use [Conn.TrySend], or check
-// [Conn.Buffered] first. If ctx ends during the wait, no part of the message is sent,
-// the connection stays open, and the error is ctx.Err(). It also waits while a
-// [Conn.NextWriter] writes a message. If there is space, the message is queued even if ctx has ended: as for Receive, ctx limits only a wait.
+// Above the high-water mark (SendBuffer) Send waits for space. Only data in this process counts;
+// the system's send buffer, on Linux at most about 4 MB, is not included. If a message must not
+// be delayed that long, use [Conn.TrySend], or check [Conn.Buffered] first. If ctx ends during
+// the wait, no part of the message is sent, the connection stays open, and the error is
+// ctx.Err(). It also waits while a [Conn.NextWriter] writes a message. If there is space, the
+// message is queued even if ctx has ended: as in Receive, ctx limits only a wait.
 //
 // In a browser, if Send, Receive, Flush or Confirm would have to wait inside a
 // JavaScript callback, it returns an [errors.ErrWouldBlock] instead: nothing
@@ -418,7 +418,7 @@ func (c *Conn) mayWait(call, instead string) error {
 }
 
 // CheckCloseReason returns nil if reason may be passed to Close, else an
-// [errors.ErrInvalidCloseReason] that lists the reasons that may.
+// [errors.ErrInvalidCloseReason] that lists the allowed reasons.
 func CheckCloseReason(reason errors.CloseReason) error {
 	if reason.Sendable() {
 		return nil
@@ -426,7 +426,8 @@ func CheckCloseReason(reason errors.CloseReason) error {
 	return &reasonError{reason}
 }
 
-// maxCloseMessage is the room for a message in a close frame: 125 bytes less the reason.
+// maxCloseMessage is the maximum size of the message in a close frame: 125 bytes less
+// the reason.
 const maxCloseMessage = 123
 
 // closeMessage returns the part of s that fits a close frame, cut after a whole rune. Each run

@@ -38,7 +38,7 @@
 //
 // # Writing a transport
 //
-// [NewConn] makes a Conn over a [driver.Transport]. Package driver, below this one, has
-// what authors of transports need, and package ws/wstest the cases that a transport
+// [NewConn] makes a Conn over a [driver.Transport]. Package driver has the interfaces
+// and types for authors of transports. Package ws/wstest has the cases that a transport
 // must pass.
 package ws

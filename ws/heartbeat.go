@@ -82,9 +82,8 @@ func (h *Heartbeat) WithDefaults() Heartbeat {
 	return d
 }
 
-// Check returns an error that says which field of h cannot be used, and why,
-// with messages of at most maxMessageSize bytes (0 for no limit). A nil h is
-// fine.
+// Check returns an error that says which field of h cannot be used, and why, with
+// messages of at most maxMessageSize bytes (0 for no limit). A nil h is valid.
 func (h *Heartbeat) Check(maxMessageSize int) error {
 	d := h.WithDefaults()
 	for _, m := range []struct {
@@ -117,13 +116,13 @@ func (e *heartbeatError) Unwrap() error { return e.err }
 
 func (e *heartbeatError) Is(target error) bool { return target == errors.ErrWebSocket }
 
-// heartbeat is what a Conn keeps for its own heartbeat.
+// heartbeat is the state of a Conn's own heartbeat.
 type heartbeat struct {
 	Heartbeat
 
 	received atomic.Uint64 // messages
 	probe    chan struct{} // holds one signal to check at once
-	sending  chan struct{} // holds one value while a heartbeat is on its way into Send
+	sending  chan struct{} // holds one value while a heartbeat is being passed to Send
 
 	mu       sync.Mutex
 	sent     uint64
@@ -218,7 +217,7 @@ func (h *heartbeat) trySend(c *Conn) {
 		if p, ok := c.transport.(driver.PingSender); ok && err != nil && c.streams.busy() {
 			p.SendPing()
 		}
-	default: // a Confirm waits for room
+	default: // a Confirm waits for space
 	}
 }
 
@@ -266,12 +265,12 @@ func departures(t driver.Transport) (n uint64, waiting bool, patience time.Durat
 	return 0, false, 0
 }
 
-// looks is how often, at least, a heartbeat looks for signs of life within Every
-// and within Timeout.
+// looks is the minimum number of times that a heartbeat looks for signs of life within
+// Every and within Timeout.
 const looks = 4
 
-// run sends heartbeats and looks for signs of life until c ends. Looking costs next
-// to nothing and spares the hot path a clock.
+// run sends heartbeats and looks for signs of life until c ends. This costs very
+// little, and the hot path need not read the clock.
 func (h *heartbeat) run(c *Conn) {
 	step := max(min(h.Every, h.Timeout)/looks, time.Millisecond)
 	came, _ := h.arrivals(c)
@@ -279,9 +278,9 @@ func (h *heartbeat) run(c *Conn) {
 	looked := time.Now()
 	life := looked      // the last sign of life, or a time at most one look before it
 	beaten := looked    // when the last heartbeat was sent
-	var asked time.Time // when the first one after the last sign of life was
+	var asked time.Time // when the first heartbeat after the last sign of life was sent
 	probing := false    // whether asked was for a Probe, which does not wait for Every
-	spared := false     // whether a miss was overlooked, because the look came late
+	spared := false     // whether a miss was ignored, because the look came late
 	deadline := func() time.Time {
 		end := asked.Add(h.Timeout)
 		if silent := life.Add(h.Every + h.Timeout); !probing && silent.After(end) {
@@ -296,8 +295,8 @@ func (h *heartbeat) run(c *Conn) {
 	defer timer.Stop()
 	for {
 		began, wait, probed := time.Now(), step, false
-		if left := deadline().Sub(began); !asked.IsZero() && left > 0 {
-			wait = min(step, left)
+		if remaining := deadline().Sub(began); !asked.IsZero() && remaining > 0 {
+			wait = min(step, remaining)
 		}
 		timer.Reset(wait)
 		select {
@@ -309,7 +308,7 @@ func (h *heartbeat) run(c *Conn) {
 		}
 		n, listening := h.arrivals(c)
 		left, waits, mayTake := departures(c.transport)
-		// If nothing waits, there was space for what has left.
+		// If nothing waits, the data may only have filled free buffer space.
 		took := (waited || waits) && left != gone
 		if n != came || !listening || took {
 			life, asked, probing, spared = looked, time.Time{}, false, false

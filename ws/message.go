@@ -7,7 +7,7 @@ import (
 	"github.com/isosocket/isosocket/ws/driver"
 )
 
-// Kind is whether a message is text or binary.
+// Kind is the kind of a message: text or binary.
 type Kind = driver.Kind
 
 // The kinds of message, with the values of their opcodes (RFC 6455, section 11.8).
@@ -22,10 +22,11 @@ type Message struct {
 	// Kind is KindText or KindBinary; the zero Kind cannot be sent.
 	Kind Kind
 	// NoCompression says that the message is sent without compression, whatever the
-	// handshake agreed on: for data that is compressed already, and for secrets beside
-	// data that an attacker chooses, since the size of a compressed message tells how much
-	// they have in common. Later messages do not refer to it, either. It has no effect in
-	// a browser, which decides by itself, and is false in a message that was received.
+	// handshake agreed on: for data that is compressed already, and for secrets together
+	// with data that an attacker chooses, since the size of a compressed message reveals
+	// how much they have in common. Later messages do not refer to it, either. It has no
+	// effect in a browser, which decides by itself, and is false in a message that was
+	// received.
 	NoCompression bool
 	// Data is the payload, which for text must be UTF-8. nil and empty are the
 	// same: an empty message.
@@ -38,8 +39,8 @@ func Text(s string) Message { return Message{Kind: KindText, Data: []byte(s)} }
 // Binary returns a binary message that holds b itself, not a copy.
 func Binary(b []byte) Message { return Message{Kind: KindBinary, Data: b} }
 
-// Check returns nil if m may be sent with at most maxSize bytes of data, of
-// which 0 or less means any number. Otherwise the error is [errors.ErrInvalidUTF8],
+// Check returns nil if m may be sent and has at most maxSize bytes of data; a maxSize
+// of 0 or less means no limit. Otherwise the error is [errors.ErrInvalidUTF8],
 // [errors.ErrMessageTooBig] with both sizes, or says what is wrong with Kind.
 func (m Message) Check(maxSize int) error {
 	if maxSize > 0 && len(m.Data) > maxSize {

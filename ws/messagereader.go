@@ -9,27 +9,27 @@ import (
 )
 
 // NextReader waits for the next message and returns a reader of its data, which need not
-// be in memory as a whole: Read returns what has come of it. At the end of the message,
-// and only there, Read returns [io.EOF]. MaxStreamSize is the limit in place of
+// be in memory as a whole: Read returns the data that has arrived. At the end of the
+// message, and only there, Read returns [io.EOF]. MaxStreamSize is the limit in place of
 // MaxMessageSize: natively a message over it ends the connection at the frame that
 // exceeds it, a compressed one when it has been inflated so far.
 //
 // A browser hands over a message only once it is whole, and keeps it outside Go's memory:
-// Read copies it from there. A transport that is no [driver.StreamReceiver] brings the
-// message in memory, up to MaxMessageSize.
+// Read copies it from there. A transport that does not implement [driver.StreamReceiver]
+// delivers the whole message in memory, up to MaxMessageSize.
 //
 // ctx limits the wait of NextReader and that of each Read, as in [Conn.Receive]: if it
 // ends, the error is ctx.Err() and the connection stays open. If the connection ends
 // before the message is whole, Read returns its [*errors.ConnectionClosed], after a local
-// Close at once, and otherwise after the data that came before.
+// Close at once, and otherwise after the data that arrived before.
 //
 // A message need not be read to its end: the next NextReader, Receive or TryReceive
 // drops the rest of it, for which it waits, and the older reader then returns an
 // [errors.ErrMessageAbandoned]. NextReader and Read belong to the goroutine that
 // receives: during another Receive, the error is [errors.ErrConcurrentReceive].
 //
-// While the program reads nothing, at most ReceiveBuffer bytes are read ahead. The pings
-// of the peer that come after these are answered when the program reads on.
+// While the program reads nothing, at most ReceiveBuffer bytes are read ahead. Pings of
+// the peer that arrive after these are answered when the program continues to read.
 func (c *Conn) NextReader(ctx context.Context) (Kind, io.Reader, error) {
 	if !c.receiving.CompareAndSwap(false, true) {
 		return 0, nil, errors.ErrConcurrentReceive

@@ -16,30 +16,28 @@ import (
 const abandonedMessage = "a message was begun and not completed"
 
 // NextWriter returns a writer for one message that need not be in memory as a whole.
-// What is written goes out in fragments of FragmentSize, compressed if the connection
+// Written data is sent in fragments of FragmentSize, compressed if the connection
 // compresses, and Close completes the message. A message that fits into one fragment is
-// sent as Send sends it. Write waits while 128 KiB or a whole fragment
-// is queued.
+// sent as Send sends it. Write waits while 128 KiB or a whole fragment is queued.
 //
 // A browser has no fragments: there the message is gathered outside Go's memory, and
 // Close sends it. If the JavaScript environment cannot gather it, NextWriter returns an
-// [errors.ErrUnsupported]. A transport that is no [driver.StreamSender] gathers the
-// message in memory, up to MaxMessageSize.
+// [errors.ErrUnsupported]. A transport that does not implement [driver.StreamSender]
+// gathers the message in memory, up to MaxMessageSize.
 //
 // Only one message is written at a time. From NextWriter to the writer's Close, another
 // NextWriter, Send, SendPrepared and Confirm wait as long as their contexts allow, and
 // TrySend returns [errors.ErrWouldBlock]; a goroutine that calls them before it closes
-// its own writer waits for itself. Pings, pongs and the close frame go out between the
-// fragments, and in place of a Heartbeat that cannot, a ping.
+// its own writer waits for itself. Pings, pongs and the close frame are sent between
+// the fragments. A ping replaces a Heartbeat, which cannot be sent there.
 //
-// ctx is the context of the whole message, not of this call alone: if it ends before
-// Close has returned, the message is abandoned, as it is if Write fails, or if the
-// program drops the writer. To give a message up, end ctx. If nothing was written yet, the
-// connection stays open. Otherwise the beginning of the message may have reached the
-// peer, which must not take it for the whole: so the connection ends, on every target,
-// with [errors.InternalError]. Write and Close then return an
-// [errors.ErrMessageAbandoned] that wraps the reason, or the [*errors.ConnectionClosed]
-// if the connection ended first.
+// ctx is the context of the whole message, not of this call alone: if it ends before Close
+// has returned, the message is abandoned, as it is if Write fails, or if the program drops
+// the writer. To abandon a message, end ctx. If nothing was written yet, the connection
+// stays open. Otherwise the beginning of the message may have reached the peer, which must
+// not take it for the whole: so the connection ends, on every target, with
+// [errors.InternalError]. Write and Close then return an [errors.ErrMessageAbandoned] that
+// wraps the reason, or the [*errors.ConnectionClosed] if the connection ended first.
 //
 // Reasons of Write are, beside the end of ctx, [errors.ErrInvalidUTF8] and, for data over
 // MaxStreamSize, [errors.ErrMessageTooBig]. After a Close that returned nil, Write
@@ -80,8 +78,8 @@ func (c *Conn) NextWriter(ctx context.Context, kind Kind) (io.WriteCloser, error
 	return w, nil
 }
 
-// writerHandle is what the program has of a messageWriter. If it is dropped, the message
-// is abandoned.
+// writerHandle is the program's handle on a messageWriter. If the program drops it, the
+// message is abandoned.
 type writerHandle struct{ m *messageWriter }
 
 func (w *writerHandle) Write(p []byte) (int, error) {
@@ -234,7 +232,7 @@ func (g *gatherer) Close(ctx context.Context) error {
 
 func (g *gatherer) Abandon() { g.data = nil }
 
-// streams is what a Conn knows about the messages that are written in parts.
+// streams is the state of a Conn's messages that are written in parts.
 type streams struct {
 	current  atomic.Pointer[turn] // of the message that is being written; nil: none
 	maxSize  int64
@@ -242,7 +240,7 @@ type streams struct {
 	answer   func() error // sends the answer to a heartbeat, or returns an error where it would wait
 }
 
-// turn is the time in which one message is written, and no other sent.
+// turn is the period in which one message is written and no other is sent.
 type turn struct {
 	done chan struct{}
 

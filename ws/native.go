@@ -12,17 +12,17 @@ import (
 	"github.com/isosocket/isosocket/ws/driver"
 )
 
-// Native is the native side of a [Conn]: what a browser does not tell a program, or does
-// not let it do. It does not exist in a browser build, so that its use there does not
-// compile. All methods may be called from many goroutines at the same time; all but
-// Ping also work after the end of the connection.
+// Native is the native side of a [Conn]. It has the information and the operations that
+// a browser does not offer to a program. It does not exist in a browser build, so that
+// its use there does not compile. All methods may be called from many goroutines at the
+// same time; all but Ping also work after the end of the connection.
 type Native struct{ conn *Conn }
 
 // Native returns the native side of c. It does not exist in a browser build.
 func (c *Conn) Native() Native { return Native{c} }
 
 // Response returns the response with which the server accepted the handshake, with its
-// header as it came, cookies included. Its Body is empty, and its Request nil. Each call
+// header unchanged, including cookies. Its Body is empty, and its Request nil. Each call
 // returns a new one, which the caller may change. On a server, and for a [Pipe], it
 // returns nil.
 func (n Native) Response() *http.Response {
@@ -63,8 +63,8 @@ func (n Native) TLS() *tls.ConnectionState {
 // time between, which [Conn.Latency] then returns too. The ping goes ahead of the messages
 // that wait to be sent, but after the bytes that the system has already accepted. The
 // program need not receive meanwhile; but if ReceiveBuffer is full of messages that it did
-// not receive, the pong behind them is not read. If the program receives now and then,
-// Ping may take up to 100 ms longer.
+// not receive, the pong after them is not read. If the program receives now and then, Ping
+// may take up to 100 ms longer.
 //
 // Many Pings may wait at the same time. A peer may answer only the last of them (section
 // 5.5.3): a pong answers the earlier pings too, with the time that its own ping took.

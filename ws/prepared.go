@@ -15,7 +15,7 @@ import (
 type Prepared struct {
 	prepared driver.Prepared
 
-	valid atomic.Bool // Check has been done, but for the size
+	valid atomic.Bool // Check has been done, except for the size
 }
 
 // Prepare returns m as a message for many connections. m.Data may not be
@@ -84,7 +84,7 @@ func (c *Conn) TrySendPrepared(p *Prepared) error {
 	return c.explainTry(sender.TrySendPrepared(&p.prepared))
 }
 
-// check is Message.Check with the data looked at once.
+// check is like Message.Check, but checks the data only once.
 func (p *Prepared) check(maxSize int) error {
 	m := p.Message()
 	if p.valid.Load() && (maxSize <= 0 || len(m.Data) <= maxSize) {

@@ -2,13 +2,13 @@ package ws
 
 import "unicode/utf8"
 
-// textCheck checks UTF-8 that comes in parts.
+// textCheck checks UTF-8 that arrives in parts.
 type textCheck struct {
 	tail [utf8.UTFMax]byte
 	n    int // of tail: the beginning of a rune that is not whole
 }
 
-// add reports whether p can continue what came before.
+// add reports whether p can continue the text before it.
 func (c *textCheck) add(p []byte) bool {
 	for c.n > 0 && len(p) > 0 {
 		c.tail[c.n] = p[0]

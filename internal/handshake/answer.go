@@ -9,7 +9,8 @@ import (
 	"net/http/httptrace"
 )
 
-// Answer is what a client keeps of the response that accepted its handshake.
+// Answer holds the parts that a client keeps of the response that accepted its
+// handshake.
 type Answer struct {
 	header PackedHeader
 	status string
@@ -17,7 +18,7 @@ type Answer struct {
 	below  *below // nil: the stream is a net.Conn, which knows it
 }
 
-// below is what is known of the connection below a stream that is not a net.Conn.
+// below describes the connection below a stream that is not a net.Conn.
 type below struct {
 	local, remote net.Addr
 	tls           *tls.ConnectionState
@@ -31,7 +32,7 @@ func newAnswer(response *http.Response) *Answer {
 	}
 }
 
-// cameOver takes note of the connection, which may be nil, and its TLS.
+// cameOver records the connection, which may be nil, and its TLS.
 func (a *Answer) cameOver(conn net.Conn, state *tls.ConnectionState) {
 	a.below = &below{tls: state}
 	if conn != nil {
@@ -53,7 +54,7 @@ func (a *Answer) Response() *http.Response {
 }
 
 // LocalAddr returns the address of this side of the connection that carried the response,
-// nil if the stream is a net.Conn, or the RoundTripper does not tell it.
+// nil if the stream is a net.Conn, or the RoundTripper does not report it.
 func (a *Answer) LocalAddr() net.Addr {
 	if a.below == nil {
 		return nil

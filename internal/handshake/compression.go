@@ -9,8 +9,8 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// Deflate translates c into the parameters to negotiate and the policy of what to
-// compress and how. A nil c gives nil parameters, for no compression.
+// Deflate translates c into the parameters to negotiate and the compression policy. A
+// nil c gives nil parameters, for no compression.
 func Deflate(c *ws.Compression) (*rfc6455.DeflateParams, rfc6455.DeflatePolicy, error) {
 	var policy rfc6455.DeflatePolicy
 	if c == nil {

@@ -126,7 +126,7 @@ type exchange struct {
 	protocols  []string           // the response's Sec-WebSocket-Protocol
 	location   []string           // the Location of a redirect
 	response   *http.Response     // the 101
-	conn       net.Conn           // that carried it, nil if base does not tell
+	conn       net.Conn           // that carried it, nil if base does not report it
 }
 
 func (x *exchange) RoundTrip(request *http.Request) (*http.Response, error) {

@@ -11,7 +11,8 @@ import (
 // look at a connection's header, and there may be very many connections.
 type PackedHeader string
 
-// PackHeader packs header, but for the fields whose names skip reports; nil skips none.
+// PackHeader packs header, except for the fields whose names skip reports; nil skips
+// none.
 func PackHeader(header http.Header, skip func(name string) bool) PackedHeader {
 	var b strings.Builder
 	for name, values := range header {

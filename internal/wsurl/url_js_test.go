@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// hrefOf returns what the browser's own parser makes of url, "" if that is not valid.
+// hrefOf returns the browser's serialization of url, "" if url is not valid.
 func hrefOf(url string) string {
 	parsed := js.Global().Get("URL").Call("parse", url)
 	if parsed.IsNull() {

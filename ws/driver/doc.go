@@ -1,11 +1,12 @@
-// Package driver has what authors of transports need to put a [ws.Conn] on something of
-// their own. Programs that send and receive messages do not need it.
+// Package driver has the interfaces and types that authors of transports need to run a
+// [ws.Conn] over their own transport. Programs that send and receive messages do not
+// need it.
 //
 // A [Transport] translates; it does not decide. It moves whole messages, reports the end
-// of the connection to its [Ending], and performs the closing handshake. What may be
-// sent, what an error means, which cause is the first, how long a Close may take: those
-// rules are Conn's, and so they are the same on every target. A Transport that gets its
-// messages by callback puts them in an [Inbox].
+// of the connection to its [Ending], and performs the closing handshake. Conn decides
+// which messages may be sent, what an error means, which cause is the first, and how
+// long a Close may take. These rules are therefore the same on every target. A Transport
+// that gets its messages by callback puts them in an [Inbox].
 //
 // The other interfaces are optional. Conn finds out what a Transport implements, and does
 // without the rest:

@@ -14,7 +14,7 @@ type Ending struct {
 	cause atomic.Pointer[errors.ConnectionClosed]
 	mu    sync.Mutex
 	done  chan struct{} // made by the first Done
-	then  func()        // what Notify was given
+	then  func()        // calls the functions passed to Notify
 }
 
 // Set records cause and reports whether it was the first. The caller may not

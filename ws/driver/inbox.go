@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// messageOverhead is what a queued message counts beside its data, so that a
-// flood of empty messages fills an Inbox too.
+// messageOverhead is the number of bytes that a queued message counts in addition to
+// its data. With it, a flood of empty messages fills an Inbox too.
 const messageOverhead = 32
 
 // Inbox is a queue of received messages: a transport that gets its messages from a
@@ -71,7 +71,7 @@ func (b *Inbox) pull() (m Message, ok bool, err error) {
 	b.head++
 	b.bytes -= len(m.Data) + messageOverhead
 	if int(b.head) == len(b.queue) {
-		// A burst's memory does not stay with a connection that has become quiet.
+		// A connection that has become quiet must not keep the memory of a burst.
 		if cap(b.queue) > 64 {
 			b.queue = nil
 		}

@@ -1,6 +1,6 @@
 package driver
 
-// Kind is whether a message is text or binary.
+// Kind is the kind of a message: text or binary.
 type Kind uint8
 
 // The kinds of message, with the values of their opcodes (RFC 6455, section 11.8).
@@ -21,13 +21,13 @@ func (k Kind) String() string {
 }
 
 // Message is one whole message: its kind and its data. It has the fields of a ws.Message,
-// so that each converts to the other. Who owns the data, and for how long, is with each
-// method that takes or returns a Message.
+// so that each converts to the other. Each method that takes or returns a Message says
+// who owns the data, and for how long.
 type Message struct {
 	// Kind is KindText or KindBinary.
 	Kind Kind
-	// NoCompression says that a transport which compresses messages sends this one as it
-	// is. It is false in a message that was received.
+	// NoCompression says that a transport which compresses messages sends this one
+	// uncompressed. It is false in a message that was received.
 	NoCompression bool
 	// Data is the payload. nil and empty are the same: an empty message.
 	Data []byte

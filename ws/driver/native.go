@@ -9,7 +9,7 @@ import (
 )
 
 // Addresser may be implemented by a [Transport] over a network connection. Native targets
-// only, as all in this file.
+// only, like everything in this file.
 type Addresser interface {
 	// LocalAddr returns the address of this side, nil if it is not known.
 	LocalAddr() net.Addr

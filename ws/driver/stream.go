@@ -5,13 +5,13 @@ import (
 	"io"
 )
 
-// StreamSender may be implemented by a [Transport] that can send a message of which it
-// has not got the whole. Without it, Conn gathers a message in memory, up to its limit
-// for messages that are sent whole, and calls Send.
+// StreamSender may be implemented by a [Transport] that can send a message before all
+// of its data is available. Without it, Conn gathers a message in memory, up to its
+// limit for messages that are sent whole, and calls Send.
 type StreamSender interface {
 	// NextWriter begins a message of kind. fragment is the size, in bytes, of the parts
 	// that the message is cut into where the transport does that. Conn calls NextWriter
-	// only after the end of the message before, and checks what is written.
+	// only after the end of the previous message, and checks the written data.
 	NextWriter(ctx context.Context, kind Kind, fragment int) (MessageWriter, error)
 }
 
@@ -31,8 +31,8 @@ type MessageWriter interface {
 	// was.
 	Close(ctx context.Context) error
 
-	// Abandon releases what the writer holds. Conn ends the connection before it calls
-	// Abandon, if Write was called.
+	// Abandon releases the resources of the writer. Conn ends the connection before it
+	// calls Abandon, if Write was called.
 	Abandon()
 }
 
@@ -61,8 +61,8 @@ type MessageReader interface {
 	Read(ctx context.Context, p []byte) (n int, err error)
 }
 
-// ReaderOf returns a MessageReader of a message that has arrived whole. It takes m.Data
-// over.
+// ReaderOf returns a MessageReader of a message that has arrived whole. It takes
+// ownership of m.Data.
 func ReaderOf(m Message) MessageReader { return &wholeMessage{m} }
 
 type wholeMessage struct{ m Message }

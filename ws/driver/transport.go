@@ -128,8 +128,8 @@ type WaitChecker interface {
 	MayWait(call, instead string) error
 }
 
-// Failer may be implemented by a [Transport]. Without it, Close ends a
-// connection whose peer is gone, and drops what was not received.
+// Failer may be implemented by a [Transport]. Without it, Close ends a connection whose
+// peer is gone, and drops the messages that were not received.
 type Failer interface {
 	// Fail ends the connection for a cause that this side found: cause goes into
 	// Ending, a close frame is sent if that needs no wait, and messages that arrived

@@ -14,7 +14,7 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// Options configure [New]. A nil pointer and the zero value have every default.
+// Options configure [New]. A nil pointer and the zero value select the defaults.
 type Options struct {
 	// MessageSize is the most bytes that one message carries; a longer Write
 	// becomes several messages. The peer's MaxMessageSize must allow it. 0 means
@@ -31,8 +31,8 @@ type Options struct {
 // DefaultMessageSize is 32 KiB.
 const DefaultMessageSize = 32 << 10
 
-// New returns a net.Conn over conn, which it takes over: nothing else may
-// receive from conn or send on it. A nil o has every default.
+// New returns a net.Conn over conn, which it takes over: nothing else may receive from
+// conn or send on it. A nil o selects the defaults.
 //
 // All methods of the net.Conn may be called from many goroutines at the same
 // time. Deadlines work on both targets, and a Read or Write that a deadline
