@@ -8,8 +8,8 @@ import (
 	"unsafe"
 )
 
-// acknowledged asks the system what the peer of a TCP connection, also of one below
-// TLS, has accepted. It changes nothing, so it may ask below TLS.
+// acknowledged asks the system how much the peer of a TCP connection has acknowledged. The
+// connection may be below TLS: a query changes nothing there.
 func acknowledged(rwc io.ReadWriteCloser) (a acknowledgement, ok bool) {
 	conn, isTCP := tcpBelow(rwc)
 	if !isTCP {
@@ -27,16 +27,16 @@ func acknowledged(rwc io.ReadWriteCloser) (a acknowledgement, ok bool) {
 	return acknowledgement{
 		bytes:  uint32(info.bytesAcked),
 		unsent: unsent,
-		// A network that loses data, or is cut, makes the system retransmit.
+		// The system retransmits if the network loses data or is down.
 		closed: unsent && info.retransmits == 0,
 	}, true
 }
 
-// tcpInfo is the kernel's struct tcp_info, up to the last field that is used here; a
-// kernel older than 4.6 does not have it.
+// tcpInfo is the kernel's struct tcp_info, up to the last field used here. Kernels older than
+// 4.6 do not have that field.
 type tcpInfo struct {
 	_           [2]byte
-	retransmits byte // of what is first in the queue, since it was sent
+	retransmits byte // of the first segment in the queue
 	_           [117]byte
 	bytesAcked  uint64
 	_           uint64 // received

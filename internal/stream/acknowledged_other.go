@@ -4,5 +4,5 @@ package stream
 
 import "io"
 
-// acknowledged is not known here.
+// acknowledged returns false: this system does not report it.
 func acknowledged(io.ReadWriteCloser) (a acknowledgement, ok bool) { return a, false }

@@ -3,34 +3,34 @@ package stream
 import "sync"
 
 const (
-	// inputSize is how much one read asks for. With its input it fills 16 KiB.
+	// inputSize is the size of one read. An inputBuffer of this size fills 16 KiB.
 	inputSize = 16<<10 - 64
 	// keptOutput is the largest output buffer that goes back to the pool.
 	keptOutput = 256 << 10
 )
 
-// input is what a connection has read but not parsed.
+// input holds bytes that a connection has read but not parsed.
 type input struct {
 	data   []byte
-	r, w   int          // data[r:w] is to be parsed
-	buffer *inputBuffer // what data is of, nil if the connection's own
+	r, w   int          // data[r:w] is not parsed yet
+	buffer *inputBuffer // the buffer that owns data; nil if the connection does
 }
 
-// inputBuffer is an input with the memory for it.
+// inputBuffer is an input with its memory.
 type inputBuffer struct {
 	input
 	memory [inputSize]byte
 }
 
-// outputBuffer grows with what is appended to it.
+// outputBuffer is a buffer of frames that grows as needed.
 type outputBuffer struct {
 	b       []byte
 	control int // b[:control] are the control frames that overtake the messages after them
-	pong    int // where the last pong of these is
-	pongEnd int // where it ends; 0: there is none
+	pong    int // where the last pong among them begins
+	pongEnd int // where it ends; 0 if there is none
 }
 
-// The pools are caches: which connection gets which buffer never shows.
+// The pools are only caches: it does not matter which connection gets which buffer.
 var (
 	inputBuffers  = sync.Pool{New: newInputBuffer}
 	outputBuffers = sync.Pool{New: func() any { return new(outputBuffer) }}

@@ -5,11 +5,10 @@ import (
 	"time"
 )
 
-// Durations counts durations by how long they are. Many goroutines may add to it at the
-// same time.
+// Durations is a histogram of durations. It is safe for concurrent use.
 type Durations struct {
 	bounds []time.Duration
-	counts []atomic.Uint64 // of those up to each bound and over the one before; the last has no bound
+	counts []atomic.Uint64 // up to each bound and over the one before; the last has no bound
 	sum    atomic.Int64
 }
 
@@ -18,7 +17,7 @@ func NewDurations(bounds ...time.Duration) *Durations {
 	return &Durations{bounds: bounds, counts: make([]atomic.Uint64, len(bounds)+1)}
 }
 
-// Add counts d.
+// Add counts duration.
 func (d *Durations) Add(duration time.Duration) {
 	i := 0
 	for i < len(d.bounds) && duration > d.bounds[i] {
@@ -31,8 +30,8 @@ func (d *Durations) Add(duration time.Duration) {
 // Bounds returns the upper bounds, which must not be changed.
 func (d *Durations) Bounds() []time.Duration { return d.bounds }
 
-// Counts returns how many durations are up to each bound and over the one before. The
-// last count is of those over all bounds.
+// Counts returns the number of durations up to each bound and over the one before, and the
+// sum of all durations. The last count is the number of durations over all bounds.
 func (d *Durations) Counts() (counts []uint64, sum time.Duration) {
 	counts = make([]uint64, len(d.counts))
 	for i := range d.counts {

@@ -5,19 +5,18 @@ import (
 	"sync"
 )
 
-// Flushers write what broadcasts leave, for all connections that share them.
-// The zero value is ready for use, by many goroutines.
+// Flushers write the output that broadcasts defer, for all connections that share them.
+// The zero value is ready to use, and is safe for concurrent use.
 //
-// There are as many goroutines as processors, but for one while something is
-// still being left: a sender of broadcasts then gets ahead of the writes, and
-// what several of them leave for a connection becomes one. A goroutine for each
-// connection would let the sender wait for thousands whenever it has had the
-// processor for long.
+// There are as many goroutines as processors, or one fewer while broadcasts still add
+// output. The sender of broadcasts then stays ahead of the writes, and the output of several
+// broadcasts to a connection becomes one write. With a goroutine for each connection, the
+// sender would wait for thousands of goroutines each time it is preempted.
 type Flushers struct {
 	mu         sync.Mutex
-	queue      []*writer // queue[head:] have output to write, each once
+	queue      []*writer // queue[head:] have output to write; no duplicates
 	head       int
-	added      bool   // since something was last taken
+	added      bool   // since the last take
 	working    int    // goroutines
 	processors int    // as of when the first of them was started
 	run        func() // work; made once, so that starting it allocates nothing
@@ -63,8 +62,8 @@ func (f *Flushers) work() {
 	}
 }
 
-// take moves connections from the queue to to, and reports whether one more
-// goroutine is to work. With none left, the one that asks has to go.
+// take moves connections from the queue to to, and reports whether to start one more
+// goroutine. If n is 0, the calling goroutine must return.
 func (f *Flushers) take(to []*writer) (n int, help bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -14,23 +14,23 @@ import (
 )
 
 const (
-	// rateBurst is for how many seconds an unused rate is saved up.
+	// rateBurst is the number of seconds for which an unused rate accumulates.
 	rateBurst = 5
-	// rateBatches is in how many parts the rate of a second is taken, so that the clock is
-	// not asked for each message.
+	// rateBatches is the number of parts in which the rate of a second is taken. It avoids
+	// reading the clock for each message.
 	rateBatches = 16
-	// idleLooks is how often within Limits.Idle is looked for messages.
+	// idleLooks is the number of checks for messages within Limits.Idle.
 	idleLooks = 8
 )
 
-// Limits are what a peer may send, and for how long nothing may be sent. 0 is no limit.
+// Limits bound the rate at which a peer may send, and the time without messages. 0 is no limit.
 type Limits struct {
-	// Messages and Bytes are how many may come in a second. Up to 5 seconds' worth may come
-	// at once. Pings and pongs count as messages. Bytes are those on the wire, and for
-	// a compressed message those of its data, too.
+	// Messages and Bytes are the most that may arrive per second. Up to 5 seconds' worth may
+	// arrive at once. Pings and pongs count as messages. Bytes counts the bytes on the wire,
+	// and for a compressed message also those of its data.
 	Messages, Bytes int
-	// Close ends a connection that exceeds Messages or Bytes, with code 1008. Otherwise it is
-	// read more slowly.
+	// Close ends a connection that exceeds Messages or Bytes, with code 1008. Otherwise the
+	// connection is read more slowly.
 	Close bool
 	// Idle ends a connection without a message in either direction for that long, or an
 	// eighth longer, with code 1001.
@@ -41,19 +41,19 @@ type Limits struct {
 type intake struct {
 	messages, bytes bucket
 	closes          bool
-	until           time.Time     // nothing is to be read before
+	until           time.Time     // do not read before this time
 	wake            chan struct{} // ends a pause
 
-	active atomic.Bool // a message came since the last look
+	active atomic.Bool // a message was received since the last check
 	idle   time.Duration
 
-	// What follows is guarded by liveness.timers.
-	looker *time.Timer // looks for messages
-	sent   uint64      // Traffic.sent at the last look
-	last   time.Time   // when there was a message, or a time not long after it
+	// The fields below are guarded by liveness.timers.
+	looker *time.Timer // checks for messages
+	sent   uint64      // Traffic.sent at the last check
+	last   time.Time   // when there was a message, or shortly after
 }
 
-// newIntake returns nil where nothing is limited.
+// newIntake returns nil if there are no limits.
 func newIntake(l Limits) *intake {
 	if l == (Limits{}) {
 		return nil
@@ -67,10 +67,10 @@ func newIntake(l Limits) *intake {
 	}
 }
 
-// bucket is a rate, of which parts are taken from a limiter.
+// bucket takes parts of a rate from a limiter.
 type bucket struct {
 	limiter *rate.Limiter // nil for no limit
-	taken   int           // from the limiter, and not used
+	taken   int           // from the limiter, not used yet
 }
 
 func newBucket(perSecond int) bucket {
@@ -80,8 +80,8 @@ func newBucket(perSecond int) bucket {
 	return bucket{limiter: rate.NewLimiter(rate.Limit(perSecond), rateBurst*perSecond)}
 }
 
-// use uses n. If mayWait, it returns for how long nothing more is to be used. Otherwise ok is
-// false if that was too much.
+// use takes n from the bucket. If mayWait, it returns how long to wait before the next use.
+// Otherwise ok is false if n exceeds the rate.
 func (b *bucket) use(n int, mayWait bool) (wait time.Duration, ok bool) {
 	if b.limiter == nil {
 		return 0, true
@@ -109,7 +109,7 @@ func (b *bucket) use(n int, mayWait bool) (wait time.Duration, ok bool) {
 	return wait, true
 }
 
-// exceeded says that a connection is to end with code 1008.
+// exceeded is the error of a connection that must end with code 1008.
 type exceeded struct {
 	limit   Limit
 	message string
@@ -117,7 +117,7 @@ type exceeded struct {
 
 func (e *exceeded) Error() string { return e.message }
 
-// errPaused says that nothing is to be read now.
+// errPaused reports that reading is paused.
 var errPaused = stderrors.New("stream: the peer has sent too much")
 
 // countMessage counts a message or a control frame.
@@ -126,7 +126,7 @@ func (t *Transport) countMessage() error {
 	return t.count(&t.intake.messages, 1, LimitMessageRate)
 }
 
-// busy notes that there was a message, or a part of one.
+// busy records that there was a message, or a part of one.
 func (in *intake) busy() {
 	if in != nil && !in.active.Load() {
 		in.active.Store(true)
@@ -141,7 +141,7 @@ func (t *Transport) countControl() error {
 	return t.count(&t.intake.messages, 1, LimitMessageRate)
 }
 
-// countBytes counts bytes that came, or that were inflated.
+// countBytes counts bytes that were received or decompressed.
 func (t *Transport) countBytes(n int) error {
 	if t.intake == nil {
 		return nil
@@ -168,12 +168,12 @@ func (t *Transport) count(b *bucket, n int, limit Limit) error {
 	return nil
 }
 
-// paused reports whether nothing is to be read before some time.
+// paused reports whether reading is paused.
 func (in *intake) paused() bool { return in != nil && !in.until.IsZero() }
 
 // pause waits until more may be read. Called with the turn.
 func (t *Transport) pause(ctx context.Context, wait bool) error {
-	// Answers must not wait for what is not read.
+	// Answers must not wait for input that is not read.
 	t.setUnread(false)
 	t.writeDeferred()
 	if wait {
@@ -188,7 +188,7 @@ func (t *Transport) pause(ctx context.Context, wait bool) error {
 		if !wait {
 			return errPaused
 		}
-		// Who ends the pause first sets what is looked at here.
+		// Code that ends the pause first sets the state that is checked here.
 		if err := t.whyInterrupted(ctx); err != nil {
 			return err
 		}
@@ -215,7 +215,7 @@ func (in *intake) interrupt() {
 	}
 }
 
-// watchIdle begins to look for messages.
+// watchIdle starts the checks for messages.
 func (t *Transport) watchIdle() {
 	if t.intake == nil || t.intake.idle <= 0 {
 		return
@@ -226,7 +226,7 @@ func (t *Transport) watchIdle() {
 	t.intake.looker = time.AfterFunc(t.intake.idle/idleLooks, t.lookForMessages)
 }
 
-// lookForMessages ends the connection if there was none for too long.
+// lookForMessages ends the connection if there was no message for too long.
 func (t *Transport) lookForMessages() {
 	t.mu.Lock()
 	sent := t.traffic.sent
@@ -251,7 +251,7 @@ func (t *Transport) lookForMessages() {
 	}
 }
 
-// stopIdle is for the end of the connection.
+// stopIdle stops the checks at the end of the connection.
 func (t *Transport) stopIdle() {
 	if t.intake == nil {
 		return

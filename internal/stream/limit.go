@@ -28,14 +28,14 @@ type LimitObserver interface {
 	LimitStruck(Limit)
 }
 
-// struck tells the observer of a limit that was reached.
+// struck reports a limit that was reached to the observer.
 func (t *Transport) struck(limit Limit) {
 	if o, ok := t.endsWith.(LimitObserver); ok {
 		o.LimitStruck(limit)
 	}
 }
 
-// brokeRule tells the observer if what the codec found is a limit.
+// brokeRule reports an error of the codec to the observer if it is a reached limit.
 func (t *Transport) brokeRule(failed *rfc6455.Error) {
 	switch errors.CloseReason(failed.Code) {
 	case errors.MessageTooBig:

@@ -8,18 +8,18 @@ import (
 )
 
 const (
-	// absence is how long a connection may have no reader, at least, before it is
-	// lent one.
+	// absence is the least time without a reader after which a connection gets a
+	// background reader.
 	absence = 100 * time.Millisecond
-	// reprieve is when a peer is judged again that was silent while this side did
-	// not listen.
+	// reprieve is the time until a peer is judged again if it was silent while this
+	// side did not listen.
 	reprieve = 50 * time.Millisecond
-	// beat is how exactly things are done that need not be punctual. A process
-	// with very many connections wakes up at beats, for all that are due at one,
-	// rather than for each. It is short, or very many goroutines would run at once.
+	// beat is the precision of timers that need not be exact. A process with very
+	// many connections wakes up once per beat, for all connections that are due then,
+	// rather than for each. A long beat would make very many goroutines run at once.
 	beat = 10 * time.Millisecond
-	// closerLooks is how often within the interval the peer is judged while
-	// something waits for it.
+	// closerLooks is how often within the interval the peer is judged while output
+	// waits for it.
 	closerLooks = 8
 	// windowStep is how long a peer with a closed TCP receive window may take to open
 	// it. Its system opens it in steps of up to its whole receive buffer, 95 KB by
@@ -27,67 +27,66 @@ const (
 	windowStep = 5 * time.Second
 )
 
-// liveness decides when a connection has had no reader for a while, when its peer
-// is pinged, and when it is given up. It only plans: Transport.tick asks it what is
-// due, and does that once timers is free again. All times are since start.
+// liveness decides when a connection has had no reader for a while, when to ping its
+// peer, and when to give the peer up. It only plans: Transport.tick asks for the plan,
+// and carries it out after it has released timers. All times are since start.
 //
-// The peer is pinged once an interval, whatever else comes, so that the latency is
-// known. Everything that comes from it is a sign of life, and so is that it takes
-// something of what waits to be sent: its pong may be far off, since the ping waits
-// after all that. It is given up when there was no sign for interval and timeout
-// together. A ping was then on its way for the timeout at least, because one was sent
-// within the interval after the last sign. A peer whose TCP receive window is closed has
-// windowStep at least.
+// The peer is pinged once per interval, even while it sends other frames, to measure the
+// latency. Anything received from the peer is a sign of life. Progress of queued output is
+// one too: the ping is queued after that output, so the pong may take long. The peer is
+// given up when there was no sign of life for interval and timeout together. A ping was
+// then under way for at least the timeout, because one was sent within the interval after
+// the last sign. A peer whose TCP receive window is closed has at least windowStep.
 type liveness struct {
-	armed      atomic.Bool // an absence is to be looked for at absentAt; set with timers held
-	heardOf    atomic.Bool // something was read since the last plan
-	counting   bool        // a heartbeat asks for Arrivals; does not change
-	waited     bool        // outgoing.waits at the last look; guarded by timers, as taken is
+	armed      atomic.Bool // check for an absence at absentAt; set with timers held
+	heardOf    atomic.Bool // bytes were read since the last plan
+	counting   bool        // a heartbeat calls Arrivals; does not change
+	waited     bool        // outgoing.waits at the last check; guarded by timers, as taken is
 	unanswered bool        // no pong has answered the last ping of plan; guarded by timers
-	answered   bool        // the peer's close frame has come; guarded by timers
-	taken      uint32      // outgoing.taken at the last look
+	answered   bool        // the peer's close frame was received; guarded by timers
+	taken      uint32      // outgoing.taken at the last check
 	latency    atomic.Int64
 
 	interval time.Duration // 0: no pings
 	timeout  time.Duration
 	start    time.Duration // on clock: a beat before the connection began
 
-	timers   sync.Mutex    // guards what is below
-	asked    *question     // the calls of Ping that wait, the last one first; nil: none
-	timer    *time.Timer   // runs tick for what is due next; nil after the end
-	absentAt time.Duration // when to look for an absence, if armed
+	timers   sync.Mutex    // guards the fields below
+	asked    *question     // the waiting calls of Ping, the last one first; nil if none
+	timer    *time.Timer   // runs tick when the next action is due; nil after the end
+	absentAt time.Duration // when to check for an absence, if armed
 	pingAt   time.Duration // when to send the next ping
 	lookAt   time.Duration // when to judge the peer, at the latest
 	looked   time.Duration // when it was last judged
-	life     time.Duration // the last sign of life, or a time not long before it
-	taking   time.Duration // when it was last seen that the peer takes what is sent, or need not
+	life     time.Duration // the last sign of life, or shortly before it
+	taking   time.Duration // the last check at which the peer took output, or none was queued
 }
 
-// outgoing is the state of what was sent.
+// outgoing is the state of the output.
 type outgoing struct {
-	// taken changes when the peer takes something.
+	// taken changes when the peer takes bytes.
 	taken uint32
-	// waits says that something waits until the peer takes what is before it.
+	// waits reports that bytes wait until the peer takes the bytes before them.
 	waits bool
-	// queued says that some of it waits in this process.
+	// queued reports that some of them wait in this process.
 	queued bool
-	// closed says that it waits for the peer's TCP receive window to open.
+	// closed reports that they wait for the peer's TCP receive window to open.
 	closed bool
 }
 
-// verdict is what plan finds.
+// verdict is the result of judging the peer.
 type verdict int
 
 const (
 	peerAlive  verdict = iota
 	peerSilent         // no sign of life for interval and timeout
-	peerDeaf           // it took nothing of what was queued for interval and timeout, whatever it sent
+	peerDeaf           // took none of the queued bytes for interval and timeout, whatever it sent
 )
 
-// plan is what is due.
+// plan lists the actions that are due.
 type plan struct {
-	absent  bool // look for an absence
-	ping    bool // send one with payload, which says when that was
+	absent  bool // check for an absence
+	ping    bool // send one with payload, which holds its time
 	payload [8]byte
 	verdict verdict
 }
@@ -106,12 +105,12 @@ func (l *liveness) begin(o Options, now time.Duration, watchAbsence bool) {
 	l.lookAt = l.deadline()
 }
 
-// onBeat puts off what need not be punctual to the next beat of the clock,
-// which is the same for all connections.
+// onBeat rounds a time that need not be exact up to the next beat. All connections have
+// the same beats.
 func onBeat(at time.Duration) time.Duration { return (at + beat - 1).Truncate(beat) }
 
-// nextPing is at the beat before the interval has passed, so that connections which
-// are pinged at about the same time are woken together.
+// nextPing returns the last beat before the interval has passed. Connections that are pinged
+// at about the same time are thus woken together.
 func (l *liveness) nextPing(now time.Duration) time.Duration {
 	at := now + l.interval
 	if l.interval >= 10*beat {
@@ -120,10 +119,10 @@ func (l *liveness) nextPing(now time.Duration) time.Duration {
 	return at
 }
 
-// deadline is when the peer is given up unless there is a sign of life before.
+// deadline returns when the peer is given up unless there is a sign of life before.
 func (l *liveness) deadline() time.Duration { return l.life + l.interval + l.timeout }
 
-// due returns when something is to be done next, if ever. timers is held.
+// due returns when the next action is due, if any. timers is held.
 func (l *liveness) due() (at time.Duration, ok bool) {
 	armed := l.armed.Load()
 	if l.interval <= 0 {
@@ -136,17 +135,17 @@ func (l *liveness) due() (at time.Duration, ok bool) {
 	return at, true
 }
 
-// schedule makes the timer run for what is due next. timers is held.
+// schedule sets the timer for the next action. timers is held.
 func (l *liveness) schedule(now time.Duration) {
 	if next, ok := l.due(); ok && l.timer != nil {
 		l.timer.Reset(next - now)
 	}
 }
 
-// plan returns what is due at now. timers is held.
+// plan returns the actions due at now. timers is held.
 func (l *liveness) plan(now time.Duration, out outgoing) (p plan) {
 	if l.armed.Load() && now >= l.absentAt {
-		// Before the look: a reader that leaves after it will arm the timer again.
+		// Before the check: a reader that leaves after it arms the timer again.
 		l.armed.Store(false)
 		p.absent = true
 	}
@@ -163,17 +162,17 @@ func (l *liveness) plan(now time.Duration, out outgoing) (p plan) {
 	return p
 }
 
-// judge says what is to be thought of the peer, and sets when to look again.
+// judge returns the verdict on the peer, and sets when to judge it again.
 func (l *liveness) judge(now time.Duration, out outgoing) verdict {
-	// Where nothing waits, the system had room for what has gone.
+	// If nothing waits, bytes that left only show that the system had space for them.
 	took := (l.waited || out.waits) && out.taken != l.taken
 	if l.heardOf.Swap(false) || took {
-		// When exactly is not known, but not before the last look.
+		// The exact time is unknown, but it is not before the last check.
 		l.life = max(l.life, l.looked)
 	}
 	if now > l.pingAt+l.timeout/2 {
-		// This look comes so late, on a busy machine or after it slept, that the ping
-		// which goes out now is the first that could be answered.
+		// The check is so late, on a busy machine or after a sleep, that the ping sent
+		// now is the first one that the peer could answer.
 		l.life = max(l.life, now-l.interval)
 	}
 	if took || !out.queued {
@@ -199,7 +198,7 @@ func (l *liveness) judge(now time.Duration, out outgoing) verdict {
 	return peerAlive
 }
 
-// pong takes note of a pong at now. If it is the first answer to the last ping, ok is
+// pong records a pong at now. If it is the first answer to the last ping, ok is
 // true, and took is the round-trip time.
 func (l *liveness) pong(now time.Duration, payload []byte) (took time.Duration, ok bool) {
 	l.timers.Lock()
@@ -207,7 +206,7 @@ func (l *liveness) pong(now time.Duration, payload []byte) (took time.Duration, 
 	if l.interval > 0 {
 		l.life = now
 		if !l.waited {
-			// This spares most connections every second run of the timer.
+			// This saves most connections every second run of the timer.
 			l.lookAt = l.deadline()
 			l.schedule(now)
 		}
@@ -231,8 +230,8 @@ func (l *liveness) pong(now time.Duration, payload []byte) (took time.Duration, 
 	return took, ok
 }
 
-// noticeAbsence begins to watch whether a reader comes again. A reader
-// calls it when it has given up the turn.
+// noticeAbsence starts to check whether another reader follows. A reader
+// calls it after it has given up the turn.
 func (l *liveness) noticeAbsence() {
 	if l.armed.Load() {
 		return
@@ -251,21 +250,21 @@ func (l *liveness) noticeAbsence() {
 // there was none.
 func (l *liveness) Latency() time.Duration { return time.Duration(l.latency.Load()) }
 
-// noteAnswer notes that the peer's close frame has come.
+// noteAnswer records that the peer's close frame was received.
 func (l *liveness) noteAnswer() {
 	l.timers.Lock()
 	defer l.timers.Unlock()
 	l.answered = true
 }
 
-// wasAnswered reports whether the peer's close frame has come.
+// wasAnswered reports whether the peer's close frame was received.
 func (l *liveness) wasAnswered() bool {
 	l.timers.Lock()
 	defer l.timers.Unlock()
 	return l.answered
 }
 
-// stop is for the end of the connection.
+// stop stops the timer at the end of the connection.
 func (l *liveness) stop() {
 	l.timers.Lock()
 	defer l.timers.Unlock()

@@ -1,9 +1,9 @@
 package stream
 
-// Memory returns how many bytes a Transport with Options.Traffic holds for its peer: what
-// waits to be sent or received, what has come of a message, and the state of
-// compression. What the reader holds is as of the last time that it looked for input.
-// It may be called at any time.
+// Memory returns how many bytes a Transport with Options.Traffic holds for its peer: queued
+// output, messages not received yet, the received part of a message, and the state of
+// compression. The reader's share is as of the last time that it looked for input.
+// Memory may be called at any time.
 func (t *Transport) Memory() int {
 	n := t.inbox.Bytes() + int(t.traffic.held.Load())
 	t.mu.Lock()
@@ -11,7 +11,7 @@ func (t *Transport) Memory() int {
 	return n + t.queued() + t.encoder.Held()
 }
 
-// hold takes note that the decoder holds n bytes. Called with the turn.
+// hold records that the decoder holds n bytes. Called with the turn.
 func (f *Traffic) hold(n int) {
 	if f != nil && f.held.Load() != int64(n) {
 		f.held.Store(int64(n))

@@ -11,23 +11,21 @@ import (
 	"github.com/isosocket/isosocket/ws/driver"
 )
 
-// aheadStep is how much is read at a time of a message that waits to be read on, and of one
-// that is dropped.
+// aheadStep is the size of one read when a message is read ahead of its reader, or dropped.
 const aheadStep = 16 << 10
 
-// messageReader reads one message in parts. Its fields belong to the holder of the turn to
-// read.
+// messageReader reads one message in parts. The turn to read guards its fields.
 type messageReader struct {
 	t       *Transport
 	kind    driver.Kind
-	held    []byte // read, and not taken yet
-	size    int    // of what was read
+	held    []byte // read, but not returned yet
+	size    int    // bytes read
 	done    bool   // all of the message was read
-	dropped bool   // the rest of it is not wanted
+	dropped bool   // the rest is discarded
 }
 
-// NextReader implements driver.StreamReceiver. Where reads cannot be interrupted, the
-// message comes whole, from the background reader.
+// NextReader implements driver.StreamReceiver. If reads cannot be interrupted, the
+// background reader delivers the message as a whole.
 func (t *Transport) NextReader(ctx context.Context) (driver.MessageReader, error) {
 	if !t.interruptible() {
 		m, err := t.receivePushed(ctx, nil)
@@ -52,8 +50,8 @@ func (t *Transport) NextReader(ctx context.Context) (driver.MessageReader, error
 	}
 }
 
-// explainNothing returns the error of ctx for errNothingYet, which comes where ctx ended
-// before the look.
+// explainNothing replaces errNothingYet by the error of ctx if ctx had ended before the
+// call.
 func explainNothing(ctx context.Context, err error) error {
 	if err == errNothingYet && ctx.Err() != nil {
 		return ctx.Err()
@@ -61,7 +59,7 @@ func explainNothing(ctx context.Context, err error) error {
 	return err
 }
 
-// nextReader is receive for a message in parts. Called with the turn.
+// nextReader is like receive, for a message in parts. Called with the turn.
 func (t *Transport) nextReader(ctx context.Context) (driver.MessageReader, error) {
 	if t.lent {
 		if m, ok, _ := t.inbox.Pull(); ok {
@@ -123,7 +121,7 @@ func (r *messageReader) Read(ctx context.Context, p []byte) (int, error) {
 	}
 }
 
-// read returns what is held, or reads on. Called with the turn.
+// read returns held bytes, or reads more. Called with the turn.
 func (r *messageReader) read(ctx context.Context, p []byte, wait bool) (int, error) {
 	if len(r.held) > 0 {
 		n := copy(p, r.held)
@@ -145,7 +143,8 @@ func (r *messageReader) read(ctx context.Context, p []byte, wait bool) (int, err
 	return n, err
 }
 
-// readOn reads the next part into p; none is the end of the message. Called with the turn.
+// readOn reads the next part into p. It returns 0 at the end of the message. Called with the
+// turn.
 func (r *messageReader) readOn(ctx context.Context, p []byte, wait bool) (int, error) {
 	t := r.t
 	t.reads++
@@ -162,7 +161,7 @@ func (r *messageReader) readOn(ctx context.Context, p []byte, wait bool) (int, e
 		if err = t.noMessage(ctx, err); n == 0 || broken {
 			return 0, err
 		}
-		// Returned by the next Read, if it still holds.
+		// The next Read returns the error, if it still applies.
 		r.size += n
 		return n, nil
 	}
@@ -184,15 +183,14 @@ func (r *messageReader) readOn(ctx context.Context, p []byte, wait bool) (int, e
 	return n, nil
 }
 
-// open returns the reader of the message that the decoder takes in parts. Called with the
-// turn.
+// open returns the reader of the message that is being decoded in parts. Called with the turn.
 func (t *Transport) open() *messageReader {
 	r, _ := t.decoder.Taker().(*messageReader)
 	return r
 }
 
-// readAhead reads on a message that nothing reads at the moment. It reports true once the
-// message is whole or dropped, and false where no more of it is to be held. Called with the
+// readAhead reads more of a message while no Read is active. It reports true once the
+// message is complete or dropped, and false if no more of it may be held. Called with the
 // turn.
 func (t *Transport) readAhead(wait bool) (bool, error) {
 	r := t.open()

@@ -10,15 +10,15 @@ import (
 // streamAhead is how many bytes of a message in fragments may be queued before its writer waits.
 const streamAhead = 128 << 10
 
-// messageWriter writes one message in fragments (RFC 6455, section 5.4). One that fits into a
-// single fragment goes out as Send would send it.
+// messageWriter writes one message in fragments (RFC 6455, section 5.4). It sends a message
+// that fits into a single fragment as Send does.
 type messageWriter struct {
 	t        *Transport
 	kind     driver.Kind
 	fragment int                // bytes of data
-	buf      *outputBuffer      // data that was not sent; nil: none
+	buf      *outputBuffer      // data that was not sent; nil if none
 	frames   *rfc6455.Fragments // nil until the first of them
-	mark     uint32             // the high-water mark, which the writer has not got meanwhile
+	mark     uint32             // the high-water mark, which is 0 in the writer meanwhile
 }
 
 // NextWriter implements driver.StreamSender.
@@ -101,8 +101,8 @@ func (m *messageWriter) send(ctx context.Context, data []byte, fin bool) error {
 		}
 	}
 	if w.broken != nil || w.closeSent {
-		// Also after a failed write whose cause is not known yet: what a Send would lose on
-		// the way is here a message that can never be whole.
+		// Also after a failed write whose cause is not known yet. A Send would lose the message
+		// without an error then, but this message can never be complete.
 		w.lost = true
 		w.mu.Unlock()
 		return errEnded
@@ -142,7 +142,8 @@ func (m *messageWriter) send(ctx context.Context, data []byte, fin bool) error {
 	return nil
 }
 
-// sent lets others send after the last fragment. What the system holds by now is not known. Called with mu held.
+// sent lets other goroutines send after the last fragment. It is not known how much the system
+// holds by then. Called with mu held.
 func (m *messageWriter) sent(fin bool) {
 	if !fin {
 		return

@@ -10,19 +10,19 @@ import (
 // maxSend bounds what one system call may copy.
 const maxSend = 128 << 10
 
-// recv and send ask the kernel without telling the scheduler, as
-// calls that never block may: that takes a tenth or more of the processor time
-// off a message, because no other thread is woken to take this one's place.
+// recv and send make system calls without notifying the scheduler, which is
+// safe because they never block. That saves a tenth or more of the processor time
+// of a message, because no other thread is woken to replace this one.
 // MSG_DONTWAIT does not block even for a descriptor that other code has
-// made blocking. The race detector sees the syscall package's calls alone.
+// made blocking. The race detector sees only calls of package syscall.
 
 func recv(fd int, p []byte) (int, error) {
 	return transfer(syscall.SYS_RECVFROM, fd, p, syscall.MSG_DONTWAIT)
 }
 
-// send sends second after first, which may be empty, in one call: a call of
-// its own for a header costs 15 % or more of the processor time of a message
-// that follows it, up to 64 KiB.
+// send sends second after first, which may be empty, in one call. A separate
+// call for a header costs 15 % or more of the processor time of a message
+// of up to 64 KiB.
 func send(fd int, first, second []byte) (int, error) {
 	second = second[:min(len(second), maxSend)]
 	if len(first) == 0 {

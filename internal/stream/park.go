@@ -1,6 +1,6 @@
 package stream
 
-// Unpark ends the state that Park began. The caller receives next.
+// Unpark ends the state that Park began. The caller must receive next.
 func (t *Transport) Unpark() {
 	t.takeTurn()
 	t.parked = false

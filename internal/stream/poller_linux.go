@@ -6,11 +6,11 @@ import (
 	"syscall"
 )
 
-// canPoll says that a Poller works on this system.
+// canPoll reports whether a Poller works on this system.
 const canPoll = true
 
-// Poller waits until parked connections are readable, for all of them on one goroutine. Its
-// zero value is ready for use. All methods may be called from many goroutines.
+// Poller waits until parked connections are readable. It uses one goroutine for all of them.
+// The zero value is ready to use. Its methods are safe for concurrent use.
 type Poller struct {
 	mu      sync.Mutex
 	epoll   *os.File // nil while there are no entries
@@ -19,19 +19,19 @@ type Poller struct {
 	last    uint64 // id
 }
 
-// PollEntry is a connection that a Poller knows. Readable is called, on the Poller's
+// PollEntry is a connection of a Poller. Readable is called, on the Poller's
 // goroutine, once after each Park when the connection may be readable; it must not block.
 type PollEntry struct {
 	Transport *Transport
 	Readable  func()
 
-	// The descriptor cannot be the key: the system may use it again before an event of the
-	// connection that had it was looked at.
+	// The descriptor cannot be the key: the system may reuse it before an event of the
+	// previous connection is handled.
 	id    uint64 // 0: not added yet
 	armed bool   // the system knows the descriptor
 }
 
-// Add makes e known to p, until Remove.
+// Add adds e to p, until Remove.
 func (p *Poller) Add(e *PollEntry) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -46,13 +46,13 @@ func (p *Poller) Add(e *PollEntry) error {
 	return nil
 }
 
-// Remove forgets e. Its connection may have ended or not.
+// Remove removes e from p. Its connection may have ended.
 func (p *Poller) Remove(e *PollEntry) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.entries, e.id)
 	if e.armed {
-		// A descriptor that is closed leaves the set by itself; then this fails.
+		// Closing a descriptor removes it from the set. The call then fails.
 		_ = e.Transport.socket.raw.Control(func(fd uintptr) {
 			_ = p.raw.Control(func(epoll uintptr) { _ = syscall.EpollCtl(int(epoll), syscall.EPOLL_CTL_DEL, int(fd), nil) })
 		})
@@ -91,14 +91,14 @@ func (p *Poller) Park(e *PollEntry, before func()) bool {
 	})
 }
 
-// open makes the epoll set, and starts to wait for it. mu is locked.
+// open creates the epoll set, and starts to wait for it. mu is locked.
 func (p *Poller) open() error {
 	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
 		return os.NewSyscallError("epoll_create1", err)
 	}
-	// The set is itself readable when one of its connections is, so that the runtime's own
-	// poller waits for it, and no thread. Only a descriptor that does not block is given to it.
+	// The set itself is readable when one of its connections is. The runtime's poller can
+	// thus wait for it without a thread. The poller accepts only non-blocking descriptors.
 	if err := syscall.SetNonblock(fd, true); err != nil {
 		syscall.Close(fd)
 		return os.NewSyscallError("setnonblock", err)
@@ -114,7 +114,7 @@ func (p *Poller) open() error {
 	return nil
 }
 
-// wait calls Readable of what becomes readable, until the set is closed.
+// wait calls Readable of entries that become readable, until the set is closed.
 func (p *Poller) wait(raw syscall.RawConn) {
 	events := make([]syscall.EpollEvent, 128)
 	ready := make([]*PollEntry, 0, len(events))
@@ -145,13 +145,13 @@ func (p *Poller) wait(raw syscall.RawConn) {
 	}
 }
 
-// Park is for a connection that was silent for a while, and whose reader wants to give its
-// goroutine back. It calls wait, which must see to it that Unpark is called once the descriptor
-// is readable or the connection has ended, and reports true. Until Unpark no goroutine reads.
+// Park lets the reader of a silent connection end its goroutine. It calls wait and reports
+// true. wait must arrange for a call of Unpark once the descriptor is readable or the
+// connection has ended. Until Unpark no goroutine reads.
 //
-// It reports false, without calling wait, if there is something to receive, if the connection
-// has ended, or if the stream is not a socket, and also if wait returns an error. Only the
-// goroutine that receives may call it.
+// Park reports false, without calling wait, if a message can be received, the connection has
+// ended, or the stream is not a socket. It also reports false if wait returns an error. Only
+// the goroutine that receives may call Park.
 func (t *Transport) Park(wait func(fd uintptr) error) bool {
 	if !t.socket.usable() {
 		return false
@@ -161,8 +161,7 @@ func (t *Transport) Park(wait func(fd uintptr) error) bool {
 	if t.over || t.inbox.Bytes() > 0 || !t.parsed() {
 		return false
 	}
-	// Nothing is read in the background: what is here was read, and what comes wakes the
-	// reader.
+	// No background reader is needed: all input was read, and new input wakes the reader.
 	t.armed.Store(false)
 	t.parked = true
 	failed := error(nil)
@@ -171,7 +170,7 @@ func (t *Transport) Park(wait func(fd uintptr) error) bool {
 	return t.parked
 }
 
-// readable reports whether a read would return something, an end included. Called for a
+// readable reports whether a read would return bytes, an error or the end. Called for a
 // socket, with the turn.
 func (t *Transport) readable() bool {
 	readable := true

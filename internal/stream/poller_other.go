@@ -4,13 +4,13 @@ package stream
 
 import "errors"
 
-// canPoll says that a Poller works on this system.
+// canPoll reports whether a Poller works on this system.
 const canPoll = false
 
 // Poller waits until parked connections are readable, on Linux.
 type Poller struct{}
 
-// PollEntry is a connection that a Poller knows.
+// PollEntry is a connection of a Poller.
 type PollEntry struct {
 	Transport *Transport
 	Readable  func()

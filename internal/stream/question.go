@@ -8,15 +8,15 @@ import (
 	"github.com/isosocket/isosocket/internal/rfc6455"
 )
 
-// question is a call of Ping that waits for its answer.
+// question is a call of Ping that waits for an answer.
 type question struct {
 	sent time.Duration      // when its ping was sent, which is also the ping's payload
-	took chan time.Duration // gets the answer; does not block
+	took chan time.Duration // receives the answer; buffered
 	next *question
 }
 
 // Ping implements driver.Pinger. A peer may answer only the last of several pings (RFC 6455,
-// section 5.5.3), so a pong also answers all pings that were sent before its own.
+// section 5.5.3), so a pong also answers all earlier pings.
 func (t *Transport) Ping(ctx context.Context) (time.Duration, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
@@ -27,7 +27,7 @@ func (t *Transport) Ping(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	if t.interruptible() {
-		go t.readInBackground() // unless a goroutine reads already
+		go t.readInBackground() // returns at once if another goroutine reads
 	}
 	select {
 	case took := <-q.took:
@@ -39,8 +39,8 @@ func (t *Transport) Ping(ctx context.Context) (time.Duration, error) {
 	}
 }
 
-// ask sends the ping of q. It waits while too many control frames wait to be written. After
-// the end, it sends nothing.
+// ask sends the ping of q. It blocks while too many control frames are queued. After the
+// end, it sends nothing.
 func (t *Transport) ask(ctx context.Context, q *question) error {
 	for {
 		var payload [8]byte
@@ -55,7 +55,7 @@ func (t *Transport) ask(ctx context.Context, q *question) error {
 	}
 }
 
-// put adds q to the questions, sent now.
+// put adds q to the questions, with the current time as the time of its ping.
 func (l *liveness) put(q *question) time.Duration {
 	l.timers.Lock()
 	defer l.timers.Unlock()
@@ -76,8 +76,8 @@ func (l *liveness) withdraw(q *question) {
 	}
 }
 
-// answer answers the questions that were asked at sent or before, and reports whether one
-// was asked at sent exactly. timers is held.
+// answer answers the questions asked at sent or before, and reports whether one was asked
+// exactly at sent. timers is held.
 func (l *liveness) answer(sent, took time.Duration) (exactly bool) {
 	for at := &l.asked; *at != nil; {
 		q := *at
@@ -88,7 +88,7 @@ func (l *liveness) answer(sent, took time.Duration) (exactly bool) {
 		exactly = exactly || q.sent == sent
 		select {
 		case q.took <- took:
-		default: // put again after an answer
+		default: // answered before, and put again
 		}
 		*at = q.next
 	}

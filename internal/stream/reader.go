@@ -17,56 +17,56 @@ import (
 	"github.com/isosocket/isosocket/ws/driver"
 )
 
-// tlsInputSize is the read buffer of a stream that is not a socket. It is held
-// while waiting, so it is small; TLS has buffers of its own below.
+// tlsInputSize is the size of the read buffer of a stream that is not a socket. The buffer is
+// held while waiting, so it is small. TLS has buffers of its own.
 const tlsInputSize = 4 << 10
 
-// afterLarge is how much is read to find the header of a message after a large
+// afterLarge is the size of the read for the header of a message after a large
 // one.
 const afterLarge = 2 << 10
 
-// discardAtMost is how much is read, and not used, of a peer whose connection is ended. Both
-// systems together buffer less.
+// discardAtMost is the most bytes that are read and discarded after this side has ended the
+// connection. The buffers of both systems together are smaller.
 const discardAtMost = 16 << 20
 
-// emptyReads is how many reads in a row may return neither bytes nor an error, which
-// io.Reader allows.
+// emptyReads is the maximum number of successive reads that return neither bytes nor an
+// error, which io.Reader allows.
 const emptyReads = 100
 
 // reader is the receiving half of a Transport.
 type reader struct {
 	reading sync.Mutex   // the turn to read
-	wanted  atomic.Int32 // how many wait for the turn: its holder gives way
-	unread  atomic.Bool  // input is buffered that was not parsed
-	waits   atomic.Bool  // a read that is not a socket's is under way
+	wanted  atomic.Int32 // goroutines that wait for the turn; its holder yields it
+	unread  atomic.Bool  // some buffered input is not parsed
+	waits   atomic.Bool  // a read of a stream other than a socket is under way
 
-	arrivals      atomic.Uint32 // reads, if a heartbeat asks for Arrivals
-	inbox         driver.Inbox  // what background readers received
+	arrivals      atomic.Uint32 // reads, if a heartbeat calls Arrivals
+	inbox         driver.Inbox  // messages of background readers
 	offerFirst    atomic.Pointer[func(driver.Message) bool]
 	pulled        chan struct{} // wakes a permanent background reader; nil if there is none
-	receiveBuffer uint32        // bytes, of what waits in the inbox
+	receiveBuffer uint32        // most bytes in the inbox
 
-	// What follows belongs to the holder of the turn, and once over is set, to the
+	// The fields below belong to the holder of the turn, or once over is set, to the
 	// goroutine that set it.
-	over    bool   // no message will be parsed any more
-	large   bool   // the last read went to the decoder's room
+	over    bool   // no more messages are parsed
+	large   bool   // the last read went to the decoder's buffer
 	direct  bool   // the next one does
 	wait    bool   // the next one waits for input
-	lent    bool   // a background reader has had the turn: look into the inbox
+	lent    bool   // a background reader has had the turn: check the inbox
 	parked  bool   // no goroutine reads until Unpark
-	reads   uint16 // how many messages were looked for
+	reads   uint16 // calls that looked for a message
 	seen    uint16 // reads when checkAbsence last looked
 	decoder rfc6455.Decoder
 	input   *input // nil while there is none
 
 	watched  <-chan struct{} // the Done of the context that interrupts reads
-	endsWith context.Context // one that need not
-	intake   *intake         // nil where nothing is limited
+	endsWith context.Context // a context that need not be watched
+	intake   *intake         // nil if there are no limits
 	unwatch  func() bool
 	lastDone <-chan struct{} // the Done of the last context
 }
 
-// What a look for a message can come to, beside a message and a broken stream.
+// The results of a look for a message, other than a message or a stream error.
 var (
 	errNothingYet = stderrors.New("stream: no message has arrived")
 	errGiveWay    = stderrors.New("stream: another reader wants the turn")
@@ -122,8 +122,8 @@ func (t *Transport) Receive(ctx context.Context, buf []byte) (driver.Message, er
 // TryReceive implements driver.Transport.
 func (t *Transport) TryReceive(buf []byte) (driver.Message, bool, error) {
 	if !t.socket.usable() {
-		// Such a stream cannot be asked without blocking, so a background
-		// reader does; it may be at it already.
+		// A read of such a stream would block, so a background reader does it. It may
+		// already be reading.
 		m, ok, err := t.inbox.Pull()
 		if ok {
 			t.tellPulled()
@@ -143,7 +143,7 @@ func (t *Transport) TryReceive(buf []byte) (driver.Message, bool, error) {
 	switch err {
 	case nil:
 		if !t.interruptible() {
-			go t.readInBackground() // it may have found the turn taken just now
+			go t.readInBackground() // it may just have found the turn taken
 		} else {
 			t.noticeAbsence()
 		}
@@ -159,8 +159,8 @@ func (t *Transport) TryReceive(buf []byte) (driver.Message, bool, error) {
 	return driver.Message{}, false, err
 }
 
-// receivePushed is Receive where the reads cannot be interrupted, and a
-// background reader has the turn for good.
+// receivePushed is Receive if reads cannot be interrupted, and a background reader
+// holds the turn permanently.
 func (t *Transport) receivePushed(ctx context.Context, buf []byte) (driver.Message, error) {
 	m, err := t.inbox.Receive(ctx)
 	switch err {
@@ -180,7 +180,7 @@ func (t *Transport) tellPulled() {
 	}
 }
 
-// takeTurn waits until no other goroutine reads, and makes the one that does give way.
+// takeTurn takes the turn. It makes a goroutine that reads yield, and waits for that.
 func (t *Transport) takeTurn() {
 	if t.reading.TryLock() {
 		return
@@ -191,7 +191,7 @@ func (t *Transport) takeTurn() {
 	t.wanted.Add(-1)
 }
 
-// takeOver takes the turn for good and reports true, or false if another goroutine has
+// takeOver takes the turn permanently and reports true, or false if another goroutine has
 // done so before. cause is as for setOver.
 func (t *Transport) takeOver(cause *errors.ConnectionClosed) bool {
 	if !t.interruptible() {
@@ -206,10 +206,10 @@ func (t *Transport) takeOver(cause *errors.ConnectionClosed) bool {
 	return true
 }
 
-// setOver ends the parsing of messages, for a cause, nil if the Ending has one
-// already. Called with the turn.
+// setOver ends the parsing of messages. cause is nil if the Ending already has one.
+// Called with the turn.
 func (t *Transport) setOver(cause *errors.ConnectionClosed) {
-	// A receiver that finds that no message will come asks for the cause at once.
+	// A receiver that finds over set reads the cause at once.
 	if cause != nil {
 		t.ending.Set(cause)
 	}
@@ -236,7 +236,7 @@ func (t *Transport) readInBackground() {
 			if t.interruptible() {
 				return
 			}
-			// A stream that was closed has nothing more to queue but its end.
+			// After its close, a stream yields at most its end.
 			if !t.released.Load() {
 				<-t.pulled
 				continue
@@ -256,8 +256,7 @@ func (t *Transport) readInBackground() {
 	}
 }
 
-// keep queues a message for a later Receive, unless it is taken at once. Called with the
-// turn.
+// keep queues a message for a later Receive, unless offerFirst takes it. Called with the turn.
 func (t *Transport) keep(m driver.Message) {
 	if take := t.offerFirst.Load(); take == nil || t.inbox.Bytes() > 0 || !(*take)(m) {
 		t.inbox.Push(m)
@@ -269,8 +268,8 @@ func (t *Transport) OfferFirst(take func(driver.Message) bool) {
 	t.offerFirst.Store(&take)
 }
 
-// receive looks for a message, first among those that a background reader
-// left. Called with the turn.
+// receive returns a message, first those that a background reader has queued. Called with the
+// turn.
 func (t *Transport) receive(ctx context.Context, buf []byte, wait bool) (driver.Message, error) {
 	if t.lent {
 		if m, ok, _ := t.inbox.Pull(); ok {
@@ -288,7 +287,7 @@ func (t *Transport) receive(ctx context.Context, buf []byte, wait bool) (driver.
 	return m, err
 }
 
-// next returns the next message from the stream, and sees to the end of the
+// next returns the next message from the stream, and handles the end of the
 // connection if that comes first. Called with the turn.
 func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (driver.Message, error) {
 	t.reads++
@@ -323,7 +322,7 @@ func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (driver.Mes
 	return driver.Message{}, t.noMessage(ctx, err)
 }
 
-// countWhole counts a message of n bytes of data that the decoder has handed over. An
+// countWhole counts a message of n bytes of data that the decoder has returned. An
 // error ends the connection. Called with the turn.
 func (t *Transport) countWhole(n int) error {
 	if t.decoder.Compressed() {
@@ -334,7 +333,7 @@ func (t *Transport) countWhole(n int) error {
 	return t.countInParts(n)
 }
 
-// countInParts is countWhole for a message whose parts were counted.
+// countInParts is like countWhole, for a message whose parts were counted.
 func (t *Transport) countInParts(n int) error {
 	if t.intake != nil {
 		if err := t.countMessage(); err != nil {
@@ -346,8 +345,8 @@ func (t *Transport) countInParts(n int) error {
 	return nil
 }
 
-// forget stops watching a context that does not come back: it is usually cancelled right
-// after this, and that should not start an interruption.
+// forget stops watching a context that differs from the last one. Such a context is usually
+// canceled right after the call, and that should not interrupt a read.
 func (t *Transport) forget(ctx context.Context, wait bool) {
 	if wait && ctx != t.endsWith {
 		if done := ctx.Done(); done != t.lastDone {
@@ -357,7 +356,7 @@ func (t *Transport) forget(ctx context.Context, wait bool) {
 	}
 }
 
-// noMessage sees to what came in place of a message, and returns the error for the
+// noMessage handles an error that replaces a message, and returns the error for the
 // caller. Called with the turn.
 func (t *Transport) noMessage(ctx context.Context, err error) error {
 	t.decoder.Detach()
@@ -403,8 +402,8 @@ func (t *Transport) exceed(err error) error {
 	return errEnded
 }
 
-// nextMessage parses, reads and answers control frames until a message is whole, or of one
-// that is taken in parts, until the next part has come.
+// nextMessage reads, parses and answers control frames until a message is complete, or until
+// the next part of a message that is read in parts has arrived.
 func (t *Transport) nextMessage(ctx context.Context, wait bool) (rfc6455.Event, error) {
 	for {
 		if t.intake.paused() {
@@ -452,7 +451,7 @@ func (t *Transport) parse() (rfc6455.Event, error) {
 		if !t.decoder.InParts() {
 			return rfc6455.EventNone, nil
 		}
-		// The decoder may hold something of a message in parts.
+		// The decoder may hold bytes of a message in parts.
 		_, ev, err := t.decoder.Decode(nil)
 		return ev, err
 	}
@@ -461,12 +460,12 @@ func (t *Transport) parse() (rfc6455.Event, error) {
 	return ev, err
 }
 
-// parsed reports whether all that was read was parsed.
+// parsed reports whether all input was parsed.
 func (r *reader) parsed() bool { return r.input == nil || r.input.r == r.input.w }
 
-// fill reads more input once all was parsed. With wait false it only takes
-// what is there. A large payload is read to where it belongs, and may complete
-// a message.
+// fill reads more input after all input was parsed. If wait is false, it reads only
+// available bytes. It reads a large payload directly into the decoder's buffer, which may
+// complete a message.
 func (t *Transport) fill(ctx context.Context, wait bool) (rfc6455.Event, error) {
 	t.traffic.publish()
 	t.setUnread(false)
@@ -476,7 +475,7 @@ func (t *Transport) fill(ctx context.Context, wait bool) (rfc6455.Event, error) 
 		return rfc6455.EventNone, errNothingYet
 	}
 	t.watch(ctx)
-	// A context that was watched already may have interrupted another reader.
+	// The interruption of a context that was already watched may have hit another reader.
 	if wait && ctx.Err() != nil {
 		return rfc6455.EventNone, ctx.Err()
 	}
@@ -504,8 +503,9 @@ func (t *Transport) fill(ctx context.Context, wait bool) (rfc6455.Event, error) 
 		if err := t.whyInterrupted(ctx); err != nil {
 			return rfc6455.EventNone, err
 		}
-		// A deadline of an earlier interruption. Who sets one says so first, so
-		// what was set before it is cleared here shows in a second look.
+		// The deadline may be from an earlier interruption. An interruption sets its
+		// reason before its deadline, so the second check finds the reason of any
+		// deadline that is cleared here.
 		t.setReadDeadline(time.Time{})
 		if err := t.whyInterrupted(ctx); err != nil {
 			return rfc6455.EventNone, err
@@ -537,7 +537,7 @@ func (t *Transport) read(wait bool) (int, error) {
 	return 0, io.ErrNoProgress
 }
 
-// room returns where the next read goes.
+// room returns the buffer for the next read.
 func (t *Transport) room() []byte {
 	switch {
 	case t.direct:
@@ -547,7 +547,7 @@ func (t *Transport) room() []byte {
 			t.input = &inputBuffers.Get().(*inputBuffer).input
 		}
 		if t.large {
-			// Another large message is likely: what is read here of it is copied.
+			// Another large message is likely. Its bytes read here are copied.
 			return t.input.data[:afterLarge]
 		}
 	case t.input == nil || len(t.input.data) != tlsInputSize:
@@ -556,8 +556,8 @@ func (t *Transport) room() []byte {
 	return t.input.data
 }
 
-// noInput gives the input buffer back: there is nothing to put in it, or
-// nothing will be read any more.
+// noInput returns the input buffer to the pool, if no input is available or no more
+// will be read.
 func (t *Transport) noInput() {
 	if in := t.input; in != nil && in.buffer != nil {
 		in.r, in.w = 0, 0
@@ -566,7 +566,7 @@ func (t *Transport) noInput() {
 	}
 }
 
-// watch makes the end of ctx interrupt reads. A context that comes back, as in
+// watch makes the end of ctx interrupt reads. Watching the same context again, as in
 // a loop, costs nothing.
 func (t *Transport) watch(ctx context.Context) {
 	if ctx == t.endsWith {
@@ -592,7 +592,7 @@ func (t *Transport) setUnread(unread bool) {
 	}
 }
 
-// awaitClose reads until the peer's close frame and reports whether it came.
+// awaitClose reads until the peer's close frame and reports whether it was received.
 // Called after takeOver.
 func (t *Transport) awaitClose() bool {
 	for {
@@ -612,8 +612,8 @@ func (t *Transport) awaitClose() bool {
 	}
 }
 
-// fillClosing is fill where only the close timeout, which closes the stream,
-// interrupts.
+// fillClosing is like fill, but only the close timeout, which closes the stream, interrupts
+// it.
 func (t *Transport) fillClosing() (rfc6455.Event, error) {
 	for {
 		n, err := t.read(true)
@@ -631,8 +631,8 @@ func (t *Transport) fillClosing() (rfc6455.Event, error) {
 	}
 }
 
-// discard reads until the stream ends, or the peer has sent so much that it must have had the
-// time to read.
+// discard reads until the stream ends, or until the peer has sent so much that it must have
+// had time to read.
 func (t *Transport) discard() {
 	for n := 0; n < discardAtMost; n += t.input.w {
 		if _, err := t.fillClosing(); err != nil {

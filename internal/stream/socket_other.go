@@ -2,8 +2,8 @@
 
 package stream
 
-// socket is never usable here: the runtime does not offer non-blocking I/O
-// beside its poller. Streams are read with deadlines and written by a flusher.
+// socket is never usable on this system: the runtime offers no non-blocking I/O
+// outside its poller. Streams are read with deadlines and written by a flusher.
 type socket struct{}
 
 func (*socket) init(*Transport) {}

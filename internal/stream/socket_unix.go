@@ -9,22 +9,22 @@ import (
 	"syscall"
 )
 
-// socket does I/O on a file descriptor without blocking, beside the runtime's
-// poller. The callbacks and their arguments are fields, so that a call
-// allocates nothing. Reads belong to the holder of the turn to read.
+// socket does non-blocking I/O on a file descriptor, outside the runtime's
+// poller. The callbacks and their arguments are fields, so a call
+// does not allocate. Only the holder of the turn reads.
 type socket struct {
-	raw        syscall.RawConn              // nil: not usable
+	raw        syscall.RawConn              // nil if not usable
 	onReadable func(fd uintptr) (done bool) // tryRead
 	readN      int
 	readErr    error
 }
 
-// socketWrite is a write to a socket. Unlike a read it does not wait, so there
-// are only ever a few, which come from a pool.
+// socketWrite is a write to a socket. Unlike a read, it does not wait. So only a few exist
+// at a time, and they come from a pool.
 type socketWrite struct {
 	onWritable      func(fd uintptr) (done bool) // try
-	header, payload []byte                       // what is still to be written
-	n               int                          // how much was
+	header, payload []byte                       // still to be written
+	n               int                          // bytes written
 	err             error
 }
 
@@ -34,9 +34,9 @@ var socketWrites = sync.Pool{New: func() any {
 	return w
 }}
 
-// init makes s usable if t's stream is exactly a socket of package net. Any other
-// type may change or count what goes through its Read and Write, even if it gives
-// access to a descriptor: a type that embeds a *net.TCPConn does.
+// init makes s usable if the type of t's stream is exactly a socket type of package net. Any
+// other type may change or count the bytes that pass its Read and Write, even if it gives
+// access to a descriptor, as a type that embeds a *net.TCPConn does.
 func (s *socket) init(t *Transport) {
 	var raw syscall.RawConn
 	var err error
@@ -57,9 +57,8 @@ func (s *socket) init(t *Transport) {
 
 func (s *socket) usable() bool { return s.raw != nil }
 
-// read reads what is there. If nothing is, it waits for something, or where
-// the reader does not wait returns 0 and nil. A deadline that passes is an
-// error.
+// read reads available bytes. If there are none, it waits for some, or returns 0 and nil
+// if the reader does not wait. An expired deadline is an error.
 func (s *socket) read() (int, error) {
 	s.readN, s.readErr = 0, nil
 	if err := s.raw.Read(s.onReadable); err != nil {
@@ -78,7 +77,7 @@ func (t *Transport) tryRead(fd uintptr) (done bool) {
 	case n > 0:
 		s.readN = n
 	case err == syscall.EAGAIN:
-		t.noInput() // the room is not needed while nothing comes
+		t.noInput() // no buffer is needed while no bytes arrive
 		return !t.wait
 	case err != nil:
 		s.readErr = err
@@ -88,8 +87,8 @@ func (t *Transport) tryRead(fd uintptr) (done bool) {
 	return true
 }
 
-// write writes what the system takes of header and then payload now, and
-// returns how much that was. header may be empty.
+// write writes header and then payload, as far as the system takes them without blocking.
+// It returns the number of bytes written. header may be empty.
 func (s *socket) write(header, payload []byte) (int, error) {
 	w := socketWrites.Get().(*socketWrite)
 	w.header, w.payload, w.n, w.err = header, payload, 0, nil

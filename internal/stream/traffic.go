@@ -2,18 +2,18 @@ package stream
 
 import "sync/atomic"
 
-// Traffic counts what one connection carries, for Options.Traffic. Its zero value is
-// ready to use.
+// Traffic counts the messages and bytes of one connection, for Options.Traffic. The zero
+// value is ready to use.
 //
-// What was received is counted by the reader, which has the turn to read for as long as
-// it waits. So it counts in fields of its own, and adds these to the atomic ones once it
-// has parsed all that it has read: a message of many in one read costs no atomic write.
+// The reader counts received messages. It holds the turn to read as long as it waits, so it
+// counts in fields of its own, and adds these to the atomic fields once it has parsed all
+// its input. If one read returns many messages, not every message costs an atomic write.
 type Traffic struct {
 	// RoundTrips, if not nil, counts the round-trip times of pings. Connections may
 	// share one.
 	RoundTrips *Durations
 
-	flushers *Flushers // for broadcasts; nil: none
+	flushers *Flushers // for broadcasts; nil if none
 
 	received     atomic.Uint64 // messages
 	receivedData atomic.Uint64 // bytes of their data
@@ -28,25 +28,25 @@ type Traffic struct {
 	departed uint64 // bytes of the stream
 }
 
-// Counts is what a connection has carried.
+// Counts are the totals of one direction of a connection.
 type Counts struct {
 	Messages uint64
 	// Data is the size of the messages' data in bytes, before compression.
 	Data uint64
-	// Stream is how many bytes went through the stream. It includes headers and control
-	// frames.
+	// Stream is the number of bytes on the stream, including headers and control frames.
 	Stream uint64
 }
 
-// Queues is what waits in this process, in bytes.
+// Queues are the sizes of the queues in this process, in bytes.
 type Queues struct {
-	// Unsent was sent, and has not left.
+	// Unsent is the size of output that was sent and has not left.
 	Unsent int
-	// Unreceived has come, and was not received. Each message counts 32 bytes more than its data.
+	// Unreceived is the size of messages that arrived and were not received. Each message
+	// counts 32 bytes more than its data.
 	Unreceived int
-	// Memory is what Transport.Memory returns.
+	// Memory is the result of Transport.Memory.
 	Memory int
-	// Full says that a Send waits for space.
+	// Full reports that a Send would wait for space.
 	Full bool
 }
 
@@ -57,8 +57,8 @@ func (f *Traffic) arrive(n int) {
 	}
 }
 
-// receive counts a message of n bytes. all says that nothing is left to be parsed. Called
-// with the turn.
+// receive counts a message of n bytes. all reports that all input was parsed. Called with
+// the turn.
 func (f *Traffic) receive(n int, all bool) {
 	if f == nil {
 		return
@@ -74,7 +74,7 @@ func (f *Traffic) receive(n int, all bool) {
 	}
 }
 
-// publish adds what only the reader knows to what others see. Called with the turn.
+// publish adds the reader's own counts to the atomic ones. Called with the turn.
 func (f *Traffic) publish() {
 	if f == nil || f.parsed == 0 {
 		return
@@ -84,9 +84,9 @@ func (f *Traffic) publish() {
 	f.parsed, f.parsedData = 0, 0
 }
 
-// Traffic returns what has been received and sent, and what waits, for a Transport with
-// Options.Traffic. It may be called at any time. Of the messages that came in one read,
-// those that were parsed count when the last was, and no later than the next read.
+// Traffic returns the totals received and sent, and the sizes of the queues, for a Transport
+// with Options.Traffic. It may be called at any time. The messages of one read are counted
+// when the last of them is parsed, and no later than the next read.
 func (t *Transport) Traffic() (received, sent Counts, waiting Queues) {
 	f := t.traffic
 	received = Counts{f.received.Load(), f.receivedData.Load(), f.arrived.Load()}
@@ -99,7 +99,7 @@ func (t *Transport) Traffic() (received, sent Counts, waiting Queues) {
 	return received, Counts{f.sent, f.sentData, f.departed}, waiting
 }
 
-// FinalTraffic is Traffic after the end. It waits for a read that is under way.
+// FinalTraffic is like Traffic, for use after the end. It waits for a read that is under way.
 func (t *Transport) FinalTraffic() (received, sent Counts) {
 	t.reading.Lock()
 	t.traffic.publish()

@@ -17,7 +17,7 @@ import (
 // Transport is a driver.Transport over a byte stream.
 type Transport struct {
 	rwc    io.ReadWriteCloser
-	socket socket // rwc if it can do non-blocking I/O, otherwise not usable
+	socket socket // rwc if it supports non-blocking I/O, otherwise not usable
 	ending driver.Ending
 
 	reader
@@ -44,16 +44,16 @@ var (
 	_ driver.Pinger             = (*Transport)(nil)
 )
 
-// errEnded is what a call after the end returns; the cause is in the Ending.
+// errEnded is the error of a call after the end. The Ending has the cause.
 var errEnded = stderrors.New("websocket: the connection has ended")
 
 // New returns the transport over rwc, which it takes over.
 //
 // A [*net.TCPConn] or [*net.UnixConn] is read and written through its descriptor,
-// without blocking. Any other type is used through its own methods only, also one
-// that embeds these: it may encrypt or count what passes. A [net.Conn] has its reads
-// interrupted by SetReadDeadline. If that returns an error, or rwc is not a net.Conn,
-// a goroutine of the connection's own reads until Close.
+// without blocking. Any other type, even one that embeds these, is used only through its own
+// methods, because it may encrypt or count the bytes. SetReadDeadline interrupts the reads of
+// a [net.Conn]. If that returns an error, or rwc is not a net.Conn, a goroutine of the
+// connection reads until Close.
 func New(rwc io.ReadWriteCloser, o Options) *Transport {
 	config := o.Config.WithDefaults()
 	t := &Transport{
@@ -81,8 +81,8 @@ func (t *Transport) Close(ctx context.Context, reason errors.CloseReason, messag
 	t.inbox.End()
 	t.inbox.Clear()
 	t.tellPulled()
-	// This side may have ended the connection for a reason of its own a moment ago, and not
-	// sent it yet.
+	// This side may just have ended the connection for another reason, and not have sent
+	// that reason yet.
 	if cause := t.ending.Cause(); cause != nil {
 		reason, message = cause.Reason, cause.Message
 		if cause.Remote {
@@ -95,13 +95,13 @@ func (t *Transport) Close(ctx context.Context, reason errors.CloseReason, messag
 	if t.takeOver(nil) {
 		if t.awaitClose() {
 			t.noteAnswer()
-			// The peer may have closed at the same time: it waits for ours.
+			// The peer may have closed at the same time, and then waits for our close frame.
 			t.awaitWritten()
 		}
 		t.noInput()
 		t.release()
 	}
-	// Whoever took the turn for good before closes the stream.
+	// If another goroutine has taken over, it closes the stream.
 	t.closed.Wait()
 	switch {
 	case t.wasAnswered():
@@ -112,12 +112,12 @@ func (t *Transport) Close(ctx context.Context, reason errors.CloseReason, messag
 	return io.ErrUnexpectedEOF
 }
 
-// fail ends the connection for a reason that this side found. The caller has
-// set over, for cause.
+// fail ends the connection for cause, which this side found. The caller has
+// set over.
 func (t *Transport) fail(cause *errors.ConnectionClosed) {
 	t.sendClose(cause.Reason, cause.Message)
-	// A socket that is closed over unread bytes is reset, and a reset can
-	// overtake the close frame: so read on until the peer has seen it.
+	// Closing a socket with unread bytes resets the connection, and the reset can
+	// overtake the close frame. So read until the peer has seen the frame.
 	t.finish(func() {
 		t.awaitWritten()
 		if half, ok := t.rwc.(interface{ CloseWrite() error }); ok {
@@ -133,8 +133,8 @@ func lost(err error) *errors.ConnectionClosed {
 	return &errors.ConnectionClosed{Reason: errors.AbnormalClosure, Err: err}
 }
 
-// brokenOff is what a read failed with: io.ErrUnexpectedEOF if the stream ended
-// inside a frame or between the frames of a message.
+// brokenOff returns the error of a failed read. It is io.ErrUnexpectedEOF if the stream
+// ended inside a frame or between the frames of a message.
 func (t *Transport) brokenOff(err error) error {
 	if err == io.EOF && !t.decoder.Idle() {
 		return io.ErrUnexpectedEOF
@@ -142,7 +142,7 @@ func (t *Transport) brokenOff(err error) error {
 	return err
 }
 
-// closedByPeer is the cause that a close frame reports.
+// closedByPeer returns the cause that a close frame reports.
 func (t *Transport) closedByPeer(code uint16, message string) *errors.ConnectionClosed {
 	reason := errors.CloseReason(code)
 	if t.role == rfc6455.Server {
@@ -163,7 +163,7 @@ func (t *Transport) answerClose(code uint16) {
 	}
 }
 
-// finish releases t after last, which has the close timeout to return.
+// finish releases t after last returns, or after the close timeout.
 func (t *Transport) finish(last func()) {
 	timer := time.AfterFunc(t.closeTimeout, t.release)
 	go func() {
@@ -173,7 +173,7 @@ func (t *Transport) finish(last func()) {
 	}()
 }
 
-// release closes the stream and releases everything.
+// release closes the stream and frees all resources.
 func (t *Transport) release() {
 	if !t.released.CompareAndSwap(false, true) {
 		return
@@ -187,9 +187,9 @@ func (t *Transport) release() {
 	t.tellPulled()
 }
 
-// Interrupt makes a read that is under way, or the next one, return, so that a Receive
-// that waits looks at its context again. Other packages call it for a context that is
-// Options.EndsWith and ends before the connection does.
+// Interrupt makes a read that is under way, or the next one, return. A waiting Receive then
+// checks its context again. Other packages call it if the context Options.EndsWith ends
+// before the connection.
 func (t *Transport) Interrupt() {
 	t.intake.interrupt()
 	if t.interruptible() {
@@ -200,12 +200,12 @@ func (t *Transport) Interrupt() {
 // interruptible reports whether the stream has read deadlines.
 func (t *Transport) interruptible() bool { return t.pulled == nil }
 
-// setReadDeadline is for an interruptible stream.
+// setReadDeadline sets the read deadline of an interruptible stream.
 func (t *Transport) setReadDeadline(at time.Time) { t.rwc.(net.Conn).SetReadDeadline(at) }
 
 func isTimeout(err error) bool { return stderrors.Is(err, os.ErrDeadlineExceeded) }
 
-// connOutlet is a Transport as its writer knows it.
+// connOutlet is the outlet of a Transport's writer.
 type connOutlet Transport
 
 func (o *connOutlet) usable() bool { return o.socket.usable() }

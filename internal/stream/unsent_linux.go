@@ -8,12 +8,12 @@ import (
 	"unsafe"
 )
 
-// siocOutQNSD is SIOCOUTQNSD of Linux, on every architecture: how many bytes the
-// system has taken for a TCP connection and not sent even once.
+// siocOutQNSD is Linux's SIOCOUTQNSD on every architecture. It returns the number of bytes of
+// a TCP connection that the system has taken and not sent even once.
 const siocOutQNSD = 0x894b
 
-// unsentQuery asks the system. The callback is a field, so that a call allocates
-// nothing.
+// unsentQuery is a query of the unsent bytes. The callback is a field, so a call does not
+// allocate.
 type unsentQuery struct {
 	onDescriptor func(fd uintptr) // ask
 	n            int32
@@ -31,7 +31,7 @@ func (q *unsentQuery) ask(fd uintptr) {
 	}
 }
 
-// unsent returns how many bytes of t's the system holds that it has not sent, because
+// unsent returns how many bytes of t the system holds and has not sent, because
 // the peer or the network takes no more. It is 0 if t's stream is not TCP, or TLS over
 // TCP.
 func unsent(t *Transport) int {
@@ -54,8 +54,8 @@ func unsent(t *Transport) int {
 	return n
 }
 
-// tcpBelow returns the TCP connection that rwc is, or that is below it if it is TLS.
-// It is for questions only, which change nothing.
+// tcpBelow returns rwc if it is a TCP connection, or the TCP connection below it if it is TLS.
+// The result may only be queried, not changed.
 func tcpBelow(rwc io.ReadWriteCloser) (conn *net.TCPConn, ok bool) {
 	if secure, isSecure := rwc.(interface{ NetConn() net.Conn }); isSecure {
 		conn, ok = secure.NetConn().(*net.TCPConn)

@@ -2,25 +2,25 @@ package stream
 
 import "time"
 
-// restAfter is the pause after which a connection gives its compressor back, at the least. At the
-// most it is twice that, since the timer is not set anew for every message.
+// restAfter is the shortest pause after which a connection releases its compressor. The longest
+// is twice that, since the timer is not reset for every message.
 const restAfter = time.Second
 
-// warmth says whether compressed messages follow each other closely. While they do, a connection
-// with context takeover holds its compressor, which takes about 1 MiB. Otherwise it gives the
-// compressor back after each message and keeps the end of what it sent; the next message then costs
-// the time to compress that once more. So where very many connections have one message to send at
-// the same time, none of them holds a compressor.
+// warmth records whether compressed messages follow each other closely. While they do, a connection
+// with context takeover holds its compressor, which takes about 1 MiB. Otherwise it releases the
+// compressor after each message and keeps the end of the data that it sent. The next message then
+// costs the time to compress that data again. So if very many connections each send one message at
+// the same time, none of them holds a compressor afterwards.
 type warmth uint8
 
 const (
-	cold    warmth = iota // none was compressed within restAfter
-	cooling               // the timer runs, and none was compressed since it was set
-	hot                   // the timer runs, and one was
+	cold    warmth = iota // no message was compressed within restAfter
+	cooling               // the timer runs, and no message was compressed since it was set
+	hot                   // the timer runs, and a message was compressed since
 )
 
-// compressed takes note of a message that was compressed with context takeover. Called with
-// mu held.
+// compressed records a message that was compressed with context takeover. Called with mu
+// held.
 func (w *writer) compressed() {
 	if w.warmth != cold {
 		w.warmth = hot
@@ -37,7 +37,7 @@ func (w *writer) coolLater() {
 	time.AfterFunc(onBeat(now+restAfter)-now, w.cool)
 }
 
-// cool runs when the timer fires. It gives the compressor back if no message needed it meanwhile.
+// cool runs when the timer fires. It releases the compressor if no message needed it meanwhile.
 func (w *writer) cool() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

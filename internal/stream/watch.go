@@ -9,8 +9,8 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// lastWords is how long the reader has, after a failed write, to find out
-// why the connection ended.
+// lastWords is how long the reader has, after a failed write, to find the cause of the end of
+// the connection.
 const lastWords = time.Second
 
 // watchOver starts the timer of t's liveness.
@@ -19,8 +19,8 @@ func (t *Transport) watchOver(o Options) {
 	now := time.Duration(began.UnixNano()) % beat
 	t.start = clock() - now
 	t.liveness.begin(o, now, t.interruptible())
-	// The timer comes last: what it runs reads the rest. On a busy machine it
-	// fires before New is through.
+	// The timer comes last: its function reads the other fields. On a busy machine it
+	// may fire before New returns.
 	t.timers.Lock()
 	defer t.timers.Unlock()
 	if next, ok := t.due(); ok {
@@ -28,8 +28,8 @@ func (t *Transport) watchOver(o Options) {
 	}
 }
 
-// tick does what is due. There is one timer for all that, because there may be
-// very many connections.
+// tick carries out the actions that are due. One timer serves all of them, because there may
+// be very many connections.
 func (t *Transport) tick() {
 	var out outgoing
 	if t.interval > 0 {
@@ -51,14 +51,13 @@ func (t *Transport) tick() {
 	if due.verdict == peerDeaf || due.verdict == peerSilent && t.hearsNothing() {
 		t.Fail(&errors.ConnectionClosed{Reason: errors.PolicyViolation, Message: ws.PingTimeoutMessage})
 	}
-	// Comes last, since it may stay to read.
+	// This comes last, because it may continue as the background reader.
 	if due.absent {
 		t.checkAbsence()
 	}
 }
 
-// checkAbsence lends a background reader to a connection that had no reader
-// for a whole period.
+// checkAbsence reads in the background if the connection had no reader for a whole period.
 func (t *Transport) checkAbsence() {
 	if !t.reading.TryLock() {
 		return
@@ -75,16 +74,16 @@ func (t *Transport) checkAbsence() {
 	}
 }
 
-// hearsNothing reports whether the peer is silent although this side listens: all that
-// has come was read, and nothing of it since the last look.
+// hearsNothing reports whether the peer is silent although this side listens: all received
+// bytes were read, and none arrived since the last check.
 func (t *Transport) hearsNothing() bool { return t.caughtUp() && !t.heardOf.Load() }
 
-// caughtUp reads what has come, for an application that takes its time, and reports
-// whether that is now all. It is not if the receive buffer is full, or if only another
-// goroutine can find out; then it is right to ask again soon.
+// caughtUp reads the bytes that have arrived, for an application that receives slowly, and
+// reports whether all of them are now read. It reports false if the receive buffer is full, or
+// if only another goroutine can tell. The caller should then try again soon.
 func (t *Transport) caughtUp() bool {
 	if !t.socket.usable() {
-		// If a read is under way nothing has come. Otherwise one is begun.
+		// If a read is under way, no bytes are available. Otherwise start one.
 		waits := t.waits.Load()
 		if !waits && t.interruptible() {
 			go t.readInBackground()
@@ -94,7 +93,7 @@ func (t *Transport) caughtUp() bool {
 	t.takeTurn()
 	defer t.reading.Unlock()
 	if t.parked {
-		return !t.readable() // what has come wakes the reader
+		return !t.readable() // input wakes the reader
 	}
 	for !t.over && t.inbox.Bytes() < int(t.receiveBuffer) {
 		if t.decoder.InParts() {
@@ -113,7 +112,7 @@ func (t *Transport) caughtUp() bool {
 	return false
 }
 
-// heard notes that something came from the peer. It does not ask the clock,
+// heard records that bytes arrived from the peer. It does not read the clock,
 // because it is called for every read.
 func (t *Transport) heard() {
 	if t.interval > 0 && !t.heardOf.Load() {
@@ -124,18 +123,18 @@ func (t *Transport) heard() {
 	}
 }
 
-// Arrivals implements driver.ArrivalCounter: it counts reads. Nothing can come
-// while the application receives nothing and its receive buffer is full.
+// Arrivals implements driver.ArrivalCounter. It counts reads. Nothing can arrive
+// while the application does not receive and its receive buffer is full.
 func (t *Transport) Arrivals() (n uint64, listening bool) {
 	listening = t.inbox.Bytes() < int(t.receiveBuffer) && (!t.unread.Load() || t.caughtUp())
 	return uint64(t.arrivals.Load()), listening
 }
 
-// acknowledgement is what the system knows about a TCP connection.
+// acknowledgement is the system's send state of a TCP connection.
 type acknowledgement struct {
 	bytes  uint32 // acknowledged by the peer's system, modulo 1<<32
 	unsent bool   // some bytes were not sent even once
-	closed bool   // because the peer's receive window is closed, not because of the network
+	closed bool   // they wait because the peer's receive window is closed, not because of the network
 }
 
 // Departures implements driver.DepartureCounter.
@@ -147,9 +146,9 @@ func (t *Transport) Departures() (n uint64, waiting bool, patience time.Duration
 	return uint64(out.taken), out.waits, patience
 }
 
-// outgoing asks what was sent whether the peer takes it. The system knows best: it may
-// hold megabytes, and have room for more of the writer's only once a third of that
-// has gone.
+// outgoing returns whether the peer takes the output. The system knows that best. It may
+// hold megabytes, and take more from the writer only after a third of that has been
+// acknowledged.
 func (t *Transport) outgoing() outgoing {
 	gone, queued := t.writer.departed()
 	if system, ok := acknowledged(t.rwc); ok {
@@ -169,10 +168,10 @@ func (t *Transport) Fail(cause *errors.ConnectionClosed) {
 	}
 }
 
-// expectEnd sees to it that the connection ends after a failed write, if the
-// reader does not find the end by itself.
+// expectEnd ends the connection some time after a failed write, if the reader does not find
+// the end before.
 func (t *Transport) expectEnd(err error) {
-	time.AfterFunc(lastWords, func() { // which has nothing to do after the end
+	time.AfterFunc(lastWords, func() { // does nothing after the end
 		cause := lost(err)
 		if t.takeOver(cause) || !t.interruptible() {
 			t.ending.Set(cause)

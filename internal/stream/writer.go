@@ -17,39 +17,38 @@ import (
 const (
 	// deferAtMost bounds the output that is deferred to the next write.
 	deferAtMost = 64 << 10
-	// inPlace is the least payload that is written from where it lies; the copy
-	// of a smaller one costs less than a system call with two pieces does.
+	// inPlace is the smallest payload that is written without a copy. To copy a smaller one
+	// costs less than a system call with two pieces.
 	inPlace = 16 << 10
-	// writeRounds is how often one sender writes what others have appended
-	// meanwhile, before a flusher relieves it.
+	// writeRounds is how often one sender writes output that others have appended
+	// meanwhile, before a flusher takes over.
 	writeRounds = 4
-	// burstGap is how soon after another a Send belongs to the same burst.
+	// burstGap is the largest gap between two Sends of the same burst.
 	burstGap = uint32(20 * time.Microsecond)
-	// flushChunk is what a flusher writes to a socket between two reports of progress.
+	// flushChunk is how many bytes a flusher writes to a socket between two reports of progress.
 	flushChunk = 64 << 10
-	// blindChunk is the same for a stream that tells no other way how much of a write
-	// its peer has taken: a peer of 10 KB/s then shows within 2 seconds that it reads.
-	// TLS makes records of this size of what is longer.
+	// blindChunk is the same for a stream that has no other way to report how much of a
+	// write its peer has taken. Progress of a peer that reads 10 KB/s is then seen within
+	// 2 seconds. TLS splits longer writes into records of this size.
 	blindChunk = 16 << 10
-	// maxControl is how many bytes of control frames wait before further ones are left out.
+	// maxControl is how many bytes of control frames may wait before more are dropped.
 	maxControl = 1 << 10
 	// maxControlFrame is the largest control frame: 2 bytes, a masking key and 125 bytes.
 	maxControlFrame = 2 + 4 + 125
 )
 
-// outlet is where the bytes of a writer go, and all that it knows of the
-// connection.
+// outlet receives the bytes of a writer. It is the writer's only access to the connection.
 type outlet interface {
 	// usable reports whether tryWrite may be called.
 	usable() bool
-	// tryWrite writes what the system takes without blocking.
+	// tryWrite writes as many bytes as the system takes without blocking.
 	tryWrite(header, payload []byte) (n int, err error)
 	// Write blocks.
 	Write(p []byte) (n int, err error)
-	// unsent returns how many of the bytes written the system still holds because it
-	// could not send them, as far as that is known.
+	// unsent returns how many written bytes the system still holds because it could not
+	// send them, as far as that is known.
 	unsent() int
-	// moreToAnswer reports whether input is buffered that was not parsed.
+	// moreToAnswer reports whether some buffered input is not parsed.
 	moreToAnswer() bool
 	hasEnded() bool
 	// broke is called once, when a write has failed.
@@ -61,23 +60,23 @@ type writer struct {
 	outlet     outlet
 	mu         sync.Mutex
 	encoder    rfc6455.Encoder
-	out        *outputBuffer // frames not yet begun to be written; nil: none
+	out        *outputBuffer // frames that no goroutine has begun to write; nil if none
 	inFlight   int           // bytes of the write that is under way
 	highWater  uint32        // bytes; 0 while a message is sent in fragments, so that others wait
-	released   atomic.Bool   // the Transport's: the stream is closed
-	traffic    *Traffic      // what is counted, with the flushers; nil: nothing, and none
-	lastSend   uint32        // on clock, in ns, of those that followed another; modulo 1<<32
-	handed     uint32        // bytes since unsent was last asked, and its answer; at most highWater
-	broken     error         // why nothing can be written any more
-	onDeferred func()        // flushDeferred; made once, so that starting it allocates nothing
-	progress   chan struct{} // made by a goroutine that waits, closed when bytes have left
-	deferred   atomic.Bool   // out waits for a later write to take it along
-	followed   atomic.Bool   // something was sent since the reader last had to wait
-	writing    bool          // a goroutine writes, and goes on until out is nil
-	flushing   bool          // a goroutine was started that will write what is deferred
+	released   atomic.Bool   // the stream is closed; set by the Transport
+	traffic    *Traffic      // the counts and the flushers; nil if there are neither
+	lastSend   uint32        // on clock, in ns, of the last Send that followed another; modulo 1<<32
+	handed     uint32        // the last result of unsent, plus the bytes since; at most highWater
+	broken     error         // why no more can be written
+	onDeferred func()        // flushDeferred; made once, so that starting it does not allocate
+	progress   chan struct{} // created by a waiting goroutine, closed when bytes have left
+	deferred   atomic.Bool   // out waits to be part of a later write
+	followed   atomic.Bool   // a message was sent since the reader last had to wait
+	writing    bool          // a goroutine writes, and continues until out is nil
+	flushing   bool          // a goroutine was started that will write the deferred output
 	closeSent  bool          // nothing may follow a close frame
-	lost       bool          // something that was sent did not go out
-	role       rfc6455.Role  // the Transport's; here it takes no room of its own
+	lost       bool          // some output was lost
+	role       rfc6455.Role  // of the Transport; here it fits without padding
 	warmth     warmth        // how soon compressed messages follow each other
 	gone       uint16        // how often bytes have left
 }
@@ -147,8 +146,8 @@ var noWait context.Context = immediate{}
 type immediate struct{ context.Context }
 
 // SendPrepared implements driver.PreparedSender. It always defers the frame to
-// another goroutine: the writes of a broadcast then take all processors, and
-// those of broadcasts that follow each other closely become one for each
+// another goroutine. The writes of a broadcast then use all processors, and
+// broadcasts that follow each other closely need only one write for each
 // connection.
 func (w *writer) SendPrepared(ctx context.Context, p *driver.Prepared) error {
 	if w.role == rfc6455.Client {
@@ -179,7 +178,7 @@ func (w *writer) SendPrepared(ctx context.Context, p *driver.Prepared) error {
 	return nil
 }
 
-// admit waits for room and reports whether a message of n bytes may be queued now. If so
+// admit waits for space and reports whether a message of n bytes may be queued now. If so,
 // it counts the message, and returns with mu held.
 func (w *writer) admit(ctx context.Context, n int) (ok bool, err error) {
 	w.mu.Lock()
@@ -204,8 +203,8 @@ func (w *writer) admit(ctx context.Context, n int) (ok bool, err error) {
 		}
 		return true, nil
 	}
-	// After a failed write the reader is still to tell why the connection
-	// ended; until then what is sent is lost on the way.
+	// After a failed write, the reader has yet to find why the connection ended.
+	// Messages sent until then are lost without an error.
 	ended := w.closeSent || w.outlet.hasEnded()
 	w.lost = true
 	w.mu.Unlock()
@@ -215,9 +214,8 @@ func (w *writer) admit(ctx context.Context, n int) (ok bool, err error) {
 	return false, nil
 }
 
-// full reports whether the output has reached the high-water mark, after it has
-// begun to write output that was only deferred. Called with mu held,
-// which it gives up meanwhile.
+// full reports whether the output has reached the high-water mark. It first begins to
+// write output that is only deferred. Called with mu held, which it releases meanwhile.
 func (w *writer) full() bool {
 	if w.queued() >= int(w.highWater) && w.out != nil && !w.writing {
 		w.writeOut()
@@ -225,13 +223,13 @@ func (w *writer) full() bool {
 	return w.queued() >= int(w.highWater)
 }
 
-// crowded reports whether what waits here and what the system could not send have
-// reached the high-water mark together. The system is only asked if so much was
-// written since it was last asked that this may be. Called with mu held.
+// crowded reports whether the output queued here and the bytes that the system could not
+// send have reached the high-water mark together. It queries the system only if enough was
+// written since the last query to make that possible. Called with mu held.
 //
-// A Send that waits does so for its own process alone: the system tells when it has
-// taken something, but not when it has sent it. To have it take less (TCP_NOTSENT_LOWAT)
-// costs a stream without pauses a third of its throughput.
+// A Send that blocks waits only for the output of this process: the system reports when it
+// has taken bytes, but not when it has sent them. Limiting how much it takes
+// (TCP_NOTSENT_LOWAT) costs a continuous stream a third of its throughput.
 func (w *writer) crowded() bool {
 	if w.queued()+int(w.handed) < int(w.highWater) {
 		return false
@@ -246,12 +244,12 @@ func (w *writer) sendPong(payload []byte) {
 }
 
 // sendControl sends a ping or a pong, ahead of the messages that no goroutine has begun to
-// write, and after the control frames there (RFC 6455, section 5.4, allows that even
-// between the fragments of a message). The high-water mark does not apply, so that a
-// full buffer delays neither a sign of life nor the question for one. Instead a ping is
-// left out while maxControl bytes of control frames wait, and a pong then replaces the last
-// one there: section 5.5.3 lets a pong answer only the most recent ping, but not an earlier
-// one. It reports whether the frame was queued.
+// write, and after the control frames queued before it (RFC 6455, section 5.4, allows that
+// even between the fragments of a message). The high-water mark does not apply, so a
+// full buffer delays neither a sign of life nor the request for one. Instead, while
+// maxControl bytes of control frames wait, a ping is dropped and a pong replaces the last
+// queued pong: section 5.5.3 lets a pong answer only the most recent ping, but not an
+// earlier one. It reports whether the frame was queued.
 func (w *writer) sendControl(op rfc6455.Opcode, payload []byte) (queued bool) {
 	w.mu.Lock()
 	if w.out != nil && w.out.control >= maxControl && !w.writing {
@@ -286,8 +284,8 @@ func (w *writer) sendControl(op rfc6455.Opcode, payload []byte) (queued bool) {
 	return true
 }
 
-// awaitControl waits until sendControl does not leave a frame out because of others, and
-// reports whether it may queue one.
+// awaitControl waits until there is space for another control frame, and reports whether
+// sendControl may queue one.
 func (w *writer) awaitControl(ctx context.Context) (ok bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -319,7 +317,7 @@ func (w *writer) sendClose(reason errors.CloseReason, message string) {
 	w.carryOut(todo)
 }
 
-// output returns where to append frames. Called with mu held.
+// output returns the buffer to which frames are appended. Called with mu held.
 func (w *writer) output() *outputBuffer {
 	if w.out == nil {
 		w.out = takeOutput()
@@ -336,7 +334,7 @@ func (w *writer) queued() int {
 	return n
 }
 
-// todo is what planWrite found to do, which carryOut does without mu.
+// todo is the result of planWrite, which carryOut carries out without mu.
 type todo struct {
 	step     step
 	out      *outputBuffer // to be written now
@@ -346,15 +344,15 @@ type todo struct {
 type step uint8
 
 const (
-	stepNone     step = iota // another goroutine does the rest
+	stepNone     step = iota // nothing to do, or another goroutine does it
 	stepWrite                // write without blocking
 	stepFlush                // start a flusher
-	stepDeferred             // start a goroutine that writes what is deferred
-	stepQueue                // have flushers write what is deferred
+	stepDeferred             // start a goroutine that writes the deferred output
+	stepQueue                // let flushers write the deferred output
 )
 
-// planWrite decides how the output is written: now, or if mayDefer and more is likely to
-// follow, along with that. Called with mu held.
+// planWrite decides how the output is written: now, or if mayDefer and more output is likely
+// to follow, together with that output. Called with mu held.
 func (w *writer) planWrite(mayDefer bool) todo {
 	switch {
 	case w.writing || w.out == nil:
@@ -369,8 +367,8 @@ func (w *writer) planWrite(mayDefer bool) todo {
 	return todo{step: stepFlush, out: w.takeOut()}
 }
 
-// planDeferred defers the output to the next write, and in case none comes soon to
-// flushers, or if nil to a goroutine of its own. Called with mu held.
+// planDeferred defers the output to the next write. In case none comes soon, flushers write
+// it, or if flushers is nil, a goroutine of its own. Called with mu held.
 func (w *writer) planDeferred(flushers *Flushers) todo {
 	start := !w.writing && !w.flushing
 	if !w.writing {
@@ -389,7 +387,7 @@ func (w *writer) planDeferred(flushers *Flushers) todo {
 	return todo{step: stepQueue, flushers: flushers}
 }
 
-// carryOut does what planWrite found. Called without mu.
+// carryOut carries out the result of planWrite. Called without mu.
 func (w *writer) carryOut(t todo) {
 	switch t.step {
 	case stepWrite:
@@ -403,8 +401,7 @@ func (w *writer) carryOut(t todo) {
 	}
 }
 
-// writeOut begins to write the output. Called with mu held, which it gives up
-// meanwhile.
+// writeOut begins to write the output. Called with mu held, which it releases meanwhile.
 func (w *writer) writeOut() {
 	todo := w.planWrite(false)
 	w.mu.Unlock()
@@ -416,8 +413,8 @@ func (w *writer) writeOut() {
 // input left to answer, or this Send is one of many. Called with mu held.
 func (w *writer) mayDefer() bool { return w.outlet.moreToAnswer() || w.inBurst() }
 
-// inBurst reports whether this Send came right after another. The clock is
-// only asked where the reader did not have to wait in between, so that answers
+// inBurst reports whether this Send came right after another. It reads the clock
+// only if the reader did not have to wait in between, so that answers
 // to single messages do not pay for it. Called with mu held.
 func (w *writer) inBurst() bool {
 	if !w.followed.Load() {
@@ -427,13 +424,13 @@ func (w *writer) inBurst() bool {
 	if w.flushing {
 		return true
 	}
-	now := uint32(clock()) // a gap of some multiple of 4.29 s may pass for a short one
+	now := uint32(clock()) // a gap of about a multiple of 4.29 s may look short
 	gap := now - w.lastSend
 	w.lastSend = now
 	return gap < burstGap
 }
 
-// writeDeferred writes what was deferred, before the reader has to wait.
+// writeDeferred writes the deferred output, before the reader has to wait.
 func (w *writer) writeDeferred() {
 	if w.followed.Load() {
 		w.followed.Store(false)
@@ -443,14 +440,14 @@ func (w *writer) writeDeferred() {
 	}
 }
 
-// flushDeferred writes what was deferred unless that has been done meanwhile: the reader
-// may not come back for long.
+// flushDeferred writes the deferred output unless another goroutine has done so: the reader
+// may not return for a long time.
 func (w *writer) flushDeferred() {
 	w.writeNext(true)
 }
 
-// writeNext writes the output unless another goroutine does. flusher says that the goroutine that was
-// started for this asks.
+// writeNext writes the output unless another goroutine does. flusher reports that the caller
+// is the goroutine that was started for this.
 func (w *writer) writeNext(flusher bool) {
 	w.mu.Lock()
 	if flusher {
@@ -461,9 +458,8 @@ func (w *writer) writeNext(flusher bool) {
 	w.carryOut(todo)
 }
 
-// writeNow writes out, and then the output until there is none, as far as the system
-// takes it without blocking, and leaves the rest to a flusher. The caller has set
-// writing.
+// writeNow writes out, and then more output until there is none, as far as the system
+// takes it without blocking. A flusher writes the rest. The caller has set writing.
 func (w *writer) writeNow(out *outputBuffer) {
 	for round := 1; out != nil; round++ {
 		if round > writeRounds {
@@ -491,8 +487,8 @@ func (w *writer) writesAlone() bool {
 	return w.outlet.usable() && w.out == nil && !w.writing && !w.mayDefer()
 }
 
-// writeInPlace writes a frame without a copy of its payload, and leaves a copy
-// of what the system does not take to a flusher. The caller found writesAlone, and has
+// writeInPlace writes a frame without a copy of its payload. If the system does not take
+// all, a flusher writes a copy of the rest. The caller has checked writesAlone, and has
 // set writing and inFlight.
 func (w *writer) writeInPlace(header, payload []byte) {
 	n, err := w.outlet.tryWrite(header, payload)
@@ -510,8 +506,8 @@ func (w *writer) writeInPlace(header, payload []byte) {
 	}
 }
 
-// flush writes out.b[n:], and then the output until there is none, blocking. It
-// has taken writing over.
+// flush writes out.b[n:], and then more output until there is none. It blocks. Its caller
+// has set writing, which flush resets.
 func (w *writer) flush(out *outputBuffer, n int) {
 	chunk := flushChunk
 	if !w.outlet.usable() {
@@ -535,15 +531,15 @@ func (w *writer) flush(out *outputBuffer, n int) {
 	}
 }
 
-// wrote takes note that n bytes of the write that is under way have left.
+// wrote records that n bytes of the current write have left.
 func (w *writer) wrote(n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.bytesLeft(n)
 }
 
-// nextOut takes note that the last n bytes of a write have left, and returns what is to
-// be written next. With nil, no goroutine writes any more.
+// nextOut records that the last n bytes of a write have left, and returns the output to
+// write next. If it returns nil, it has reset writing.
 func (w *writer) nextOut(n int) *outputBuffer {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -556,8 +552,7 @@ func (w *writer) nextOut(n int) *outputBuffer {
 	return out
 }
 
-// takeOut takes the output away to be written, nil if there is none. Called
-// with mu held.
+// takeOut removes and returns the output to write, nil if there is none. Called with mu held.
 func (w *writer) takeOut() *outputBuffer {
 	out := w.out
 	if out != nil {
@@ -567,8 +562,9 @@ func (w *writer) takeOut() *outputBuffer {
 	return out
 }
 
-// writeFailed ends the writing after n more bytes. The peer may have said why in what
-// was not read yet, so the end is the reader's to tell; it is lent one, and a while.
+// writeFailed ends the writing after n more bytes. The unread input may contain the peer's
+// reason, so the reader reports the end. broke starts a reader if there is none, and limits
+// its time.
 func (w *writer) writeFailed(n int, err error) {
 	w.mu.Lock()
 	w.bytesLeft(n)
@@ -581,7 +577,7 @@ func (w *writer) writeFailed(n int, err error) {
 	}
 }
 
-// dropOutput makes every write, and every wait for one, end.
+// dropOutput drops the output, and ends every wait for it.
 func (w *writer) dropOutput(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -605,8 +601,8 @@ func (w *writer) drop(err error) {
 	w.tellProgress()
 }
 
-// awaitProgress waits until bytes have left, or nothing will leave any more.
-// Called with mu held, which it gives up meanwhile.
+// awaitProgress waits until bytes have left, or until no more will leave.
+// Called with mu held, which it releases meanwhile.
 func (w *writer) awaitProgress(ctx context.Context) error {
 	if w.out != nil && !w.writing {
 		w.writeOut()
@@ -626,7 +622,7 @@ func (w *writer) awaitProgress(ctx context.Context) error {
 	}
 }
 
-// bytesLeft takes note that n bytes of the write that is under way have left.
+// bytesLeft records that n bytes of the current write have left.
 // Called with mu held.
 func (w *writer) bytesLeft(n int) {
 	w.inFlight -= n
@@ -670,14 +666,14 @@ func (w *writer) Flush(ctx context.Context) error {
 	return nil
 }
 
-// written reports whether nothing is left to write, or can be.
+// written reports whether there is no output to write, or no more can be written.
 func (w *writer) written() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.out == nil && !w.writing || w.broken != nil
 }
 
-// awaitWritten waits for written; release ends the wait.
+// awaitWritten waits until written reports true. release ends the wait.
 func (w *writer) awaitWritten() { w.Flush(context.Background()) }
 
 // Buffered implements driver.Transport.
