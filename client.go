@@ -53,13 +53,14 @@ type ClientOptions struct {
 	OnLost func(m ws.Message, err error)
 
 	// MaxUnread limits the bytes of messages that have arrived and were not received;
-	// each message counts 32 bytes more than its data. While a connection is open,
-	// the Client stops reading from it at DialOptions.ReceiveBuffer, which slows the
-	// server down; by default natively at 8 MiB, or half of MaxUnread if that is less.
-	// An end that comes after more than that is seen once some messages are received.
-	// Unread messages of a connection that has ended are kept up to MaxUnread, so that
-	// they do not delay the next connection. Above it the oldest messages are dropped,
-	// and Receive reports that. 0 means 16 MiB, a negative number no limit.
+	// each message counts 32 bytes more than its data. While a connection is open, the
+	// Client stops reading from it at DialOptions.ReceiveBuffer, which slows the server
+	// down; by default natively at 8 MiB, or half of MaxUnread if that is less. If more
+	// than that arrives before the end of the connection, the Client notices the end
+	// only after some messages are received. Unread messages of a connection that has
+	// ended are kept up to MaxUnread, so that they do not delay the next connection.
+	// Above it the oldest messages are dropped, and Receive reports that. 0 means 16
+	// MiB, a negative number no limit.
 	MaxUnread int
 }
 
@@ -163,9 +164,9 @@ func newClient(ctx context.Context, r *redialer, o ClientOptions) *Client {
 //
 // A nil error means that m was accepted: it is sent once, or reported to OnLost. It
 // does not mean that m arrived: a Client accepts messages until it knows that a
-// connection has ended, and only OnLost and Confirm report what arrived. Any
-// other error means that m was not accepted and will not be sent. But if the error is
-// a [*errors.ConnectionClosed] and the Client is not Closed, the connection broke
+// connection has ended, and only OnLost and Confirm report whether messages arrived.
+// Any other error means that m was not accepted and will not be sent. But if the error
+// is a [*errors.ConnectionClosed] and the Client is not Closed, the connection broke
 // during the call, and the peer may have received m. If ctx ends during a wait, the
 // error is ctx.Err(). If the Outbox is full, it is [errors.ErrOutboxFull]. A message
 // that could never be sent is refused with the error of [ws.Message.Check].
@@ -703,7 +704,7 @@ type State struct {
 	// Attempts is the number of attempts since the last stable connection, including
 	// the current one.
 	Attempts int
-	// Next is when the next attempt will be made, while Waiting. See Down.Wait for
-	// when it may come sooner or later.
+	// Next is when the next attempt will be made, while Waiting. Down.Wait says when
+	// the attempt may be sooner or later.
 	Next time.Time
 }

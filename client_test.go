@@ -1145,7 +1145,7 @@ func TestClientSendsFromManyGoroutines(t *testing.T) {
 						enough := len(arrived)%100 == 0
 						mu.Unlock()
 						if enough {
-							server.Close(errors.GoingAway, "") // drops what was not received
+							server.Close(errors.GoingAway, "") // drops unread messages
 						}
 					}
 				}

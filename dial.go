@@ -66,14 +66,14 @@ type DialOptions struct {
 	PingInterval time.Duration
 
 	// PingTimeout is how long the peer may take to answer. The connection ends with
-	// [errors.PolicyViolation], "Ping/Pong timeout", when there was no sign of life
-	// for PingInterval plus PingTimeout. Anything that arrives from the peer is a sign
-	// of life, and so is progress in sending: a peer that reads a long stream slowly is
-	// alive. The connection also ends if the peer takes none of the waiting data for
-	// that long, whatever it sends. While the peer's TCP receive window is closed, the
-	// end comes after 5 seconds at the earliest (on Linux, where the library can ask for
-	// it), because TCP reports progress in steps of up to the peer's receive buffer. 0
-	// means [DefaultPingTimeout]. Native targets only.
+	// [errors.PolicyViolation], "Ping/Pong timeout", when there was no sign of life for
+	// PingInterval plus PingTimeout. Anything that arrives from the peer is a sign of
+	// life, and so is progress in sending: a peer that reads a long stream slowly is
+	// alive. The connection also ends if the peer accepts none of the waiting data for
+	// that long, even if it sends data. While the peer's TCP receive window is closed,
+	// the end comes after 5 seconds at the earliest (on Linux, where the library can ask
+	// for it), because TCP reports progress in steps of up to the peer's receive buffer.
+	// 0 means [DefaultPingTimeout]. Native targets only.
 	PingTimeout time.Duration
 
 	// Heartbeat, if not nil, detects a half-open link on every target, with a message

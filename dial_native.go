@@ -48,8 +48,8 @@ type NativeOptions struct {
 	// no resources.
 	HTTPClient *http.Client
 
-	// TLSConfig is used for wss URLs. It is not changed. nil means the defaults
-	// of crypto/tls. HTTP/2 is never negotiated, whatever NextProtos says.
+	// TLSConfig is used for wss URLs. It is not changed. nil means the defaults of
+	// crypto/tls. HTTP/2 is never negotiated, even if NextProtos has it.
 	TLSConfig *tls.Config
 
 	// Proxy returns the proxy for the handshake request, whose URL has the
@@ -325,6 +325,7 @@ func isUntrusted(err error) bool {
 	return unknown || host || invalid
 }
 
-// clientReadAhead is how much a Client reads ahead of Receive unless ReceiveBuffer is set. A
-// close frame after more than that, and what this side's system holds, is not seen.
+// clientReadAhead is how much a Client reads ahead of Receive unless ReceiveBuffer is set.
+// The connection does not see a close frame that arrives after more than that and the data
+// that this side's system holds.
 const clientReadAhead = DefaultMaxUnread / 2

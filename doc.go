@@ -39,7 +39,7 @@
 //	m, err := conn.Receive(ctx)
 //	cancel()
 //	if errors.Is(err, context.DeadlineExceeded) {
-//		// nothing came; conn is as it was
+//		// no message arrived; conn is unchanged
 //	}
 //
 // # Errors

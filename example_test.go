@@ -107,7 +107,7 @@ func ExampleDial_refused() {
 	// Output: 401 Unauthorized: who are you?
 }
 
-// A context bounds the wait, never the connection.
+// A context limits the wait, never the life of the connection.
 func ExampleDial_wait() {
 	s := exampleServer()
 	defer s.Close()

@@ -1,6 +1,6 @@
 // The race detector of Go 1.26 breaks down (a failed CHECK in its runtime) when
-// thousands of goroutines come and go in fake time. This test runs without it,
-// and in Chromium.
+// thousands of goroutines start and end in fake time. This test runs without it, and in
+// Chromium.
 
 //go:build !race
 
@@ -95,7 +95,7 @@ func testHerd(t *testing.T, down time.Duration, reason errors.CloseReason, most 
 			t.Errorf("%d attempts in %v, want less than %d", worst, window, most)
 		}
 		if last := attempts[len(attempts)-1]; last > down+DefaultMaxDelay {
-			t.Errorf("the last client came back after %v, want at most %v more than the %v that the server was down", last, DefaultMaxDelay, down)
+			t.Errorf("the last client reconnected after %v, want at most %v more than the %v that the server was down", last, DefaultMaxDelay, down)
 		}
 	})
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// DefaultRetry is what [ReconnectOptions] use to decide, from the error that
-// ended a connection or an attempt, whether another attempt makes sense.
+// DefaultRetry is the default of ReconnectOptions.Retry. It decides, from the error
+// that ended a connection or an attempt, whether another attempt makes sense.
 //
 //   - A connection that ended: yes, if its reason is one of
 //     [errors.CloseReason.Retryable], or either side closed because the other

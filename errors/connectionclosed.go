@@ -10,7 +10,7 @@ type ConnectionClosed struct {
 	// Message is the text that came with the reason, at most 123 bytes of
 	// UTF-8, often empty.
 	Message string
-	// Remote says who decided: true if the reason came in the peer's close frame,
+	// Remote says which side decided: true if the reason was in the peer's close frame,
 	// false if this side closed, gave up, or lost the connection.
 	Remote bool
 	// Err is the underlying cause, if there is one, such as the I/O error that cut the

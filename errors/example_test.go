@@ -57,7 +57,7 @@ func ExampleIs() {
 	// true
 }
 
-// A program finds out which failed: the attempt to connect, or the connection.
+// A program can tell a failed attempt to connect from a connection that ended.
 func ExampleAsType() {
 	describe := func(err error) string {
 		if failed, ok := errors.AsType[*errors.ConnectionError](err); ok {

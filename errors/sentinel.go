@@ -10,8 +10,8 @@ var (
 	// [CloseReason.Sendable].
 	ErrInvalidCloseReason error = sentinel("websocket: invalid close reason")
 	// ErrInvalidURL: not an absolute ws, wss, http or https URL with a valid host and
-	// without a fragment. The error says what is wrong, and repeats nothing of the URL
-	// that may be a secret.
+	// without a fragment. The error describes the problem, and repeats no part of the
+	// URL that may be a secret.
 	ErrInvalidURL error = sentinel("websocket: invalid URL")
 	// ErrInvalidSubprotocol: not a token of RFC 9110, or given twice.
 	ErrInvalidSubprotocol error = sentinel("websocket: invalid subprotocol")
@@ -50,9 +50,9 @@ var (
 	// field, has a wrong Sec-WebSocket-Accept or an extension that was not offered.
 	// Native targets only: a browser hides it.
 	ErrBadHandshake error = sentinel("websocket: bad handshake")
-	// ErrForbidden: the browser forbids a connection to this URL, whatever the server
-	// says: ws from a page that came over https (mixed content), an address that
-	// the page's Content-Security-Policy does not allow, or a port that browsers
+	// ErrForbidden: the browser forbids a connection to this URL, without regard to the
+	// server: ws from a page that was loaded over https (mixed content), an address
+	// that the page's Content-Security-Policy does not allow, or a port that browsers
 	// block. Browser builds only.
 	ErrForbidden error = sentinel("websocket: the browser forbids the connection")
 )

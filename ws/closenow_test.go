@@ -11,7 +11,8 @@ import (
 	"github.com/isosocket/isosocket/ws/driver"
 )
 
-// unanswered is a transport whose peer never answers a close. It is no Failer.
+// unanswered is a transport whose peer never answers a close. It does not implement
+// Failer.
 type unanswered struct {
 	ending driver.Ending
 	closes int
@@ -40,7 +41,7 @@ func (t *unanswered) Close(ctx context.Context, _ errors.CloseReason, _ string) 
 	return ctx.Err()
 }
 
-// failing is unanswered, and ends at once where that is asked for.
+// failing is unanswered with a Fail that ends at once.
 type failing struct {
 	unanswered
 	failed []*errors.ConnectionClosed
@@ -88,7 +89,7 @@ func TestCloseNowNeverWaits(t *testing.T) {
 				mustBeClosed(t, err, 4008, "kicked")
 				mustBeClosed(t, conn.Send(context.Background(), ws.Text("x")), 4008, "kicked")
 				if d := time.Since(start); d != 0 {
-					t.Errorf("all that took %v", d)
+					t.Errorf("the calls took %v, want no wait", d)
 				}
 			})
 		})
@@ -132,7 +133,7 @@ func TestCloseNowInvalidReason(t *testing.T) {
 	a.CloseNow(errors.NormalClosure, "")
 }
 
-// The peer learns the reason; what was not received is dropped.
+// The peer gets the reason, and unread messages are dropped.
 func TestCloseNowOfAPipe(t *testing.T) {
 	a, b := ws.Pipe(nil, nil)
 	a.Send(t.Context(), ws.Text("before"))

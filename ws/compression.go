@@ -11,13 +11,13 @@ type Compression struct {
 	// messages compress better.
 	Threshold int
 
-	// ContextTakeover lets each message refer to the ones before it, both ways,
-	// if the peer agrees. It shrinks messages that resemble each other. A
-	// connection that sends compressed messages within a second of each other
-	// holds a compressor of about 1 MiB. It gives the compressor back when it
-	// has compressed nothing for one to two seconds, and keeps at most 16 KiB
-	// of what it sent and 32 KiB of what it received. The first message after
-	// a pause takes about 0.1 ms longer to send.
+	// ContextTakeover lets each message refer to the ones before it, both ways, if the
+	// peer agrees. It shrinks messages that resemble each other. A connection that
+	// sends compressed messages within a second of each other holds a compressor of
+	// about 1 MiB. It gives the compressor back when it has compressed nothing for one
+	// to two seconds, and keeps at most 16 KiB of the data it sent and 32 KiB of the
+	// data it received. The first message after a pause takes about 0.1 ms longer to
+	// send.
 	//
 	// Without it this side's messages stand alone, and the peer is asked to do
 	// the same. A peer that does not agree, as most browsers do not, keeps its own

@@ -17,7 +17,7 @@ import (
 	"github.com/isosocket/isosocket/ws/driver"
 )
 
-// fakeTransport does what its fields say; what is nil is not called.
+// fakeTransport calls its fields. A nil field must not be called.
 type fakeTransport struct {
 	ending  driver.Ending
 	receive func(ctx context.Context) (driver.Message, error)
@@ -64,7 +64,7 @@ func TestSendRefusesBeforeTheTransport(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			conn := ws.NewConn(&fakeTransport{send: func(context.Context, driver.Message) error {
-				t.Error("the transport was asked to send it")
+				t.Error("Send called the transport")
 				return nil
 			}}, &ws.Config{MaxMessageSize: 10})
 			err := conn.Send(t.Context(), test.message)
@@ -90,7 +90,7 @@ func TestTransportThatFailsWithoutACauseHasLostTheConnection(t *testing.T) {
 	if !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("Receive = %v hides the cause", err)
 	}
-	// The first cause stays, whatever fails later.
+	// A later failure does not replace the first cause.
 	if err := conn.Send(t.Context(), ws.Text("x")); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("then Send = %v", err)
 	}
@@ -153,13 +153,13 @@ func TestOneReceiveAtATime(t *testing.T) {
 	})
 	<-entered
 	if _, err := conn.Receive(t.Context()); !errors.Is(err, errors.ErrConcurrentReceive) {
-		t.Errorf("Receive beside it = %v", err)
+		t.Errorf("Receive during a Receive = %v, want ErrConcurrentReceive", err)
 	}
 	if _, err := conn.ReceiveInto(t.Context(), nil); !errors.Is(err, errors.ErrConcurrentReceive) {
-		t.Errorf("ReceiveInto beside it = %v", err)
+		t.Errorf("ReceiveInto during a Receive = %v, want ErrConcurrentReceive", err)
 	}
 	if _, _, err := conn.TryReceive(); !errors.Is(err, errors.ErrConcurrentReceive) {
-		t.Errorf("TryReceive beside it = %v", err)
+		t.Errorf("TryReceive during a Receive = %v, want ErrConcurrentReceive", err)
 	}
 	close(leave)
 	wg.Wait()
@@ -168,7 +168,7 @@ func TestOneReceiveAtATime(t *testing.T) {
 	}
 }
 
-func TestEndedContextAsksWhetherAMessageIsHere(t *testing.T) {
+func TestEndedContextStillReceivesArrivedMessages(t *testing.T) {
 	t.Parallel()
 	here := []ws.Message{ws.Text("here")}
 	conn := ws.NewConn(&fakeTransport{try: func() (m driver.Message, ok bool, err error) {
@@ -227,7 +227,7 @@ func TestCloseRefusesReasons(t *testing.T) {
 	}
 }
 
-func TestCloseTellsHowItWent(t *testing.T) {
+func TestCloseResult(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		conn := ws.NewConn(&fakeTransport{close: func(ctx context.Context, _ errors.CloseReason, _ string) error {
@@ -242,7 +242,7 @@ func TestCloseTellsHowItWent(t *testing.T) {
 		mustClosed(t, "Close", err, errors.ConnectionClosed{Reason: errors.AbnormalClosure, Message: "the peer did not answer the close in time"})
 		mustClosed(t, "Err", conn.Err(), errors.ConnectionClosed{Reason: errors.NormalClosure, Message: "bye"})
 		if again := conn.Close(errors.GoingAway, ""); again != err {
-			t.Errorf("a second Close = %v, want the first one's", again)
+			t.Errorf("a second Close = %v, want the error of the first", again)
 		}
 	})
 
@@ -262,8 +262,8 @@ func TestCloseTellsHowItWent(t *testing.T) {
 	mustClosed(t, "Err", conn.Err(), errors.ConnectionClosed{Reason: 4001, Remote: true})
 }
 
-// The close frame has the reason that Err returns, whichever of two calls sends it.
-func TestCloseBesideAnEndOfThisSide(t *testing.T) {
+// The close frame has the reason that Err returns, even if another call set it.
+func TestCloseAfterLocalEnd(t *testing.T) {
 	t.Parallel()
 	var sent errors.CloseReason
 	ending := &fakeTransport{close: func(_ context.Context, reason errors.CloseReason, _ string) error {
@@ -273,7 +273,7 @@ func TestCloseBesideAnEndOfThisSide(t *testing.T) {
 	conn := ws.NewConn(ending, nil)
 	ending.ending.Set(&errors.ConnectionClosed{Reason: 4003, Message: "now"})
 	if err := conn.Close(errors.NormalClosure, ""); err != nil || sent != 4003 {
-		t.Errorf("Close = %v, and sent %v", err, sent)
+		t.Errorf("Close = %v and sent %v, want nil and 4003", err, sent)
 	}
 }
 
@@ -291,7 +291,7 @@ func TestNothingComesAfterTheLocalClose(t *testing.T) {
 	go func() {
 		m, err := conn.Receive(context.Background())
 		if m.Data != nil {
-			t.Errorf("Receive gave %q", m)
+			t.Errorf("Receive = %q after Close", m)
 		}
 		received <- err
 	}()
@@ -321,7 +321,7 @@ func TestMessages(t *testing.T) {
 		if err != nil || m.String() != "one" {
 			t.Errorf("%q, %v", m, err)
 		}
-		break // and the rest is still there
+		break // the next loop gets the remaining messages
 	}
 	_ = a.Close(errors.NormalClosure, "")
 	var got []string
@@ -355,7 +355,7 @@ func TestReceiveIntoUsesTheBuffer(t *testing.T) {
 	}
 }
 
-// failer is a transport that can be told to end.
+// failer is a transport that implements Failer.
 type failer struct {
 	fakeTransport
 	failed *atomic.Pointer[errors.ConnectionClosed]
@@ -366,7 +366,7 @@ func (f *failer) Fail(cause *errors.ConnectionClosed) {
 	f.failed.Store(cause)
 }
 
-func TestConnThatIsLetGoOfEnds(t *testing.T) {
+func TestDroppedConnEnds(t *testing.T) {
 	var dropped, watched, supervised atomic.Pointer[errors.ConnectionClosed]
 	kept := ws.NewConn(&failer{failed: new(atomic.Pointer[errors.ConnectionClosed])}, nil)
 	var done <-chan struct{}
@@ -380,7 +380,7 @@ func TestConnThatIsLetGoOfEnds(t *testing.T) {
 	<-made
 	for i := 0; dropped.Load() == nil; i++ {
 		if i == 1000 {
-			t.Fatal("a Conn that nobody can reach stays open")
+			t.Fatal("an unreachable Conn stays open")
 		}
 		runtime.GC()
 		time.Sleep(time.Millisecond) // lets cleanups run
@@ -388,7 +388,7 @@ func TestConnThatIsLetGoOfEnds(t *testing.T) {
 	mustClosed(t, "its end", dropped.Load(), errors.ConnectionClosed{Reason: errors.GoingAway, Message: "the connection was dropped without Close"})
 	select {
 	case <-done:
-		t.Error("a Conn whose Done somebody holds was ended")
+		t.Error("a Conn whose Done channel is in use was ended")
 	default:
 	}
 	if supervised.Load() != nil {
@@ -424,7 +424,8 @@ func TestConfigDefaults(t *testing.T) {
 	}
 }
 
-// TestMessagesYieldsEveryOtherEnd: only a normal closure needs no look at it.
+// TestMessagesYieldsEveryOtherEnd checks that Messages yields every end except a normal
+// closure.
 func TestMessagesYieldsEveryOtherEnd(t *testing.T) {
 	t.Parallel()
 	for _, reason := range []errors.CloseReason{errors.GoingAway, errors.InternalError, errors.ServiceRestart, 4000} {
@@ -439,7 +440,7 @@ func TestMessagesYieldsEveryOtherEnd(t *testing.T) {
 		}
 		mustClosed(t, "Messages", got[0], errors.ConnectionClosed{Reason: reason, Message: "why", Remote: true})
 	}
-	// This side's own normal closure ends a loop that runs meanwhile, too.
+	// A local normal closure also ends a loop that is running.
 	_, b := ws.Pipe(nil, nil)
 	_ = b.Close(errors.NormalClosure, "")
 	for _, err := range b.Messages(t.Context()) {

@@ -21,7 +21,7 @@ func TestEndingNotify(t *testing.T) {
 			t.Error("called before there is a cause")
 		}
 		select {
-		case <-e.Done(): // and no lock is held
+		case <-e.Done(): // must not deadlock: no lock is held
 		default:
 			t.Error("called before Done is closed")
 		}
@@ -41,8 +41,8 @@ func TestEndingNotify(t *testing.T) {
 	}
 }
 
-// endingTransport is a connection that is lost, with a message behind it, while
-// a Receive waits.
+// endingTransport is a connection that is lost while a Receive waits, and that has
+// already received a message.
 type endingTransport struct {
 	driver.Transport
 	ending driver.Ending
@@ -66,8 +66,8 @@ func (e *endingTransport) TryReceive([]byte) (driver.Message, bool, error) {
 	return m, true, nil
 }
 
-// A context that ends because the connection does, as that of a server's
-// handler, hides neither what arrived before nor why the connection ended.
+// A context that ends because the connection does, as that of a server's handler, hides
+// neither the messages that arrived before nor the cause of the end.
 func TestReceiveWithAContextThatEndsWithTheConnection(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

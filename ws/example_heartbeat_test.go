@@ -21,7 +21,7 @@ func ExampleHeartbeat() {
 	// Output: 1008 (policy violation) Ping/Pong timeout
 }
 
-// Confirm tells that all that was sent before has arrived.
+// Confirm returns nil after all messages that were sent before it have arrived.
 func ExampleConn_Confirm() {
 	conn, peer := ws.Pipe(&ws.Config{Heartbeat: &ws.Heartbeat{}}, &ws.Config{AnswerHeartbeat: &ws.Heartbeat{}})
 	defer conn.Close(errors.NormalClosure, "")

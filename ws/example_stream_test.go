@@ -12,8 +12,8 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// A message that is made while it is sent. To give it up, end its context: the peer must not
-// take what has come of it for the whole.
+// A message that is generated while it is sent. To abandon it, end its context, so that the
+// peer does not take the part that arrived for the whole message.
 func ExampleConn_NextWriter() {
 	client, server := ws.Pipe(nil, nil)
 	defer client.Close(errors.NormalClosure, "")

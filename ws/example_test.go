@@ -9,8 +9,8 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// Two connected Conns in memory, to test what sends and receives without a
-// network. Messages that arrived before the end come before the end.
+// Two connected Conns in memory, to test code that sends and receives without a
+// network. Messages that arrived before the end are received before the error.
 func ExamplePipe() {
 	ctx := context.Background()
 	conn, peer := ws.Pipe(nil, nil)
@@ -31,7 +31,7 @@ func ExamplePipe() {
 	// websocket: connection closed by the peer: 1001 (going away): restart
 }
 
-// A context bounds the wait, never the connection.
+// A context limits the wait, never the life of the connection.
 func ExampleConn_Receive() {
 	conn, peer := ws.Pipe(nil, nil)
 	defer conn.Close(errors.NormalClosure, "")
@@ -132,7 +132,7 @@ func ExampleMessage() {
 	// binary: 3 bytes
 }
 
-// A message with a secret, beside data that others choose, is sent without compression.
+// A message with a secret and with data that others choose is sent without compression.
 func ExampleMessage_noCompression() {
 	conn, peer := ws.Pipe(nil, nil)
 	defer peer.Close(errors.NormalClosure, "")
@@ -158,7 +158,7 @@ func ExampleBinary() {
 	// Output: binary cafe
 }
 
-// A test limits what its two ends accept, as Dial and a server would.
+// A test configures the limits of its two ends, as Dial and a server would.
 func ExampleConfig() {
 	ctx := context.Background()
 	conn, peer := ws.Pipe(&ws.Config{MaxMessageSize: 4}, nil)
@@ -171,7 +171,7 @@ func ExampleConfig() {
 	// Output: true
 }
 
-// Flush before a program exits, so that what it sent has left the process.
+// Flush before a program exits, so that all sent messages have left the process.
 func ExampleConn_Flush() {
 	ctx := context.Background()
 	conn, peer := ws.Pipe(nil, nil)

@@ -257,7 +257,7 @@ func (h *heartbeat) arrivals(c *Conn) (n uint64, listening bool) {
 	return n, c.receiving.Load()
 }
 
-// departures returns what [driver.DepartureCounter] does.
+// departures returns the results of [driver.DepartureCounter], or zeros without one.
 func departures(t driver.Transport) (n uint64, waiting bool, patience time.Duration) {
 	if t, ok := t.(driver.DepartureCounter); ok {
 		return t.Departures()

@@ -12,10 +12,11 @@ import (
 	"github.com/isosocket/isosocket/ws/driver"
 )
 
-// beat is a heartbeat with times that are easy to count with.
+// beat returns a heartbeat with times that are easy to calculate with.
 func beat() *Heartbeat { return &Heartbeat{Every: 20 * time.Second, Timeout: 8 * time.Second} }
 
-// receiveAll keeps a Receive under way on c, and returns what it got when c ended.
+// receiveAll receives on c until c ends, and then sends the received messages on the
+// returned channel.
 func receiveAll(c *Conn) <-chan []Message {
 	done := make(chan []Message, 1)
 	go func() {
@@ -58,7 +59,7 @@ func TestHeartbeatFindsSilentPeer(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c, peer := Pipe(&Config{Heartbeat: &tt.heartbeat}, nil)
 				got := receiveAll(c)
-				time.Sleep(tt.heartbeat.WithDefaults().Every / 3) // so that looks and arrivals do not coincide
+				time.Sleep(tt.heartbeat.WithDefaults().Every / 3) // looks and arrivals must not coincide
 				mustSend(t, peer, Text("the last sign of life"))
 				began := time.Now()
 				<-c.Done()
@@ -103,10 +104,10 @@ func TestHeartbeatIsAnsweredInTryReceive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, peer := Pipe(&Config{Heartbeat: beat()}, &Config{AnswerHeartbeat: beat()})
 		receiveAll(c)
-		time.Sleep(19 * time.Second) // the heartbeat is on its way
+		time.Sleep(19 * time.Second) // the heartbeat has been sent
 		mustSend(t, c, Text("behind it"))
 		if m, ok, err := peer.TryReceive(); !ok || err != nil || m.String() != "behind it" {
-			t.Errorf("TryReceive = %q, %v, %v, want the message behind the heartbeat", m, ok, err)
+			t.Errorf("TryReceive = %q, %v, %v, want the message after the heartbeat", m, ok, err)
 		}
 		time.Sleep(9 * time.Second)
 		if c.Err() != nil {
@@ -116,8 +117,8 @@ func TestHeartbeatIsAnsweredInTryReceive(t *testing.T) {
 	})
 }
 
-// The latency is known also while messages flow, and it costs one heartbeat in Every,
-// not one a message.
+// The latency is known also while messages flow, at a cost of one heartbeat per Every,
+// not one per message.
 func TestHeartbeatMeasuresLatencyWhileMessagesFlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, peer := Pipe(&Config{Heartbeat: beat()}, nil)
@@ -150,8 +151,8 @@ func TestHeartbeatMeasuresLatencyWhileMessagesFlow(t *testing.T) {
 	})
 }
 
-// A heartbeat goes out once in Every although Timeout is longer, so that proxies do not
-// take the connection for idle.
+// A heartbeat is sent once per Every even if Timeout is longer, so that proxies do not
+// consider the connection idle.
 func TestHeartbeatsWhileAnAnswerIsAwaited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, peer := Pipe(&Config{Heartbeat: &Heartbeat{Every: 5 * time.Second, Timeout: 60 * time.Second}}, nil)
@@ -170,9 +171,9 @@ func TestHeartbeatsWhileAnAnswerIsAwaited(t *testing.T) {
 	})
 }
 
-// A peer that takes what it is sent, however slowly, is alive; one that takes nothing
-// is not, and neither is one for which nothing waits.
-func TestHeartbeatSeesWhatThePeerTakes(t *testing.T) {
+// A peer that accepts sent data, however slowly, is alive. A peer that accepts nothing
+// is not alive, nor is one for which no data waits.
+func TestHeartbeatSeesDepartures(t *testing.T) {
 	push := func(c *Conn) {
 		for c.Send(context.Background(), Binary(make([]byte, 1000))) == nil {
 		}
@@ -218,7 +219,8 @@ func TestHeartbeatSeesWhatThePeerTakes(t *testing.T) {
 	}
 }
 
-// A dead peer is found however the program receives.
+// A dead peer is detected whether the program blocks in Receive, polls, or does not
+// receive.
 func TestHeartbeatHoweverReceived(t *testing.T) {
 	for name, receive := range map[string]func(c *Conn){
 		"blocking": func(c *Conn) { <-receiveAll(c) },
@@ -317,26 +319,26 @@ func TestHeartbeatAsksTheTransportForLife(t *testing.T) {
 		var deaf atomic.Bool
 		transport, peer := newCounter(func() (uint64, bool) { return n.Load(), !deaf.Load() })
 		c := NewConn(transport, &Config{Heartbeat: beat()})
-		for range 20 { // control frames, say, with nobody receiving
+		for range 20 { // such as control frames, while the program does not receive
 			time.Sleep(14 * time.Second)
 			n.Add(1)
 		}
 		deaf.Store(true)
 		time.Sleep(time.Hour)
 		if c.Err() != nil {
-			t.Fatalf("judged though the transport could not listen: %v", c.Err())
+			t.Fatalf("the connection ended while the transport could not listen: %v", c.Err())
 		}
 		deaf.Store(false)
 		peer.Send(t.Context(), driver.Message(Text("arrived before")))
 		time.Sleep(28 * time.Second)
 		if !isTimeout(c.Err()) || transport.failed == nil {
-			t.Fatalf("Err = %v, want the miss, by the transport's Fail", c.Err())
+			t.Fatalf("Err = %v, want the Ping/Pong timeout, through the transport's Fail", c.Err())
 		}
 		if m, err := c.Receive(t.Context()); err != nil || m.String() != "arrived before" {
 			t.Errorf("Receive = %q, %v, want the message that had arrived before the end", m, err)
 		}
 		if _, err := c.Receive(t.Context()); !isTimeout(err) {
-			t.Errorf("Receive = %v, want the miss", err)
+			t.Errorf("Receive = %v, want the Ping/Pong timeout", err)
 		}
 	})
 }
@@ -352,7 +354,8 @@ func TestHeartbeatToleratesTimersThatAreHeld(t *testing.T) {
 				return n.Load(), true
 			})
 			c := NewConn(transport, &Config{Heartbeat: beat()})
-			// Answers come two minutes late: the network's events are held as well.
+			// Answers arrive two minutes late: the network's events are delayed as
+			// well.
 			go func() {
 				for c.Err() == nil {
 					if _, ok, _ := peer.TryReceive(nil); ok {
@@ -364,10 +367,10 @@ func TestHeartbeatToleratesTimersThatAreHeld(t *testing.T) {
 			}()
 			time.Sleep(time.Hour)
 			if c.Err() != nil {
-				t.Errorf("judged by a timer that was late: %v", c.Err())
+				t.Errorf("a delayed timer ended the connection: %v", c.Err())
 			}
 			c.Close(errors.NormalClosure, "")
-			time.Sleep(2 * held) // let the goroutines out
+			time.Sleep(2 * held) // the goroutines end
 		})
 	})
 	t.Run("not answered", func(t *testing.T) {
@@ -426,7 +429,7 @@ func TestProbe(t *testing.T) {
 	})
 }
 
-func TestHeartbeatEndsWithNoRoomToSend(t *testing.T) {
+func TestHeartbeatEndsWithNoSpaceToSend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := Pipe(&Config{Heartbeat: beat(), SendBuffer: 10}, nil)
 		receiveAll(c)
@@ -446,7 +449,7 @@ func TestAnswerIsSkippedForPeerThatDoesNotRead(t *testing.T) {
 		mustSend(t, peer, beat().WithDefaults().Message)
 		mustSend(t, peer, Text("behind it"))
 		if m, err := c.Receive(t.Context()); err != nil || m.String() != "behind it" {
-			t.Errorf("Receive = %q, %v, want the message behind the heartbeat without a wait", m, err)
+			t.Errorf("Receive = %q, %v, want the message after the heartbeat without a wait", m, err)
 		}
 		c.Close(errors.NormalClosure, "")
 	})
@@ -472,7 +475,7 @@ func TestConfirm(t *testing.T) {
 		if err := <-confirmed; err != nil {
 			t.Errorf("Confirm = %v, want nil", err)
 		}
-		for range 50 { // beside each other
+		for range 50 { // at the same time
 			go func() { confirmed <- c.Confirm(t.Context()) }()
 		}
 		for range 50 {
@@ -549,7 +552,7 @@ func TestHeartbeatCheck(t *testing.T) {
 				return
 			}
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !errors.Is(err, errors.ErrWebSocket) {
-				t.Errorf("Check = %v, want an ErrWebSocket that tells %q", err, tt.want)
+				t.Errorf("Check = %v, want an ErrWebSocket with %q", err, tt.want)
 			}
 			if tt.is != nil && !errors.Is(err, tt.is) {
 				t.Errorf("Check = %v, want it to be %v", err, tt.is)

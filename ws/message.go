@@ -21,12 +21,12 @@ const (
 type Message struct {
 	// Kind is KindText or KindBinary; the zero Kind cannot be sent.
 	Kind Kind
-	// NoCompression says that the message is sent without compression, whatever the
-	// handshake agreed on: for data that is compressed already, and for secrets together
-	// with data that an attacker chooses, since the size of a compressed message reveals
-	// how much they have in common. Later messages do not refer to it, either. It has no
-	// effect in a browser, which decides by itself, and is false in a message that was
-	// received.
+	// NoCompression says that the message is sent without compression, even if the
+	// handshake agreed on it: for data that is compressed already, and for secrets
+	// together with data that an attacker chooses, since the size of a compressed
+	// message reveals how much they have in common. Later messages do not refer to it,
+	// either. It has no effect in a browser, which decides by itself, and is false in a
+	// message that was received.
 	NoCompression bool
 	// Data is the payload, which for text must be UTF-8. nil and empty are the
 	// same: an empty message.
@@ -41,7 +41,8 @@ func Binary(b []byte) Message { return Message{Kind: KindBinary, Data: b} }
 
 // Check returns nil if m may be sent and has at most maxSize bytes of data; a maxSize
 // of 0 or less means no limit. Otherwise the error is [errors.ErrInvalidUTF8],
-// [errors.ErrMessageTooBig] with both sizes, or says what is wrong with Kind.
+// [errors.ErrMessageTooBig] with both sizes, or an error that describes the invalid
+// Kind.
 func (m Message) Check(maxSize int) error {
 	if maxSize > 0 && len(m.Data) > maxSize {
 		return &sizeError{size: int64(len(m.Data)), limit: int64(maxSize), option: "MaxMessageSize"}

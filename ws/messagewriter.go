@@ -39,8 +39,8 @@ const abandonedMessage = "a message was begun and not completed"
 // [errors.InternalError]. Write and Close then return an [errors.ErrMessageAbandoned] that
 // wraps the reason, or the [*errors.ConnectionClosed] if the connection ended first.
 //
-// Reasons of Write are, beside the end of ctx, [errors.ErrInvalidUTF8] and, for data over
-// MaxStreamSize, [errors.ErrMessageTooBig]. After a Close that returned nil, Write
+// Besides the end of ctx, the reasons of Write are [errors.ErrInvalidUTF8] and, for data
+// over MaxStreamSize, [errors.ErrMessageTooBig]. After a Close that returned nil, Write
 // returns [io.ErrClosedPipe]. The writer belongs to one goroutine at a time.
 func (c *Conn) NextWriter(ctx context.Context, kind Kind) (io.WriteCloser, error) {
 	if err := c.maySend((Message{Kind: kind}).Check(0)); err != nil {

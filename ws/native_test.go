@@ -13,7 +13,7 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// A program for native targets only may ask how far the peer is.
+// A program for native targets only can measure the round-trip time to the peer.
 func ExampleNative_Ping() {
 	conn, peer := ws.Pipe(nil, nil) // Dial and a server's function return such Conns
 	defer peer.Close(errors.NormalClosure, "")
@@ -30,7 +30,7 @@ func ExampleNative_Ping() {
 	// true
 }
 
-// A transport without network, pings and handshake.
+// Transports without a network, pings or a handshake.
 func TestNativeOfOtherTransports(t *testing.T) {
 	other := ws.NewConn(&fakeTransport{}, &ws.Config{Supervised: true})
 	a, b := ws.Pipe(nil, nil)

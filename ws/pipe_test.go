@@ -64,7 +64,7 @@ func TestPipeWaitsAboveTheHighWaterMark(t *testing.T) {
 			t.Errorf("Receive = %q, %v", m, err)
 		}
 		if err := <-sent; err != nil {
-			t.Errorf("Send, once there is room = %v", err)
+			t.Errorf("Send once there is space = %v", err)
 		}
 		if m, err := b.Receive(t.Context()); err != nil || m.String() != "this one" {
 			t.Errorf("then Receive = %q, %v", m, err)
@@ -75,7 +75,7 @@ func TestPipeWaitsAboveTheHighWaterMark(t *testing.T) {
 	})
 }
 
-func TestPipeEndWakesWhoWaits(t *testing.T) {
+func TestPipeEndWakesWaiters(t *testing.T) {
 	t.Parallel()
 	for _, peer := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

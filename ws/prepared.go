@@ -34,11 +34,11 @@ func (p *Prepared) Message() Message { return Message(p.prepared.Message()) }
 // masks each frame differently (RFC 6455, section 5.3), and a browser frames messages
 // itself, so on clients SendPrepared does the same as Send.
 //
-// On a server it does not wait for the write: other goroutines write to the
-// connections while the caller continues with the next one. But above the high-water
-// mark it waits for space, as Send does, and one connection that reads nothing then
-// delays all that come after it. Use [Conn.TrySendPrepared] to send to many
-// connections in a loop.
+// On a server it does not wait for the write: other goroutines write to the connections
+// while the caller continues with the next one. But above the high-water mark it waits
+// for space, as Send does, and one connection that reads nothing then delays all
+// connections after it. Use [Conn.TrySendPrepared] to send to many connections in a
+// loop.
 //
 // A compressed prepared message does not refer to earlier messages, and with context
 // takeover a new context starts after it.

@@ -7,7 +7,7 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// Send one message to everybody.
+// A broadcast sends one message on many connections.
 func ExamplePrepare() {
 	ctx := context.Background()
 	a, alice := ws.Pipe(nil, nil)

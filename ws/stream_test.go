@@ -13,7 +13,8 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// TestPartsOverAPipe: a transport without messages in parts has the same outcomes.
+// TestPartsOverAPipe checks that a transport without messages in parts has the same
+// outcomes.
 func TestPartsOverAPipe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := ws.Pipe(nil, nil)
@@ -102,7 +103,7 @@ func TestNextWriterRefuses(t *testing.T) {
 	_, err = io.WriteString(w, "eleven bytes")
 	if !errors.Is(err, errors.ErrMessageTooBig) || !errors.Is(err, errors.ErrMessageAbandoned) ||
 		!strings.Contains(err.Error(), "12 bytes, MaxMessageSize is 10") || a.Err() != nil {
-		t.Errorf("too much: %v, and then %v", err, a.Err())
+		t.Errorf("Write over the limit = %v, then Err = %v", err, a.Err())
 	}
 	if err := a.Send(t.Context(), ws.Text("usable")); err != nil {
 		t.Errorf("Send after it: %v", err)
@@ -113,8 +114,8 @@ func TestNextWriterRefuses(t *testing.T) {
 	}
 }
 
-// TestHeartbeatsAndParts: a heartbeat is no message for NextReader, its answer waits for the end
-// of a message that is being written, and none is missing after that.
+// TestHeartbeatsAndParts checks that NextReader does not return heartbeats, and that their
+// answers wait for the end of a message that is being written and are then all sent.
 func TestHeartbeatsAndParts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := ws.Pipe(&ws.Config{Heartbeat: &ws.Heartbeat{}}, &ws.Config{AnswerHeartbeat: &ws.Heartbeat{}})
@@ -143,7 +144,7 @@ func TestHeartbeatsAndParts(t *testing.T) {
 		time.Sleep(5 * time.Minute)
 		w.Close()
 		if text := <-got; text != "long" {
-			t.Errorf("%q came", text)
+			t.Errorf("received %q", text)
 		}
 		if err := a.Confirm(t.Context()); err != nil {
 			t.Errorf("Confirm = %v", err)
@@ -154,13 +155,13 @@ func TestHeartbeatsAndParts(t *testing.T) {
 				continue // a heartbeat
 			}
 			if m := <-got; m != text {
-				t.Errorf("%q came in place of %q", m, text)
+				t.Errorf("received %q, want %q", m, text)
 			}
 		}
 	})
 }
 
-// Each Read of a message that was cut anywhere gives valid text in the end.
+// A text message may be cut anywhere, and its Reads together return valid text.
 func FuzzTextInParts(f *testing.F) {
 	f.Add("größe 世界 😀", uint8(1))
 	f.Add("\xe4\xb8", uint8(1))
@@ -185,7 +186,7 @@ func FuzzTextInParts(f *testing.F) {
 		}
 		if err == nil {
 			if m, err := b.Receive(t.Context()); err != nil || m.String() != text {
-				t.Fatalf("%q came, %v", m, err)
+				t.Fatalf("received %q, %v", m, err)
 			}
 		}
 	})

@@ -31,14 +31,14 @@ func TestTrySend(t *testing.T) {
 					t.Fatal(err)
 				}
 				if sent++; sent > 10 {
-					t.Fatal("the high-water mark is no limit")
+					t.Fatal("the high-water mark does not limit the queue")
 				}
 			}
 			if err := send(a, ws.Text("\xff")); !errors.Is(err, errors.ErrInvalidUTF8) {
-				t.Errorf("of invalid text: %v", err)
+				t.Errorf("Send of invalid text = %v, want ErrInvalidUTF8", err)
 			}
 			if err := send(a, ws.Binary(make([]byte, 2001))); !errors.Is(err, errors.ErrMessageTooBig) {
-				t.Errorf("of too many bytes: %v", err)
+				t.Errorf("Send of too many bytes = %v, want ErrMessageTooBig", err)
 			}
 			if a.Err() != nil {
 				t.Errorf("the connection ended: %v", a.Err())
@@ -52,7 +52,7 @@ func TestTrySend(t *testing.T) {
 				t.Errorf("%d bytes of a refused message arrived, %v", len(m.Data), err)
 			}
 			if err := send(a, ws.Text("room again")); err != nil {
-				t.Errorf("with room: %v", err)
+				t.Errorf("Send with space = %v", err)
 			}
 			_ = a.Close(4000, "done")
 			mustClosed(t, name, send(a, ws.Text("late")), errors.ConnectionClosed{Reason: 4000, Message: "done"})
@@ -60,18 +60,18 @@ func TestTrySend(t *testing.T) {
 	}
 }
 
-// TestSendWithAnEndedContext: ctx bounds a wait, so a message for which there
-// is room is sent, as one that is here is received.
+// TestSendWithAnEndedContext checks that ctx limits only a wait: if there is space, a
+// message is sent, and a message that has arrived is received.
 func TestSendWithAnEndedContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	a, b := ws.Pipe(&ws.Config{SendBuffer: 100}, nil)
 	if err := a.Send(ctx, ws.Binary(make([]byte, 200))); err != nil {
-		t.Errorf("with room: %v", err)
+		t.Errorf("Send with space = %v", err)
 	}
 	if err := a.Send(ctx, ws.Text("waits")); !errors.Is(err, context.Canceled) {
-		t.Errorf("without room: %v", err)
+		t.Errorf("Send without space = %v", err)
 	}
 	if m, err := b.Receive(ctx); err != nil || len(m.Data) != 200 {
 		t.Errorf("Receive = %d bytes, %v", len(m.Data), err)
@@ -81,7 +81,7 @@ func TestSendWithAnEndedContext(t *testing.T) {
 	}
 }
 
-// A game drops a position that is stale before there is room for it.
+// A game drops a position that would be stale before there is space for it.
 func ExampleConn_TrySend() {
 	game, player := ws.Pipe(&ws.Config{SendBuffer: 100}, nil)
 	for tick := range 5 {
@@ -100,7 +100,7 @@ func ExampleConn_TrySend() {
 	// tick 0
 }
 
-// A broadcast goes on where one member takes nothing.
+// A broadcast continues if one connection accepts nothing.
 func ExampleConn_TrySendPrepared() {
 	slow, _ := ws.Pipe(&ws.Config{SendBuffer: 10}, nil)
 	healthy, reader := ws.Pipe(nil, nil)

@@ -5,7 +5,7 @@
 // net/http, the rules for header fields and tokens, and the translation of a
 // ws.Compression into the negotiation of permessage-deflate.
 //
-// # Who does what
+// # Division of work
 //
 // coder/websocket performs the handshake; this library implements the connection.
 // [Dial] therefore puts an [http.RoundTripper] between coder/websocket and the

@@ -8,8 +8,8 @@
 // long a Close may take. These rules are therefore the same on every target. A Transport
 // that gets its messages by callback puts them in an [Inbox].
 //
-// The other interfaces are optional. Conn finds out what a Transport implements, and does
-// without the rest:
+// The other interfaces are optional. Conn checks which of them a Transport implements,
+// and does without the others:
 //
 //   - [TrySender] and [TryPreparedSender]: sends that never wait
 //   - [PreparedSender]: broadcasts that are framed and compressed once

@@ -43,7 +43,7 @@ func (m *mirror) Flush(context.Context) error { return nil }
 func (m *mirror) Buffered() int               { return 0 }
 func (m *mirror) Ending() *driver.Ending      { return &m.ending }
 
-// A whole transport, and a connection over it.
+// A complete transport and a connection over it.
 func ExampleTransport() {
 	ctx := context.Background()
 	conn := ws.NewConn(&mirror{}, nil)
@@ -77,7 +77,7 @@ func ExampleInbox() {
 	// EOF
 }
 
-// A transport that has a message whole hands it over to NextReader all the same.
+// A transport that holds a whole message can still return it from NextReader.
 func ExampleReaderOf() {
 	r := driver.ReaderOf(driver.Message{Kind: driver.KindText, Data: []byte("hello")})
 	p := make([]byte, 3)
@@ -106,7 +106,8 @@ func ExampleEnding() {
 	// websocket: connection closed by the peer: 1001 (going away)
 }
 
-// The bytes for a message are made once for all connections that frame it alike.
+// The bytes of a message are built once for all connections that frame it in the same
+// way.
 func ExampleForm() {
 	p := new(driver.Prepared)
 	p.Prepare(driver.Message{Kind: driver.KindText, Data: []byte("hello")})

@@ -12,7 +12,7 @@ import (
 	"github.com/isosocket/isosocket/ws/driver"
 )
 
-// FuzzInbox holds an Inbox against a plain slice: each byte is a step.
+// FuzzInbox compares an Inbox with a plain slice. Each byte of the input is a step.
 func FuzzInbox(f *testing.F) {
 	f.Add([]byte("+-++--"))
 	f.Add([]byte("+++e--+-"))
@@ -63,7 +63,7 @@ func FuzzInbox(f *testing.F) {
 	})
 }
 
-func TestInboxWakesWhoWaits(t *testing.T) {
+func TestInboxWakesWaiters(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name string

@@ -44,7 +44,7 @@ type MessageWriter interface {
 // calls Receive from, and does not call those of an older reader.
 type StreamReceiver interface {
 	// NextReader is like Receive, but returns as soon as a message has begun to arrive.
-	// If ctx has ended, it returns only what has arrived.
+	// If ctx has ended, it returns only a message that has begun to arrive.
 	NextReader(ctx context.Context) (MessageReader, error)
 }
 
@@ -53,10 +53,10 @@ type MessageReader interface {
 	// Kind returns whether the message is text or binary.
 	Kind() Kind
 
-	// Read reads up to len(p) bytes, which is more than 0, and waits for at least one.
-	// At the end of the message it returns [io.EOF], and no data. If ctx ends, it
-	// returns ctx.Err(), and the next call continues at the same place; if ctx has ended
-	// before, it reads only what has arrived. Every other error means that the connection
+	// Read reads up to len(p) bytes, which is more than 0, and waits for at least one. At
+	// the end of the message it returns [io.EOF], and no data. If ctx ends, it returns
+	// ctx.Err(), and the next call continues at the same place; if ctx has ended before,
+	// it reads only data that has arrived. Every other error means that the connection
 	// ended before the message was whole.
 	Read(ctx context.Context, p []byte) (n int, err error)
 }

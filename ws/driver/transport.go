@@ -47,10 +47,10 @@ type Transport interface {
 	Buffered() int
 
 	// Close sends a close frame after the queued messages, waits for the peer's, and
-	// releases all resources, whatever it returns. It returns nil if the peer
+	// releases all resources, even if it returns an error. It returns nil if the peer
 	// answered, or had closed already, and an error if ctx ended or the connection
-	// broke first. Before Close is called, Conn has checked reason and message and
-	// has set Ending. Conn calls Close once.
+	// broke first. Before Close is called, Conn has checked reason and message and has
+	// set Ending. Conn calls Close once.
 	Close(ctx context.Context, reason errors.CloseReason, message string) error
 
 	// Ending returns the Ending in which this transport reports its end. Each call

@@ -19,8 +19,8 @@ import (
 	"github.com/isosocket/isosocket/ws/netconn"
 )
 
-// TestPipe runs the conformance tests of net.Conn over Conns in memory. The
-// small buffer makes writes wait soon.
+// TestPipe runs the conformance tests of net.Conn over Conns in memory. With the small
+// buffer, writes have to wait.
 func TestPipe(t *testing.T) {
 	nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {
 		a, b := ws.Pipe(&ws.Config{SendBuffer: 64 << 10}, &ws.Config{SendBuffer: 64 << 10})
@@ -76,7 +76,7 @@ func TestWriteCutsMessages(t *testing.T) {
 	}
 }
 
-// TestNothingIsWritten: an empty Write sends no message.
+// TestNothingIsWritten checks that an empty Write sends no message.
 func TestNothingIsWritten(t *testing.T) {
 	t.Parallel()
 	c, peer := pair(t, nil)
@@ -88,8 +88,8 @@ func TestNothingIsWritten(t *testing.T) {
 	}
 }
 
-// TestReadCutsMessages: a message is read in as many pieces as the buffer
-// needs, and an empty message yields no bytes.
+// TestReadCutsMessages checks that a message is read in as many pieces as the buffer
+// needs, and that an empty message yields no bytes.
 func TestReadCutsMessages(t *testing.T) {
 	t.Parallel()
 	c, peer := pair(t, nil)
@@ -115,7 +115,7 @@ func TestEnds(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		end    func(c net.Conn, peer *ws.Conn)
-		unread string // of what the peer had sent before
+		unread string // of the messages that the peer had sent before
 		check  func(error) bool
 	}{
 		{"the peer closes with 1000", func(_ net.Conn, peer *ws.Conn) { peer.Close(errors.NormalClosure, "") }, "last words",
@@ -205,8 +205,8 @@ func (*stubborn) Close(ctx context.Context, _ errors.CloseReason, _ string) erro
 	return ctx.Err()
 }
 
-// TestTextDoesNotMakeReadWait: a Read that gets a text message returns at once,
-// whatever the peer does, and so does the Close after it.
+// TestTextDoesNotMakeReadWait checks that a Read that gets a text message returns at
+// once, even if the peer does not answer, and so does the Close after it.
 func TestTextDoesNotMakeReadWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -228,7 +228,7 @@ func TestTextDoesNotMakeReadWait(t *testing.T) {
 	})
 }
 
-// TestDeadlines: a deadline ends only the wait, and can move during it.
+// TestDeadlines checks that a deadline ends only the wait, and can be moved during it.
 func TestDeadlines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -250,7 +250,7 @@ func TestDeadlines(t *testing.T) {
 			t.Errorf("Read = %v, which is not a timeout", failed)
 		}
 
-		// It is moved while a Write waits.
+		// Move the deadline while a Write waits.
 		start = time.Now()
 		c.SetWriteDeadline(start.Add(time.Second))
 		time.AfterFunc(time.Second/2, func() { c.SetWriteDeadline(start.Add(3 * time.Second)) })
@@ -265,7 +265,7 @@ func TestDeadlines(t *testing.T) {
 			t.Errorf("Write = %v after %v", err, d)
 		}
 
-		// The connection is as it was.
+		// The connection is unchanged.
 		c.SetDeadline(time.Time{})
 		received := 0
 		for received < n {

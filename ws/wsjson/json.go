@@ -56,8 +56,8 @@ func Receive[T any](ctx context.Context, conn Receiver) (T, error) {
 // [ws.Conn.Messages] it ends without an error after a normal closure (1000),
 // and yields every other end of the connection, or of ctx, as the last error.
 //
-// A [*DecodeError] does not end it: the loop decides whether to go on with the
-// next message.
+// A [*DecodeError] does not end it: the loop decides whether to continue with the next
+// message.
 func Messages[T any](ctx context.Context, conn Receiver) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for {

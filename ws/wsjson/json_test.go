@@ -63,7 +63,7 @@ func TestSendIsOneTextMessage(t *testing.T) {
 	}
 }
 
-func TestSendOfWhatHasNoJSON(t *testing.T) {
+func TestSendOfValueWithoutJSON(t *testing.T) {
 	t.Parallel()
 	a, b := pipe(t, nil)
 	err := wsjson.Send(t.Context(), a, math.Inf(1))
@@ -90,8 +90,8 @@ func TestSendOverMaxMessageSize(t *testing.T) {
 	}
 }
 
-// TestMessagesThatDoNotDecode: each yields an error that holds the message and
-// the reason to close with, and the connection stays usable.
+// TestMessagesThatDoNotDecode checks that each such message yields an error with the
+// message and the reason to close with, and that the connection stays usable.
 func TestMessagesThatDoNotDecode(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -160,8 +160,8 @@ func TestReject(t *testing.T) {
 	}
 }
 
-// TestMessages: a value that does not decode is yielded and the loop goes on; a
-// normal closure ends it without an error.
+// TestMessages checks that the loop yields the error of a message that does not decode
+// and continues, and that a normal closure ends it without an error.
 func TestMessages(t *testing.T) {
 	t.Parallel()
 	a, b := pipe(t, nil)
