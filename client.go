@@ -87,7 +87,7 @@ type Client struct {
 
 	config     ws.Config // of every connection
 	inbox      driver.Inbox
-	inboxLimit int           // bytes at which no more is read from an open connection
+	inboxLimit int           // bytes at which the Client stops reading from an open connection
 	maxUnread  int           // bytes at which messages are dropped
 	dropped    atomic.Int64  // messages that no Receive has reported
 	room       chan struct{} // holds one signal that a message was received
@@ -529,7 +529,7 @@ func (c *Client) setState(s State) {
 	}
 }
 
-// listen wraps the user's functions, so that the Client follows the loop.
+// listen wraps the functions of the user and updates the state of the Client in them.
 func (c *Client) listen() {
 	r := c.redialer
 	onAttempt, onDown, retry := r.OnAttempt, r.OnDown, r.Retry
@@ -629,7 +629,7 @@ func (e *downError) Error() string {
 			s += ", because: " + e.state.Err.Error()
 		}
 	} else if e.unread >= e.limit {
-		// The peer's confirmation comes after the messages that were not received.
+		// The peer's confirmation arrives after the unread messages.
 		s += " while " + strconv.Itoa(e.unread) + " bytes wait for Receive, and nothing more is read"
 	}
 	return s

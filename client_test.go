@@ -214,8 +214,8 @@ func TestClientOnConnectFails(t *testing.T) {
 		dials int   // within an hour
 		err   error // that ends the Client, nil if it continues
 	}{
-		{"with an error of its own", nil, func(context.Context, *ws.Conn) error { return failure }, 1, failure},
-		{"and the user says again", func(err error) bool { return errors.Is(err, failure) }, func(context.Context, *ws.Conn) error { return failure }, 3, failure},
+		{"with its own error", nil, func(context.Context, *ws.Conn) error { return failure }, 1, failure},
+		{"with a Retry that tries again", func(err error) bool { return errors.Is(err, failure) }, func(context.Context, *ws.Conn) error { return failure }, 3, failure},
 		{"because the peer is silent", nil, func(ctx context.Context, conn *ws.Conn) error {
 			_, err := conn.Receive(ctx)
 			return err
@@ -269,7 +269,7 @@ func TestClientOutbox(t *testing.T) {
 		{"drops oldest", Outbox{MaxMessages: 3, Overflow: DropOldest}, nil, []string{"m0", "m1"}, []string{"1:m2", "1:m3", "1:m4"}},
 		{"refuses newest by bytes", Outbox{MaxBytes: 5}, []string{"m2", "m3", "m4"}, nil, []string{"1:m0", "1:m1"}},
 		{"drops oldest by bytes", Outbox{MaxBytes: 5, Overflow: DropOldest}, nil, []string{"m0", "m1", "m2"}, []string{"1:m3", "1:m4"}},
-		{"refuses what is larger than it", Outbox{MaxBytes: 1, Overflow: DropOldest}, []string{"m0", "m1", "m2", "m3", "m4"}, nil, nil},
+		{"refuses a message larger than MaxBytes", Outbox{MaxBytes: 1, Overflow: DropOldest}, []string{"m0", "m1", "m2", "m3", "m4"}, nil, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -334,7 +334,7 @@ func TestClientOutbox(t *testing.T) {
 			}
 		})
 	})
-	t.Run("waits its turn above the high-water mark", func(t *testing.T) {
+	t.Run("keeps the order above the high-water mark", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			n, got, lost := newNetwork(t), &record{}, &record{}
 			n.serve = func(i int, server *ws.Conn) {
@@ -518,8 +518,8 @@ func TestClientCloseConfirms(t *testing.T) {
 	}
 }
 
-// TestClientAccountsForEachMessage ends connections from both sides at once: each
-// message that was accepted has arrived, or is reported.
+// TestClientAccountsForEachMessage ends connections from both sides at once, and checks
+// that each accepted message has arrived or is reported.
 func TestClientAccountsForEachMessage(t *testing.T) {
 	for seed := range uint64(300) {
 		synctest.Test(t, func(t *testing.T) {
@@ -661,7 +661,7 @@ func TestClientClose(t *testing.T) {
 				return err
 			}
 		}},
-		{"while a reader is behind", func(n *network, r *redialer, _ *ClientOptions) {
+		{"while messages are unread", func(n *network, r *redialer, _ *ClientOptions) {
 			r.ReconnectOptions.Dial = &DialOptions{ReceiveBuffer: 1}
 			n.serve = func(_ int, server *ws.Conn) {
 				for server.Send(context.Background(), ws.Text("news")) == nil && server.Buffered() < 1000 {
@@ -933,7 +933,8 @@ func TestClientHoldsUpTheServer(t *testing.T) {
 	})
 }
 
-// TestClientKeepsNothingUnread: a bound below one message delays no message.
+// TestClientKeepsNothingUnread checks that a limit below the size of one message delays
+// no message.
 func TestClientKeepsNothingUnread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t)

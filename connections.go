@@ -121,10 +121,10 @@ type Down struct {
 //		}
 //	}
 //
-// The loop's body owns the connection until it ends. Then the connection is
-// closed if it is still open, with [errors.NormalClosure], or
-// [errors.GoingAway] if ctx has ended, so that there are never two at a time;
-// this may take DialOptions.CloseTimeout.
+// The loop's body owns the connection until it ends. Then the connection is closed if
+// it is still open, with [errors.NormalClosure], or [errors.GoingAway] if ctx has
+// ended. There are never two open connections at a time. Closing may take
+// DialOptions.CloseTimeout.
 //
 // If a connection was still open when the body ended, another connection follows.
 // Otherwise Retry decides by the error that ended the connection or the attempt. If
@@ -363,7 +363,8 @@ func (r *redialer) wait(ctx context.Context, p watcher, asked, wait time.Duratio
 	return ctx.Err() == nil
 }
 
-// returnWindow is how long before a wait the user may have come back to cut it.
+// returnWindow is the maximum time between the return of the user and the start of a
+// wait that the return cuts short.
 const returnWindow = 5 * time.Second
 
 // watcher reports whether an attempt makes sense now, as far as a browser knows. It

@@ -88,7 +88,7 @@ func drain(ctx context.Context, conn *ws.Conn) {
 	}
 }
 
-// run loops until the end and returns the connections it saw and its error.
+// run loops until the end and returns the number of connections and the error.
 func run(ctx context.Context, r *redialer) (connections int, last error) {
 	for conn, err := range r.connections(ctx) {
 		if err != nil {
@@ -158,7 +158,7 @@ func TestConnectionsBackOff(t *testing.T) {
 			checkDials(t, n, 0, 1, 2)
 		})
 	})
-	t.Run("begins anew after a stable connection only", func(t *testing.T) {
+	t.Run("starts again only after a stable connection", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			n := newNetwork(t)
 			n.serve = func(i int, server *ws.Conn) {
@@ -195,14 +195,14 @@ func TestConnectionsBackOff(t *testing.T) {
 			})
 		}
 	})
-	t.Run("is the usual one where this side went away", func(t *testing.T) {
+	t.Run("is the usual one if this side closed with GoingAway", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			if restarting(&errors.ConnectionClosed{Reason: errors.GoingAway}) || restarting(refused(503)) {
 				t.Error("restarting = true, but the server did not announce a restart")
 			}
 		})
 	})
-	t.Run("is what Delay says", func(t *testing.T) {
+	t.Run("is the result of Delay", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			n := newNetwork(t)
 			n.serve = closeAfter(0, errors.TryAgainLater)
@@ -287,7 +287,7 @@ func TestConnectionsDecides(t *testing.T) {
 		{"3000", &errors.ConnectionClosed{Reason: 3000, Remote: true}, false},
 		{"4001", &errors.ConnectionClosed{Reason: 4001, Remote: true}, false},
 		{"wrapped", &attemptsError{1, &errors.ConnectionClosed{Reason: 1001}}, true},
-		{"a stranger", io.EOF, false},
+		{"another error", io.EOF, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := DefaultRetry(tt.err); got != tt.again {
@@ -586,7 +586,7 @@ func TestConnectionsClosesAfterTheBody(t *testing.T) {
 			checkDials(t, n, 0)
 		})
 	})
-	t.Run("another one, please", func(t *testing.T) {
+	t.Run("the body ends with the connection open", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			n, e := newNetwork(t), &ends{}
 			n.serve = e.serve
@@ -688,7 +688,7 @@ func (v *visitor) watch() watcher {
 }
 
 func TestConnectionsFollowsPresence(t *testing.T) {
-	t.Run("a user who comes back cuts the wait short", func(t *testing.T) {
+	t.Run("the return of the user cuts the wait short", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			n, v := newNetwork(t), newVisitor()
 			n.answer = func(i int) error {
@@ -707,12 +707,12 @@ func TestConnectionsFollowsPresence(t *testing.T) {
 			}
 		})
 	})
-	t.Run("a user who has just come back cuts the wait that begins then, once", func(t *testing.T) {
+	t.Run("a return just before a wait cuts one wait short", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			n, v := newNetwork(t), newVisitor()
 			n.answer = func(i int) error {
 				switch i {
-				case 1: // the page returns, and the connection is found lost after that
+				case 1: // the page returns, and after that the connection is found to be lost
 					v.woken <- time.Now()
 					time.Sleep(returnWindow)
 				case 3:
@@ -726,7 +726,7 @@ func TestConnectionsFollowsPresence(t *testing.T) {
 			checkDials(t, n, 0, returnWindow.Seconds(), returnWindow.Seconds()+6)
 		})
 	})
-	t.Run("a user who came back long before does not", func(t *testing.T) {
+	t.Run("a return long before a wait does not cut it", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			n, v := newNetwork(t), newVisitor()
 			n.answer = func(i int) error {
@@ -743,7 +743,7 @@ func TestConnectionsFollowsPresence(t *testing.T) {
 			checkDials(t, n, 0, 9)
 		})
 	})
-	t.Run("but not what the server asked for", func(t *testing.T) {
+	t.Run("a return does not cut the server's Retry-After", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			n, v := newNetwork(t), newVisitor()
 			n.answer = func(i int) error {
@@ -835,8 +835,8 @@ func TestDelaysFollowEachOther(t *testing.T) {
 	}
 }
 
-// TestConnectionsReconnectsAThousandTimes relies on synctest to find a
-// goroutine that is left.
+// TestConnectionsReconnectsAThousandTimes relies on synctest to detect leaked
+// goroutines.
 func TestConnectionsReconnectsAThousandTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t)

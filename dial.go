@@ -187,7 +187,7 @@ func (o *DialOptions) check() error {
 }
 
 // probeOnReturn makes conn's heartbeat check at once when the user comes back: the
-// browser may have delayed its timers, so that a dead link was not detected.
+// browser may have delayed its timers, and a dead link was then not detected.
 func probeOnReturn(conn *ws.Conn) {
 	w := presence.Watch()
 	if w.Returned() == nil {

@@ -82,10 +82,9 @@
 //
 // # What stays different in a browser
 //
-// A browser cannot send headers or pings; it reports every violation of the
-// protocol as 1006; it delivers only complete messages, so that MaxMessageSize
-// applies late; and it cannot slow a sender down, so that unread messages end the
-// connection when ReceiveBuffer is full. A page may not send the close reasons 1001
-// to 1014; they are sent as 3901 to 3914, and servers of this library translate them
-// back.
+// A browser cannot send headers or pings; it reports every violation of the protocol as
+// 1006; it delivers only complete messages, and MaxMessageSize therefore applies late;
+// and it cannot slow a sender down, and unread messages therefore end the connection
+// when ReceiveBuffer is full. A page may not send the close reasons 1001 to 1014; they
+// are sent as 3901 to 3914, and servers of this library translate them back.
 package isosocket

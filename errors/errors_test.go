@@ -102,7 +102,7 @@ func TestConnectionClosed(t *testing.T) {
 		Reason: errors.GoingAway, Message: "restart", Remote: true, Err: io.ErrUnexpectedEOF,
 	})
 	if !errors.Is(err, errors.GoingAway) || errors.Is(err, errors.NormalClosure) {
-		t.Error("a CloseReason is not usable as a target")
+		t.Error("Is does not match the CloseReason")
 	}
 	if !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Error("the cause is hidden")

@@ -50,8 +50,8 @@ var (
 	// field, has a wrong Sec-WebSocket-Accept or an extension that was not offered.
 	// Native targets only: a browser hides it.
 	ErrBadHandshake error = sentinel("websocket: bad handshake")
-	// ErrForbidden: the browser forbids a connection to this URL, without regard to the
-	// server: ws from a page that was loaded over https (mixed content), an address
+	// ErrForbidden: the browser forbids a connection to this URL, and the server cannot
+	// allow it: ws from a page that was loaded over https (mixed content), an address
 	// that the page's Content-Security-Policy does not allow, or a port that browsers
 	// block. Browser builds only.
 	ErrForbidden error = sentinel("websocket: the browser forbids the connection")

@@ -149,7 +149,7 @@ func TestCloseNowOfAPipe(t *testing.T) {
 	}
 	_, err := b.Receive(t.Context())
 	if closed, ok := errors.AsType[*errors.ConnectionClosed](err); !ok || closed.Reason != 4001 || len(closed.Message) != 123 || !closed.Remote {
-		t.Errorf("then %v", err)
+		t.Errorf("the next Receive = %v, want the peer's 4001", err)
 	}
 	if err := b.CloseNow(4002, "late"); err != nil || !errors.Is(b.Err(), errors.CloseReason(4001)) {
 		t.Errorf("CloseNow = %v, Err = %v", err, b.Err())

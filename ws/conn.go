@@ -137,8 +137,8 @@ func (c *Conn) Send(ctx context.Context, m Message) error {
 
 // TrySend is like [Conn.Send], but never waits: while [Conn.Buffered] is at the
 // high-water mark or above, the error is [errors.ErrWouldBlock], and no part of the
-// message is sent. Unlike Send it also counts data that the system could not send yet,
-// so that no more than the mark is in transit to a slow peer, besides the data in the
+// message is sent. Unlike Send it also counts data that the system could not send yet.
+// No more than the mark is then in transit to a slow peer, besides the data in the
 // peer's own system. Use it for updates that would be stale after a wait, such as
 // positions in a game, and in JavaScript callbacks, which must not wait.
 func (c *Conn) TrySend(m Message) error {

@@ -183,7 +183,7 @@ func TestEndedContextStillReceivesArrivedMessages(t *testing.T) {
 		t.Errorf("Receive = %q, %v", m, err)
 	}
 	if _, err := conn.Receive(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("then Receive = %v", err)
+		t.Errorf("the next Receive = %v, want context.Canceled", err)
 	}
 }
 
@@ -194,7 +194,7 @@ func TestCloseMessages(t *testing.T) {
 		{"as long as allowed", strings.Repeat("x", 123), strings.Repeat("x", 123)},
 		{"longer", strings.Repeat("x", 124), strings.Repeat("x", 123)},
 		{"cut in a rune", strings.Repeat("x", 121) + "€€", strings.Repeat("x", 121)},
-		{"cut behind a rune", strings.Repeat("x", 120) + "€€", strings.Repeat("x", 120) + "€"},
+		{"cut after a rune", strings.Repeat("x", 120) + "€€", strings.Repeat("x", 120) + "€"},
 		{"not UTF-8", "a\xffb", "a\uFFFDb"},
 		{"longer once replaced", strings.Repeat("a\xff", 60), strings.Repeat("a\uFFFD", 30) + "a"},
 	} {

@@ -30,10 +30,10 @@ func TestEndingNotify(t *testing.T) {
 		t.Fatalf("called before the end: %v", calls)
 	}
 	if !e.Set(&errors.ConnectionClosed{Reason: errors.GoingAway}) {
-		t.Fatal("the first Set was not the first")
+		t.Fatal("the first Set = false, want true")
 	}
 	if e.Set(&errors.ConnectionClosed{Reason: errors.NormalClosure}) {
-		t.Error("the second Set was the first")
+		t.Error("the second Set = true, want false")
 	}
 	e.Notify(func() { calls = append(calls, "late") })
 	if len(calls) != 3 || calls[0] != "first" || calls[1] != "second" || calls[2] != "late" {
@@ -79,6 +79,6 @@ func TestReceiveWithAContextThatEndsWithTheConnection(t *testing.T) {
 		t.Errorf("Receive = %q, %v", m, err)
 	}
 	if _, err := conn.Receive(ctx); !errors.Is(err, errors.AbnormalClosure) || errors.Is(err, context.Canceled) {
-		t.Errorf("then Receive = %v, want 1006", err)
+		t.Errorf("the next Receive = %v, want 1006", err)
 	}
 }

@@ -53,7 +53,7 @@ func TestHeartbeatFindsSilentPeer(t *testing.T) {
 		{"timeout shorter than interval", Heartbeat{Every: 20 * time.Second, Timeout: 8 * time.Second}},
 		{"timeout much shorter than interval", Heartbeat{Every: 60 * time.Second, Timeout: time.Second}},
 		{"timeout longer than interval", Heartbeat{Every: 5 * time.Second, Timeout: 30 * time.Second}},
-		{"no multiple of each other", Heartbeat{Every: 1234 * time.Millisecond, Timeout: 777 * time.Millisecond}},
+		{"not multiples of each other", Heartbeat{Every: 1234 * time.Millisecond, Timeout: 777 * time.Millisecond}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -183,10 +183,10 @@ func TestHeartbeatSeesDepartures(t *testing.T) {
 		push  bool
 		alive bool
 	}{
-		"push to a slow peer":          {7 * time.Second, true, true},
-		"push to a quick peer":         {time.Millisecond, true, true},
-		"push to a peer without pulse": {10 * time.Minute, true, false},
-		"no push":                      {time.Millisecond, false, false},
+		"push to a slow peer":               {7 * time.Second, true, true},
+		"push to a quick peer":              {time.Millisecond, true, true},
+		"push to a peer that does not read": {10 * time.Minute, true, false},
+		"no push":                           {time.Millisecond, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

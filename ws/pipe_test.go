@@ -67,7 +67,7 @@ func TestPipeWaitsAboveTheHighWaterMark(t *testing.T) {
 			t.Errorf("Send once there is space = %v", err)
 		}
 		if m, err := b.Receive(t.Context()); err != nil || m.String() != "this one" {
-			t.Errorf("then Receive = %q, %v", m, err)
+			t.Errorf("the next Receive = %q, %v", m, err)
 		}
 		if a.Buffered() != 0 {
 			t.Errorf("Buffered = %d", a.Buffered())

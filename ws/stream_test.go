@@ -88,12 +88,12 @@ func TestNextWriterRefuses(t *testing.T) {
 	t.Parallel()
 	a, b := ws.Pipe(&ws.Config{MaxMessageSize: 10, MaxStreamSize: 20}, nil)
 	if _, err := a.NextWriter(t.Context(), 7); err == nil || !strings.Contains(err.Error(), "kind 7") {
-		t.Errorf("an invalid kind: %v", err)
+		t.Errorf("NextWriter with an invalid kind = %v", err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := a.NextWriter(ended, ws.KindText); !errors.Is(err, context.Canceled) || !errors.Is(err, errors.ErrWebSocket) {
-		t.Errorf("a context that has ended: %v", err)
+		t.Errorf("NextWriter with a context that has ended = %v", err)
 	}
 	w, err := a.NextWriter(t.Context(), ws.KindText)
 	if err != nil {
@@ -110,7 +110,7 @@ func TestNextWriterRefuses(t *testing.T) {
 	}
 	b.Close(errors.GoingAway, "")
 	if _, err := a.NextWriter(t.Context(), ws.KindText); err != a.Err() {
-		t.Errorf("after the end: %v", err)
+		t.Errorf("NextWriter after the end = %v", err)
 	}
 }
 

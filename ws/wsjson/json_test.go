@@ -124,7 +124,7 @@ func TestMessagesThatDoNotDecode(t *testing.T) {
 				t.Errorf("the error holds %v %q", bad.Message.Kind, bad.Message)
 			}
 			if bad.Reason() != tt.reason || !errors.Is(err, tt.reason) || !errors.Is(err, errors.ErrWebSocket) || !tt.cause(err) {
-				t.Errorf("the error is %v with the reason %v and the cause %v", err, bad.Reason(), bad.Err)
+				t.Errorf("the error is %v with reason %v and cause %v", err, bad.Reason(), bad.Err)
 			}
 			if len(bad.Error()) > 300 {
 				t.Errorf("the error's text has %d bytes", len(bad.Error()))
