@@ -37,8 +37,8 @@ func skipFrame(r *bufio.Reader) (first byte, length int64, err error) {
 	return head[0], length, err
 }
 
-// TestNothingFollowsTheCloseFrame: a close frame is the last frame on the wire, whoever closes and
-// whatever is sent at the same time (RFC 6455, section 5.5.1), and the stream then ends.
+// TestNothingFollowsTheCloseFrame: a close frame is the last frame on the wire, no matter which
+// side closes and what is sent at the same time (RFC 6455, section 5.5.1), and the stream then ends.
 func TestNothingFollowsTheCloseFrame(t *testing.T) {
 	for _, role := range []rfc6455.Role{rfc6455.Client, rfc6455.Server} {
 		for name, peerCloses := range map[string]bool{"this side closes": false, "the peer closes": true} {
@@ -61,7 +61,7 @@ func TestNothingFollowsTheCloseFrame(t *testing.T) {
 					masked := role == rfc6455.Server
 					var closers sync.WaitGroup
 					if peerCloses {
-						// More pings after the close frame ask for no pong.
+						// Pings after the close frame get no pong.
 						write(t, peer, frame(0x89, masked, []byte("p")), closeFrame(masked, 4000, ""), frame(0x89, masked, []byte("late")))
 					} else {
 						closers.Go(func() { conn.Close(4000, "") })
@@ -71,7 +71,7 @@ func TestNothingFollowsTheCloseFrame(t *testing.T) {
 					for {
 						first, _, err := skipFrame(frames)
 						if err != nil {
-							break // FIN, or a reset over what was not read
+							break // FIN, or a reset because of unread bytes
 						}
 						switch {
 						case first == 0x88:
@@ -84,7 +84,7 @@ func TestNothingFollowsTheCloseFrame(t *testing.T) {
 						}
 					}
 					if closes != 1 || after != 0 {
-						t.Errorf("%d close frames came, and %d frames after the first", closes, after)
+						t.Errorf("got %d close frames, and %d frames after the first", closes, after)
 					}
 					closers.Wait()
 					mustEnd(t, conn, 4000, "", peerCloses)
@@ -118,7 +118,7 @@ func TestServerClosesFirst(t *testing.T) {
 				write(t, peer, closeFrame(true, 1000, ""))
 			}
 			if _, err := peer.Read(make([]byte, 1)); err != io.EOF {
-				t.Errorf("after both close frames the peer reads %v, want io.EOF", err)
+				t.Errorf("after both close frames the peer's read returned %v, want io.EOF", err)
 			}
 			if err := <-closed; err != nil {
 				t.Errorf("Close = %v", err)
@@ -128,7 +128,8 @@ func TestServerClosesFirst(t *testing.T) {
 	}
 }
 
-// TestPongCarriesThePing: the same bytes, of every length (RFC 6455, section 5.5.3).
+// TestPongCarriesThePing: a pong has the payload of its ping, of every length (RFC 6455, section
+// 5.5.3).
 func TestPongCarriesThePing(t *testing.T) {
 	for _, role := range []rfc6455.Role{rfc6455.Client, rfc6455.Server} {
 		own, peer := tcpPair(t)
@@ -141,15 +142,15 @@ func TestPongCarriesThePing(t *testing.T) {
 			}
 			write(t, peer, frame(0x89, role == rfc6455.Server, payload))
 			if first, got := readFrame(t, peer); first != 0x8a || string(got) != string(payload) {
-				t.Errorf("%v: a ping of %d bytes is answered with %x %x", role, n, first, got)
+				t.Errorf("%v: the answer to a ping of %d bytes is %x %x", role, n, first, got)
 			}
 		}
 		peer.Close()
 	}
 }
 
-// TestNothingIsReadAfterAViolation: neither messages nor a close frame that follow it count (RFC
-// 6455, section 7.1.7), also where they come in the same packet.
+// TestNothingIsReadAfterAViolation: messages and a close frame that follow a violation are ignored
+// (RFC 6455, section 7.1.7), even if they arrive in the same packet.
 func TestNothingIsReadAfterAViolation(t *testing.T) {
 	for _, role := range []rfc6455.Role{rfc6455.Client, rfc6455.Server} {
 		masked := role == rfc6455.Server
@@ -161,14 +162,15 @@ func TestNothingIsReadAfterAViolation(t *testing.T) {
 			t.Errorf("%v: the peer got %x %q", role, first, payload)
 		}
 		if _, err := peer.Read(make([]byte, 1)); err != io.EOF {
-			t.Errorf("%v: after the close frame the peer reads %v, want io.EOF", role, err)
+			t.Errorf("%v: after the close frame the peer's read returned %v, want io.EOF", role, err)
 		}
 		peer.Close()
 	}
 }
 
-// TestCloseKeepsTheReason: a Close at the moment at which the connection ends by itself, as of a
-// function that returns because of that end, does not replace the reason on the wire.
+// TestCloseKeepsTheReason: a Close at the moment at which the connection ends for another reason
+// does not replace that reason on the wire. A function that returns because of the end causes such
+// a Close.
 func TestCloseKeepsTheReason(t *testing.T) {
 	for _, role := range []rfc6455.Role{rfc6455.Client, rfc6455.Server} {
 		masked := role == rfc6455.Server

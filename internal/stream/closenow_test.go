@@ -12,7 +12,7 @@ import (
 )
 
 // TestCloseNowOfAPeerThatDoesNotAnswer: neither CloseNow nor a Close after it
-// waits, and everything is released within CloseTimeout.
+// waits, and all resources are released within CloseTimeout.
 func TestCloseNowOfAPeerThatDoesNotAnswer(t *testing.T) {
 	for _, role := range []rfc6455.Role{rfc6455.Client, rfc6455.Server} {
 		synctest.Test(t, func(t *testing.T) {
@@ -35,7 +35,7 @@ func TestCloseNowOfAPeerThatDoesNotAnswer(t *testing.T) {
 				t.Error(err)
 			}
 			if d := time.Since(began); d != 0 {
-				t.Errorf("that took %v", d)
+				t.Errorf("CloseNow and Close took %v", d)
 			}
 			time.Sleep(config.CloseTimeout + time.Second)
 			synctest.Wait()

@@ -26,14 +26,14 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// conversation is what a peer sends: messages of every form of length, fragments with a ping between
-// them, and a close frame.
+// conversation is the output of a peer: messages of every form of length, fragments with a ping
+// between them, and a close frame.
 type conversation struct {
 	wire     []byte
 	frames   []int    // where each frame ends
 	messages []string // in order
 	ends     []int    // where each message ends
-	between  []bool   // whether the place before each byte, or the end, is between two messages
+	between  []bool   // whether the position before each byte, or the end, is between two messages
 }
 
 func newConversation(peer rfc6455.Role, deflate *rfc6455.DeflateParams) *conversation {
@@ -86,7 +86,7 @@ func newConversation(peer rfc6455.Role, deflate *rfc6455.DeflateParams) *convers
 	return c
 }
 
-// until returns the messages that are whole in the first n bytes.
+// until returns the messages that are complete in the first n bytes.
 func (c *conversation) until(n int) []string {
 	whole := 0
 	for whole < len(c.ends) && c.ends[whole] <= n {
@@ -95,8 +95,8 @@ func (c *conversation) until(n int) []string {
 	return c.messages[:whole]
 }
 
-// scripted is a net.Conn in memory: reads return what it holds, at most step bytes at a time, and then
-// cut, or wait if that is nil. Writes take accept bytes and then fail or wait in the same way.
+// scripted is a net.Conn in memory. Reads return its data, at most step bytes at a time, and then
+// cut, or wait if cut is nil. Writes take accept bytes and then fail or wait in the same way.
 type scripted struct {
 	mu      sync.Mutex
 	changed sync.Cond
@@ -166,7 +166,7 @@ func (s *scripted) Close() error {
 	return nil
 }
 
-// SetReadDeadline is only called with times in the past and with none.
+// SetReadDeadline is called only with times in the past and with the zero time.
 func (s *scripted) SetReadDeadline(at time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -180,7 +180,7 @@ func (s *scripted) SetWriteDeadline(at time.Time) error { return nil }
 func (s *scripted) LocalAddr() net.Addr                 { return &net.UnixAddr{} }
 func (s *scripted) RemoteAddr() net.Addr                { return &net.UnixAddr{} }
 
-// cuts are the ways in which a stream ends: nil is silence.
+// cuts are the ways in which a stream ends. nil is silence.
 var cuts = map[string]error{"FIN": io.EOF, "RST": syscall.ECONNRESET, "silence": nil}
 
 var compressions = map[string]*rfc6455.DeflateParams{"plain": nil, "compressed": {}}
@@ -197,8 +197,8 @@ func receiveAll(ctx context.Context, conn *ws.Conn) (got []string, closed *error
 	}
 }
 
-// wrongEnd returns what is wrong with how a conversation that was cut after n bytes ended, "" if
-// nothing is.
+// wrongEnd returns the error in the end of a conversation that was cut after n bytes, or "" if
+// there is none.
 func (c *conversation) wrongEnd(n int, got []string, closed *errors.ConnectionClosed, cut error) string {
 	want := c.until(n)
 	if !slices.Equal(got, want) {
@@ -228,9 +228,9 @@ func (c *conversation) wrongEnd(n int, got []string, closed *errors.ConnectionCl
 	return ""
 }
 
-// TestCutEverywhere: a conversation that ends after any byte, in any of three ways, gives the
-// messages that are whole, and then the right end. Bytes come at once and one at a time. synctest
-// fails if a goroutine is left.
+// TestCutEverywhere: a conversation that ends after any byte, in any of three ways, delivers its
+// complete messages, and then the right end. Bytes arrive all at once and one at a time. synctest
+// fails if a goroutine leaks.
 func TestCutEverywhere(t *testing.T) {
 	for _, role := range []rfc6455.Role{rfc6455.Client, rfc6455.Server} {
 		for form, deflate := range compressions {
@@ -257,7 +257,7 @@ func TestCutEverywhere(t *testing.T) {
 	}
 }
 
-// TestCutWhileSending: where the stream takes only some of what is sent, the peer has a prefix of the
+// TestCutWhileSending: if the stream takes only a part of the output, the peer gets a prefix of the
 // messages, and Flush and Receive report the end.
 func TestCutWhileSending(t *testing.T) {
 	messages := []string{"one", "", strings.Repeat("sixteen bits of length, ", 8), "one", "last"}
@@ -272,7 +272,7 @@ func TestCutWhileSending(t *testing.T) {
 			e.Release()
 			for name, cut := range cuts {
 				if cut == io.EOF {
-					continue // a peer that has closed its side of reading answers with a reset
+					continue // a peer that has closed its reading side answers with a reset
 				}
 				t.Run(fmt.Sprintf("%v/%s/%s", role, form, name), func(t *testing.T) {
 					for n := range len(wire) {
@@ -293,7 +293,7 @@ func TestCutWhileSending(t *testing.T) {
 								reason = errors.PolicyViolation
 							}
 							if closed == nil || closed.Reason != reason || closed.Remote || !errors.Is(flushed, reason) {
-								t.Fatalf("after %d of %d bytes: Flush = %v, and the end is %+v, want %d", n, len(wire), flushed, closed, reason)
+								t.Fatalf("after %d of %d bytes: Flush = %v, the end is %+v, want %d", n, len(wire), flushed, closed, reason)
 							}
 							var d rfc6455.Decoder
 							d.Init(1-role, 0, deflate)
@@ -301,7 +301,7 @@ func TestCutWhileSending(t *testing.T) {
 							for rest := bytes.Clone(s.written); len(rest) > 0; {
 								k, ev, err := d.Decode(rest)
 								if err != nil {
-									t.Fatalf("after %d bytes, what arrived does not decode: %v", n, err)
+									t.Fatalf("after %d bytes, the received data does not decode: %v", n, err)
 								}
 								rest = rest[k:]
 								if ev == rfc6455.EventMessage {
@@ -335,7 +335,7 @@ func TestCutSockets(t *testing.T) {
 						conn := ws.NewConn(New(own, o), &o.Config)
 						write(t, peer, c.wire[:n])
 						var got []string
-						// A reset discards what was not read yet.
+						// A reset discards unread bytes.
 						for range c.until(n) {
 							m, err := conn.Receive(within(t))
 							if err != nil {
@@ -352,7 +352,7 @@ func TestCutSockets(t *testing.T) {
 							peer.(*net.TCPConn).CloseWrite()
 						}
 						more, closed := receiveAll(within(t), conn)
-						// The system reports a reset once: if to the write of a pong, a read finds EOF.
+						// The system reports a reset once. If the write of a pong gets it, a read finds EOF.
 						if closed != nil && (closed.Err == io.EOF || closed.Err == io.ErrUnexpectedEOF) {
 							cut = io.EOF
 						}
@@ -371,7 +371,7 @@ func TestCutSockets(t *testing.T) {
 // metered counts what is read from a connection, and ends it after a number of bytes.
 type metered struct {
 	net.Conn
-	left int // before cut; negative: no end
+	left int // bytes before cut; negative means no end
 	read int
 	cut  error
 }
@@ -391,8 +391,8 @@ func (m *metered) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// TestCutTLS cuts the encrypted stream, also inside a record. A handshake costs much, so this takes
-// the end of each record, the bytes beside it, and every 13th byte.
+// TestCutTLS cuts the encrypted stream, also inside a record. Handshakes are slow, so it cuts only
+// at the end of each record, at the bytes beside it, and at every 13th byte.
 func TestCutTLS(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -422,7 +422,7 @@ func TestCutTLS(t *testing.T) {
 		}
 		for form, deflate := range compressions {
 			c := newConversation(1-role, deflate)
-			// Each frame is a record. The lengths of all are known after one run.
+			// Each frame is a record. One run measures the lengths of all records.
 			var records []int
 			own, ownTLS, peer := open(t)
 			for i, end := range c.frames {
@@ -461,7 +461,7 @@ func TestCutTLS(t *testing.T) {
 						o := Options{Role: role, Deflate: deflate}
 						conn := ws.NewConn(New(ownTLS, o), &o.Config)
 						got, closed := receiveAll(within(t), conn)
-						whole := 0 // bytes of the conversation in whole records
+						whole := 0 // bytes of the conversation in complete records
 						for i, end := range records {
 							if end <= n {
 								whole = c.frames[i]

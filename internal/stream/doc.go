@@ -45,13 +45,13 @@
 //
 // Each of these is set once and never unset:
 //
-//	state      guarded by  set when                                then
+//	state      guarded by  set when                                 then
 //	over       reading     the end is decided, or Close was called  no more messages are parsed
-//	Ending     itself      the cause is known                      Done is closed, Err has the cause
+//	Ending     itself      the cause is known                       Done is closed, Err has the cause
 //	closeSent  mu          a close frame was queued                 nothing is queued after it
-//	answered   timers      the peer's close frame was received     Close returns nil
+//	answered   timers      the peer's close frame was received      Close returns nil
 //	broken     mu          a write failed, or release was called    the output is dropped, sends return
-//	lost       mu          some output was lost                    Flush returns an error
+//	lost       mu          some output was lost                     Flush returns an error
 //	released   atomic      the closing is done, or CloseTimeout is  the stream is closed, the timers stop,
 //	                       over                                     Close returns
 //

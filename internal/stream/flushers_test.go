@@ -49,7 +49,7 @@ func TestBroadcasts(t *testing.T) {
 			}
 		}
 		if n%50 == 0 {
-			time.Sleep(time.Millisecond) // the goroutines end, and others begin
+			time.Sleep(time.Millisecond) // the goroutines end, and others start
 		}
 	}
 	receivers.Wait()
@@ -61,7 +61,7 @@ func TestBroadcasts(t *testing.T) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%d connections are left in the queue, %d goroutines work", left, working)
+			t.Fatalf("%d connections in the queue, %d goroutines, want none", left, working)
 		}
 	}
 }
@@ -89,11 +89,11 @@ func TestFlushersLeaveAProcessor(t *testing.T) {
 		}
 	}
 	leave(6 * flushAtOnce)
-	expect(flushAtOnce, false, 3) // something was added since the last look
+	expect(flushAtOnce, false, 3) // output was added since the last take
 	leave(flushAtOnce)
 	expect(flushAtOnce, false, 3)
-	expect(flushAtOnce, true, 4)  // nothing was: all processors
-	expect(flushAtOnce, false, 4) // and no more
+	expect(flushAtOnce, true, 4)  // none was added: all processors
+	expect(flushAtOnce, false, 4) // but no more
 	leave(1)
 	expect(flushAtOnce, false, 4)
 	expect(flushAtOnce, false, 4)
@@ -103,12 +103,12 @@ func TestFlushersLeaveAProcessor(t *testing.T) {
 		expect(0, false, working)
 	}
 	if len(f.queue) != 0 {
-		t.Errorf("%d connections are left", len(f.queue))
+		t.Errorf("%d connections in the queue, want none", len(f.queue))
 	}
 }
 
-// A broadcast that does not wait reaches everybody else while one peer reads nothing,
-// and reports which one that is.
+// A broadcast that does not wait reaches all other peers while one peer does not read,
+// and reports that peer.
 func TestBroadcastPassesADeafPeer(t *testing.T) {
 	const connections, broadcasts, deaf = 4, 200, 1
 	o := Options{Flushers: new(Flushers), PingInterval: -1, Config: ws.Config{CloseTimeout: time.Millisecond}}
@@ -151,7 +151,7 @@ func TestBroadcastPassesADeafPeer(t *testing.T) {
 			select {
 			case <-taken:
 			case <-ctx.Done():
-				t.Fatalf("message %d did not reach all", n)
+				t.Fatalf("message %d did not reach all peers", n)
 			}
 		}
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// watcher is a context that knows which limits were reached.
+// watcher is a context that records which limits were reached.
 type watcher struct {
 	context.Context
 	mu      sync.Mutex
@@ -39,7 +39,7 @@ func (w *watcher) count(l Limit) int {
 	return w.reached[l]
 }
 
-// flood writes frame without an end.
+// flood writes frame repeatedly without end.
 func flood(w io.Writer, frame []byte) {
 	many := bytes.Repeat(frame, max(1, 4096/len(frame)))
 	for {
@@ -49,8 +49,8 @@ func flood(w io.Writer, frame []byte) {
 	}
 }
 
-// TestRateSlowsDown: over a minute no more comes than the rate and what was saved up, and no
-// less, and the connection goes on.
+// TestRateSlowsDown: in a minute, exactly the rate and the accumulated allowance are received,
+// and the connection stays open.
 func TestRateSlowsDown(t *testing.T) {
 	compressed := rfc6455.DeflateParams{ServerNoContextTakeover: true, ClientNoContextTakeover: true}
 	for _, test := range []struct {
@@ -59,7 +59,7 @@ func TestRateSlowsDown(t *testing.T) {
 		deflate *rfc6455.DeflateParams
 		size    int     // of a message
 		most    float64 // messages in a minute
-		slack   float64 // more, for what one read brings
+		slack   float64 // more, for the messages of one read
 		limit   Limit
 	}{
 		{"messages", Limits{Messages: 20}, nil, 10, 20 * 65, 1, LimitMessageRate},
@@ -97,7 +97,7 @@ func TestRateSlowsDown(t *testing.T) {
 					n++
 				}
 				if n > test.most+test.slack || n < test.most*0.97-test.slack {
-					t.Errorf("%v messages came in a minute, want %v and at most %v more", n, test.most, test.slack)
+					t.Errorf("received %v messages in a minute, want %v and at most %v more", n, test.most, test.slack)
 				}
 				if w.count(test.limit) == 0 || len(w.reached) != 1 {
 					t.Errorf("reached were %v", w.reached)
@@ -109,7 +109,7 @@ func TestRateSlowsDown(t *testing.T) {
 	}
 }
 
-// TestRateCloses: what is allowed comes, and one message more ends the connection.
+// TestRateCloses: the allowed messages are received, and one more ends the connection.
 func TestRateCloses(t *testing.T) {
 	ping, message := frame(0x89, true, nil), frame(0x81, true, []byte("hello"))
 	for _, test := range []struct {
@@ -117,7 +117,7 @@ func TestRateCloses(t *testing.T) {
 		limits  Limits
 		frame   []byte
 		allowed int // frames at once
-		more    int // those that a part of the rate allows besides
+		more    int // those that a part of the rate allows in addition
 		limit   Limit
 		reason  string
 	}{
@@ -149,7 +149,7 @@ func TestRateCloses(t *testing.T) {
 					io.Copy(&answers, c)
 					close(answered)
 				}()
-				for range 3 { // what was saved up is there again
+				for range 3 { // the allowance accumulates again
 					for range test.allowed {
 						write(t, c, test.frame)
 					}
@@ -168,7 +168,7 @@ func TestRateCloses(t *testing.T) {
 				}
 				for more := 0; conn.Err() == nil; more++ {
 					if more > test.more {
-						t.Errorf("%d frames more did not end the connection", more)
+						t.Errorf("%d more frames did not end the connection", more)
 						break
 					}
 					write(t, c, test.frame)
@@ -181,19 +181,19 @@ func TestRateCloses(t *testing.T) {
 				c.SetReadDeadline(time.Now().Add(time.Second))
 				<-answered
 				if !strings.Contains(answers.String(), test.reason) {
-					t.Errorf("the peer is told %q", answers.String())
+					t.Errorf("the peer received %q", answers.String())
 				}
 				c.Close()
 				conn.Close(errors.NormalClosure, "")
 				if n := <-received; test.frame[0] == 0x81 && n < 4*test.allowed {
-					t.Errorf("%d messages were received", n)
+					t.Errorf("received %d messages", n)
 				}
 			})
 		})
 	}
 }
 
-// TestPause: while a connection is paused, everything but reading works as usual.
+// TestPause: while reading is paused, all other operations work as usual.
 func TestPause(t *testing.T) {
 	for name, act := range map[string]func(t *testing.T, c net.Conn, transport *Transport, conn *ws.Conn){
 		"a context ends": func(t *testing.T, c net.Conn, transport *Transport, conn *ws.Conn) {
@@ -218,7 +218,7 @@ func TestPause(t *testing.T) {
 			}
 		},
 		"the peer is alive": func(t *testing.T, c net.Conn, transport *Transport, conn *ws.Conn) {
-			time.Sleep(50 * time.Second) // three times as long as a silent peer has
+			time.Sleep(50 * time.Second) // three times the limit of a silent peer
 			if err := conn.Err(); err != nil {
 				t.Errorf("the connection ended with %v", err)
 			}
@@ -276,7 +276,7 @@ func TestPause(t *testing.T) {
 	}
 }
 
-// TestPauseWithoutDeadlines is the same for a stream that a goroutine of its own reads.
+// TestPauseWithoutDeadlines is TestPause for a stream that a permanent background reader reads.
 func TestPauseWithoutDeadlines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := net.Pipe()
@@ -349,14 +349,14 @@ func TestIdle(t *testing.T) {
 				}()
 				act.during(c, conn)
 				if err := conn.Err(); (err != nil) != act.ends {
-					t.Errorf("after a while the end is %v", err)
+					t.Errorf("later the end is %v", err)
 				}
-				if !act.ends { // nothing comes any more
+				if !act.ends { // no more messages arrive
 					begin = time.Now()
 					time.Sleep(2 * idle)
 				}
 				if d := (<-ended).Sub(begin); d < idle*5/6 || d > idle*9/8 {
-					t.Errorf("it ended after %v, want %v and at most an eighth more", d, idle)
+					t.Errorf("the connection ended after %v, want %v and at most an eighth more", d, idle)
 				}
 				mustEnd(t, conn, errors.GoingAway, "no message for 1m0s", false)
 				if w.count(LimitIdle) != 1 || len(w.reached) != 1 {
@@ -368,7 +368,7 @@ func TestIdle(t *testing.T) {
 	}
 }
 
-// TestIdleStopsWithTheConnection: nothing is left that would look.
+// TestIdleStopsWithTheConnection: after the end, no timer checks for messages.
 func TestIdleStopsWithTheConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := net.Pipe()
@@ -376,7 +376,7 @@ func TestIdleStopsWithTheConnection(t *testing.T) {
 		transport := New(s, Options{Role: rfc6455.Server, Limits: Limits{Idle: time.Minute}, EndsWith: w})
 		c.Close()
 		if _, err := transport.Receive(w, nil); err == nil {
-			t.Error("a message came")
+			t.Error("received a message")
 		}
 		transport.closed.Wait()
 		time.Sleep(time.Hour)
@@ -386,7 +386,7 @@ func TestIdleStopsWithTheConnection(t *testing.T) {
 	})
 }
 
-// endless is a stream in memory that always has more frames.
+// endless is a stream in memory of frames without end.
 type endless struct {
 	net.Conn
 	frames []byte
@@ -397,10 +397,10 @@ func (e *endless) Write(p []byte) (int, error)       { return len(p), nil }
 func (e *endless) SetReadDeadline(t time.Time) error { return nil }
 func (e *endless) Close() error                      { return nil }
 
-// BenchmarkIntake shows what the limits cost for each message that is received, without any
-// system call.
+// BenchmarkIntake measures the cost of the limits for each received message, without any system
+// call.
 func BenchmarkIntake(b *testing.B) {
-	one := frame(0x82, true, make([]byte, 26)) // 32 bytes, of which a read takes whole ones
+	one := frame(0x82, true, make([]byte, 26)) // 32 bytes; a read returns only complete ones
 	for _, test := range []struct {
 		name   string
 		limits Limits

@@ -11,12 +11,12 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// A peer that answers nothing, or does not even read, holds nobody up, and the
+// A peer that does not answer, or does not even read, does not delay CloseNow. The
 // connection is released in the background.
 func TestCloseNowNeverWaits(t *testing.T) {
 	for name, test := range map[string]struct {
 		reads   bool // whether the peer reads
-		answers bool // and answers the close, as one of this library does
+		answers bool // whether it also answers the close, as this library does
 		queued  bool // whether more is queued than the system takes
 	}{
 		"a peer that answers":               {true, true, false},
@@ -58,7 +58,7 @@ func TestCloseNowNeverWaits(t *testing.T) {
 					t.Errorf("Close after it = %v", err)
 				}
 				if d := time.Since(start); d > closeTimeout/2 {
-					t.Errorf("that took %v", d)
+					t.Errorf("CloseNow and Close took %v", d)
 				}
 				if err := <-received; !errors.Is(err, errors.CloseReason(4008)) {
 					t.Errorf("Receive = %v", err)
@@ -78,7 +78,7 @@ func TestCloseNowNeverWaits(t *testing.T) {
 	}
 }
 
-// CloseNow ends the wait of a Close.
+// CloseNow makes a waiting Close return.
 func TestCloseNowBesideClose(t *testing.T) {
 	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
 		go io.Copy(io.Discard, c)

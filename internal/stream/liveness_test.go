@@ -64,7 +64,7 @@ func newLiveness(interval, timeout time.Duration) *liveness {
 	return l
 }
 
-// A ping goes out each interval, and the end comes no later than interval and timeout
+// A ping is sent each interval, and the peer is given up no later than interval and timeout
 // after the last sign of life, whichever is longer.
 func TestSilentPeer(t *testing.T) {
 	for _, test := range []struct{ interval, timeout time.Duration }{
@@ -90,11 +90,11 @@ func TestSilentPeer(t *testing.T) {
 			if d := at - last; verdict != peerSilent || d > test.interval+test.timeout || d < test.interval+test.timeout-10*ms {
 				t.Errorf("%v, %s: verdict %d, %v after the last sign of life", test, name, verdict, d)
 			}
-			// Each within the interval of the one before, and not much sooner.
+			// Each is within the interval after the previous one, and not much sooner.
 			before := time.Duration(0)
 			for _, at := range p.pinged {
 				if d := at - before; d > test.interval || d < test.interval-beat {
-					t.Errorf("%v, %s: a ping %v after the one before", test, name, d)
+					t.Errorf("%v, %s: a ping %v after the previous one", test, name, d)
 				}
 				before = at
 			}
@@ -108,8 +108,8 @@ func TestSilentPeer(t *testing.T) {
 	}
 }
 
-// While the peer speaks, and never answers a ping or always late, it stays, and is
-// pinged all the same.
+// A peer that sends messages, but answers pings late or never, is not given up, and is
+// still pinged.
 func TestPingsWhileThePeerSpeaks(t *testing.T) {
 	l := newLiveness(time.Second, time.Second)
 	p := &peerAt{
@@ -123,11 +123,11 @@ func TestPingsWhileThePeerSpeaks(t *testing.T) {
 		t.Errorf("%d pings in a minute", n)
 	}
 	if l.Latency() != 2500*ms {
-		t.Errorf("latency %v, with three pings on their way", l.Latency())
+		t.Errorf("latency %v, with three pings under way", l.Latency())
 	}
 }
 
-// A pong that answers no ping is a sign of life, but measures nothing.
+// A pong that answers no ping is a sign of life, but does not set the latency.
 func TestForeignPong(t *testing.T) {
 	l := newLiveness(time.Second, time.Second)
 	l.timer = time.NewTimer(time.Hour)
@@ -142,8 +142,8 @@ func TestForeignPong(t *testing.T) {
 	}
 }
 
-// What the peer takes is a sign of life while more waits for it, and none otherwise:
-// then it only shows that the system had room.
+// Bytes that the peer takes are a sign of life only while more bytes wait. Otherwise they
+// only show that the system had space.
 func TestPeerThatTakes(t *testing.T) {
 	const interval, timeout = time.Second, 900 * ms
 	takesEach := func(period time.Duration, from outgoing) func(time.Duration) outgoing {
@@ -195,12 +195,12 @@ func TestPeerThatTakes(t *testing.T) {
 	}
 }
 
-// A machine that slept, or is very busy, looks too late: the peer gets the chance to
-// answer a ping all the same.
+// A machine that slept, or is very busy, checks too late. The peer still gets the chance to
+// answer a ping.
 func TestLateLook(t *testing.T) {
 	l := newLiveness(time.Second, 900*ms)
 	if p := l.plan(10*time.Second, outgoing{}); !p.ping || p.verdict != peerAlive {
-		t.Fatalf("first look, after 10 s: %+v", p)
+		t.Fatalf("first check, after 10 s: %+v", p)
 	}
 	if p := l.plan(10*time.Second+800*ms, outgoing{}); p.verdict != peerAlive {
 		t.Errorf("0.8 s later: %+v", p)

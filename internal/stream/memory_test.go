@@ -14,7 +14,7 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// TestMemory: what a connection holds is seen, and seen to be given back.
+// TestMemory: Memory reports the memory that a connection holds, and that it is released.
 func TestMemory(t *testing.T) {
 	random := make([]byte, 20_000)
 	rand.Read(random)
@@ -37,7 +37,7 @@ func TestMemory(t *testing.T) {
 					e.c.Write(frame(0x82, true, random))
 				}
 			}()
-			time.Sleep(time.Second) // until a background reader has come
+			time.Sleep(time.Second) // until a background reader has started
 		}, 200_000, 210_000, func(t *testing.T, e ends) {
 			for range 10 {
 				e.conn.Receive(context.Background())
@@ -77,12 +77,12 @@ func TestMemory(t *testing.T) {
 				conn := ws.NewConn(transport, nil)
 				test.fill(t, ends{c, conn, transport})
 				if n := transport.Memory(); n < test.least || n > test.most {
-					t.Errorf("%d bytes are held, want %d to %d", n, test.least, test.most)
+					t.Errorf("Memory = %d, want %d to %d", n, test.least, test.most)
 				}
 				test.drain(t, ends{c, conn, transport})
 				synctest.Wait()
 				if n := transport.Memory(); n > test.after {
-					t.Errorf("then %d bytes are held, want at most %d", n, test.after)
+					t.Errorf("then Memory = %d, want at most %d", n, test.after)
 				}
 				c.Close()
 				conn.CloseNow(errors.NormalClosure, "")
@@ -92,7 +92,7 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// TestMemoryOfACompressedMessage: what has come of it is held, and afterwards the window.
+// TestMemoryOfACompressedMessage: the received part of the message is held, and then the window.
 func TestMemoryOfACompressedMessage(t *testing.T) {
 	random := make([]byte, 200_000)
 	rand.Read(random)
@@ -107,7 +107,7 @@ func TestMemoryOfACompressedMessage(t *testing.T) {
 		go c.Write(message[:150_000])
 		time.Sleep(time.Second)
 		if n := transport.Memory(); n < 150_000 || n > 500_000 {
-			t.Errorf("%d bytes are held of 150,000", n)
+			t.Errorf("Memory = %d after 150,000 bytes", n)
 		}
 		go c.Write(message[150_000:])
 		if _, err := conn.Receive(context.Background()); err != nil {
@@ -115,7 +115,7 @@ func TestMemoryOfACompressedMessage(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		if n := transport.Memory(); n < 30_000 || n > 40_000 {
-			t.Errorf("then %d bytes are held, want 32 KiB", n)
+			t.Errorf("then Memory = %d, want 32 KiB", n)
 		}
 		c.Close()
 		conn.CloseNow(errors.NormalClosure, "")

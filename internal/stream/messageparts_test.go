@@ -16,8 +16,8 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// messagesOf returns n messages, the same for the same seed: of any size, text or not, some of
-// which do not compress.
+// messagesOf returns n messages, the same for the same seed. They have any size, are text or not,
+// and some are incompressible.
 func messagesOf(seed uint64, n, most int) []ws.Message {
 	random := rand.New(rand.NewPCG(seed, 7))
 	all := make([]ws.Message, n)
@@ -62,7 +62,7 @@ func sendRandomly(ctx context.Context, conn *ws.Conn, all []ws.Message, random *
 			if n, err := w.Write(part); n != len(part) || err != nil {
 				return fmt.Errorf("Write of %d bytes: %d, %w", len(part), n, err)
 			}
-			clear(part) // belongs to this side again
+			clear(part) // the caller may reuse it
 		}
 		if err := w.Close(); err != nil {
 			return err
@@ -71,8 +71,8 @@ func sendRandomly(ctx context.Context, conn *ws.Conn, all []ws.Message, random *
 	return nil
 }
 
-// receiveRandomly receives messages whole or in parts, and holds them against all. Some are not
-// read to their end, and some waits are cut short.
+// receiveRandomly receives messages whole or in parts, and compares them with all. It does not read
+// some to their end, and ends some waits early.
 func receiveRandomly(ctx context.Context, conn *ws.Conn, all []ws.Message, random *rand.Rand) error {
 	for i, want := range all {
 		short := func() (context.Context, context.CancelFunc) {
@@ -101,7 +101,7 @@ func receiveOne(ctx context.Context, conn *ws.Conn, want ws.Message, random *ran
 	if random.IntN(3) == 0 {
 		m, err := conn.Receive(ctx)
 		if err == nil && (m.Kind != want.Kind || !bytes.Equal(m.Data, want.Data)) {
-			err = fmt.Errorf("received another one of %d bytes", len(m.Data))
+			err = fmt.Errorf("received a different message, of %d bytes", len(m.Data))
 		}
 		return err
 	}
@@ -115,7 +115,7 @@ func receiveOne(ctx context.Context, conn *ws.Conn, want ws.Message, random *ran
 		n, err := r.Read(p)
 		got = append(got, p[:n]...)
 		if kind != want.Kind || !bytes.HasPrefix(want.Data, got) {
-			return fmt.Errorf("read another one: %v, %d bytes", kind, len(got))
+			return fmt.Errorf("read a different message: %v, %d bytes", kind, len(got))
 		}
 		switch {
 		case err == io.EOF && len(got) == len(want.Data):
@@ -132,8 +132,8 @@ func receiveOne(ctx context.Context, conn *ws.Conn, want ws.Message, random *ran
 	}
 }
 
-// TestRandomParts: messages arrive as they were sent, whatever is sent and received whole or in
-// parts, on every stream, with and without compression, both ways at once.
+// TestRandomParts: messages arrive as they were sent, no matter which are sent and received whole or
+// in parts, on every stream, with and without compression, in both directions at the same time.
 func TestRandomParts(t *testing.T) {
 	for _, deflate := range []*rfc6455.DeflateParams{nil,
 		{ServerMaxWindowBits: 15, ClientMaxWindowBits: 12},
@@ -168,7 +168,7 @@ func TestRandomParts(t *testing.T) {
 	}
 }
 
-// TestPartsInConstantMemory sends more than both sides may hold, both ways compressed or not.
+// TestPartsInConstantMemory sends more than both sides may hold, with and without compression.
 func TestPartsInConstantMemory(t *testing.T) {
 	const size = 64 << 20
 	for _, deflate := range []*rfc6455.DeflateParams{nil, {ServerMaxWindowBits: 15, ClientMaxWindowBits: 15}} {
@@ -208,7 +208,7 @@ func TestPartsInConstantMemory(t *testing.T) {
 					m, err := r.Read(buf)
 					for i := range m {
 						if buf[i] != block[(n+i)%len(block)] {
-							t.Fatalf("byte %d is another one", n+i)
+							t.Fatalf("byte %d is wrong", n+i)
 						}
 					}
 					switch n += m; {
@@ -227,7 +227,7 @@ func TestPartsInConstantMemory(t *testing.T) {
 					}
 				}
 				if n != size {
-					t.Fatalf("%d bytes came", n)
+					t.Fatalf("received %d bytes", n)
 				}
 				if grown := int64(after.HeapInuse) - int64(before.HeapInuse); grown > 1<<20 {
 					t.Errorf("the heap grew by %d bytes", grown)
@@ -237,7 +237,7 @@ func TestPartsInConstantMemory(t *testing.T) {
 	}
 }
 
-// TestControlFramesBetweenFragments: pings go both ways while a message is written slowly.
+// TestControlFramesBetweenFragments: both sides ping while a message is written slowly.
 func TestControlFramesBetweenFragments(t *testing.T) {
 	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
 		o := Options{Config: ws.Config{FragmentSize: 10}, PingInterval: 20 * time.Millisecond, PingTimeout: 5 * time.Second}
@@ -262,7 +262,7 @@ func TestControlFramesBetweenFragments(t *testing.T) {
 		want := ""
 		for i := 0; client.Latency() == 0 || server.Latency() == 0 || i < 10; i++ {
 			if i > 500 {
-				t.Fatal("no pong came")
+				t.Fatal("received no pong")
 			}
 			if _, err := io.WriteString(w, "ten bytes."); err != nil {
 				t.Fatal(err)
@@ -279,7 +279,7 @@ func TestControlFramesBetweenFragments(t *testing.T) {
 	})
 }
 
-// TestSendDuringAMessage: others wait, or are told that they would.
+// TestSendDuringAMessage: other sends wait, or return ErrWouldBlock.
 func TestSendDuringAMessage(t *testing.T) {
 	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
 		o := Options{Config: ws.Config{FragmentSize: 4}}
@@ -324,7 +324,7 @@ func TestSendDuringAMessage(t *testing.T) {
 	})
 }
 
-// TestAbandonedMessage: the peer never takes a part for the whole.
+// TestAbandonedMessage: the peer never mistakes a part for the complete message.
 func TestAbandonedMessage(t *testing.T) {
 	for name, abandon := range map[string]func(t *testing.T, conn *ws.Conn, w io.WriteCloser, cancel func()) error{
 		"its context ends": func(t *testing.T, _ *ws.Conn, w io.WriteCloser, cancel func()) error {
@@ -350,7 +350,7 @@ func TestAbandonedMessage(t *testing.T) {
 				client, server := connect(t, rfc6455.Client, c, o), connect(t, rfc6455.Server, s, o)
 				go client.Receive(context.Background())
 
-				// Nothing was written: nothing happens.
+				// No fragment was written, so there is no effect.
 				ctx, cancel := context.WithCancel(within(t))
 				w, err := client.NextWriter(ctx, ws.KindText)
 				if err != nil {
@@ -379,7 +379,7 @@ func TestAbandonedMessage(t *testing.T) {
 					t.Errorf("Close after %v = %v", err, again)
 				}
 				if err := <-waits; !errors.Is(err, errors.InternalError) {
-					t.Errorf("the Send that waited = %v", err)
+					t.Errorf("the waiting Send = %v", err)
 				}
 				if closed, ok := errors.AsType[*errors.ConnectionClosed](client.Err()); !ok || closed.Reason != errors.InternalError ||
 					closed.Message != "a message was begun and not completed" || !errors.Is(closed, errors.ErrMessageAbandoned) {
@@ -397,7 +397,8 @@ func TestAbandonedMessage(t *testing.T) {
 	}
 }
 
-// TestDroppedWriter: a writer that the program forgets does not stop the connection forever.
+// TestDroppedWriter: a writer that the program drops without Close does not block the connection
+// forever.
 func TestDroppedWriter(t *testing.T) {
 	c, s := tcpPair(t)
 	client := connect(t, rfc6455.Client, c, Options{})
@@ -421,7 +422,7 @@ func TestDroppedWriter(t *testing.T) {
 	}
 }
 
-// TestCloseInTheMiddle: a Close of either side ends a message that is written and read.
+// TestCloseInTheMiddle: a Close of either side ends a message that is being written and read.
 func TestCloseInTheMiddle(t *testing.T) {
 	for _, byWriter := range []bool{true, false} {
 		t.Run(fmt.Sprint(byWriter), func(t *testing.T) {
@@ -464,7 +465,7 @@ func TestCloseInTheMiddle(t *testing.T) {
 	}
 }
 
-// TestPartsThatBreakOff: what came before is returned, and the end is not io.EOF.
+// TestPartsThatBreakOff: the received bytes are returned, and the end is not io.EOF.
 func TestPartsThatBreakOff(t *testing.T) {
 	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
 		client := connect(t, rfc6455.Client, c, Options{})
@@ -486,7 +487,7 @@ func TestPartsThatBreakOff(t *testing.T) {
 	})
 }
 
-// TestOlderReader: a message that was not read to its end is dropped by the next receive.
+// TestOlderReader: the next receive drops a message that was not read to its end.
 func TestOlderReader(t *testing.T) {
 	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
 		client, server := connect(t, rfc6455.Client, c, Options{}), connect(t, rfc6455.Server, s, Options{})
@@ -542,7 +543,7 @@ func TestOlderReader(t *testing.T) {
 	})
 }
 
-// TestLargeMessageWaitsForItsReader: a message that only NextReader may take stays until it comes,
+// TestLargeMessageWaitsForItsReader: a message that only NextReader may take waits for NextReader,
 // and Receive refuses it.
 func TestLargeMessageWaitsForItsReader(t *testing.T) {
 	for _, deflate := range []*rfc6455.DeflateParams{nil, {ServerMaxWindowBits: 15, ClientMaxWindowBits: 15}} {
@@ -556,7 +557,7 @@ func TestLargeMessageWaitsForItsReader(t *testing.T) {
 				sendOrReport(t, client, ws.Text("small"))
 				sendOrReport(t, client, ws.Text(strings.Repeat("large", 100)))
 				sendOrReport(t, client, ws.Text("small"))
-				time.Sleep(300 * time.Millisecond) // a background reader has looked
+				time.Sleep(300 * time.Millisecond) // a background reader has run
 				if err := server.Err(); err != nil {
 					t.Fatal(err)
 				}
@@ -588,8 +589,8 @@ func TestLargeMessageWaitsForItsReader(t *testing.T) {
 	}
 }
 
-// TestReadAheadOfAMessage: while the program reads nothing, pings are answered until the receive
-// buffer is full, and nothing more than that is held.
+// TestReadAheadOfAMessage: while the program does not read, pings are answered until the receive
+// buffer is full, and no more than that is held.
 func TestReadAheadOfAMessage(t *testing.T) {
 	c, s := tcpPair(t)
 	transport := New(s, Options{Role: rfc6455.Server, Config: ws.Config{ReceiveBuffer: 20_000}})
@@ -602,7 +603,7 @@ func TestReadAheadOfAMessage(t *testing.T) {
 	}
 	write(t, c, frame(0x00, true, bytes.Repeat([]byte("x"), 10_000)), frame(0x89, true, []byte("ping")))
 	if first, payload := readFrame(t, c); first != 0x8a || string(payload) != "ping" {
-		t.Fatalf("%x %q came in place of a pong", first, payload)
+		t.Fatalf("got %x %q, want a pong", first, payload)
 	}
 	write(t, c, frame(0x00, true, bytes.Repeat([]byte("x"), 30_000)), frame(0x80, true, nil), frame(0x81, true, []byte("next")))
 	time.Sleep(300 * time.Millisecond)
@@ -610,14 +611,14 @@ func TestReadAheadOfAMessage(t *testing.T) {
 	held := len(transport.open().held)
 	transport.reading.Unlock()
 	if held > 20_000 {
-		t.Errorf("%d bytes are held", held)
+		t.Errorf("Memory = %d", held)
 	}
 	if _, listening := transport.Arrivals(); listening {
-		t.Error("a transport whose receive buffer is full listens")
+		t.Error("listening = true with a full receive buffer")
 	}
 	text, err := io.ReadAll(r)
 	if want := "beginning" + strings.Repeat("x", 40_000); err != nil || string(text) != want {
-		t.Errorf("%d bytes came, %v", len(text), err)
+		t.Errorf("received %d bytes, %v", len(text), err)
 	}
 	mustReceive(t, server, "next")
 }

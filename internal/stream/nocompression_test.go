@@ -12,7 +12,7 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// readData reads a data frame of any size and undoes its mask.
+// readData reads and unmasks a data frame of any size.
 func readData(t *testing.T, r io.Reader) (first byte, payload []byte) {
 	t.Helper()
 	read := func(n int) []byte {
@@ -41,8 +41,8 @@ func readData(t *testing.T, r io.Reader) (first byte, payload []byte) {
 	return head[0], payload
 }
 
-// Where the handshake agreed on compression, a message with NoCompression goes out as it is, in
-// every way to send one, and the compressed ones around it do not refer to it.
+// If compression was negotiated, every way to send a message with NoCompression sends it
+// uncompressed, and the compressed messages around it do not refer to it.
 func TestNoCompression(t *testing.T) {
 	const rsv1 = 0x40
 	for role, name := range map[rfc6455.Role]string{rfc6455.Client: "client", rfc6455.Server: "server"} {

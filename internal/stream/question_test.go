@@ -29,7 +29,7 @@ func TestPing(t *testing.T) {
 				t.Errorf("Latency = %v after a Ping of %v", conn.Latency(), took)
 			}
 		}
-		// Beside messages both ways, and of many goroutines.
+		// With messages in both directions, and from many goroutines.
 		var echo sync.WaitGroup
 		echo.Go(func() {
 			for {
@@ -110,7 +110,7 @@ func TestPingsAnsweredTogether(t *testing.T) {
 			last = payload
 		}
 	}
-	// None of these answers anything.
+	// None of these answers a ping.
 	future := binary.BigEndian.AppendUint64(nil, 1<<62)
 	for _, payload := range [][]byte{nil, []byte("unasked"), make([]byte, 8), future, make([]byte, 125)} {
 		write(t, c, frame(0x8a, true, payload))
@@ -127,7 +127,7 @@ func TestPingsAnsweredTogether(t *testing.T) {
 		}
 	}
 	if n := questions(tr); n != 0 {
-		t.Errorf("%d questions are left", n)
+		t.Errorf("%d questions remain", n)
 	}
 }
 
@@ -142,7 +142,7 @@ func TestPingContext(t *testing.T) {
 		t.Errorf("without an answer: %v", err)
 	}
 	if n := questions(tr); n != 0 || conn.Err() != nil {
-		t.Errorf("%d questions are left; Err = %v", n, conn.Err())
+		t.Errorf("%d questions remain; Err = %v", n, conn.Err())
 	}
 	_, payload := readFrame(t, c)
 	write(t, c, frame(0x8a, true, payload)) // too late, and harmless
@@ -158,7 +158,7 @@ func TestPingContext(t *testing.T) {
 	}
 }
 
-// A local Close ends a Ping that waits.
+// A local Close makes a waiting Ping return.
 func TestCloseEndsPing(t *testing.T) {
 	c, s := tcpPair(t)
 	tr := New(s, Options{Role: rfc6455.Server})
@@ -176,7 +176,7 @@ func TestCloseEndsPing(t *testing.T) {
 	}
 }
 
-// Where more control frames wait than are queued, Ping waits for space.
+// Ping waits for space while the queue of control frames is full.
 func TestPingsBehindAPeerThatDoesNotRead(t *testing.T) {
 	c, s := net.Pipe() // has no buffer
 	tr := New(s, Options{Role: rfc6455.Server, Config: ws.Config{SendBuffer: 16 << 20, MaxMessageSize: -1}})

@@ -6,11 +6,11 @@ import (
 	"unsafe"
 )
 
-// The memory allocator has a class of 704 bytes, 8 of which it takes for
-// itself, and the next one is 768. There may be very many connections.
+// The memory allocator has a size class of 704 bytes, of which it uses 8 itself. The next
+// class has 768 bytes. There may be very many connections.
 func TestTransportFitsItsSizeClass(t *testing.T) {
 	if bits.UintSize != 64 {
-		t.Skip("the class is another one where pointers are small")
+		t.Skip("the size class differs where pointers have 4 bytes")
 	}
 	if size := unsafe.Sizeof(Transport{}); size > 696 {
 		t.Errorf("a Transport has %d bytes, more than 696", size)

@@ -18,7 +18,7 @@ type paired struct {
 
 func (c paired) SyscallConn() (syscall.RawConn, error) { return c.raw.SyscallConn() }
 
-// Only what is exactly a socket is read and written through its descriptor.
+// Only a stream whose type is exactly a socket type is read and written through its descriptor.
 func TestDescriptorOfSocketsOnly(t *testing.T) {
 	c, s := tcpPair(t)
 	defer s.Close()
@@ -48,7 +48,7 @@ func TestDescriptorOfSocketsOnly(t *testing.T) {
 		transport := &Transport{rwc: test.stream}
 		transport.socket.init(transport)
 		if got := transport.socket.usable(); got != test.want {
-			t.Errorf("%s: used by descriptor: %v, want %v", name, got, test.want)
+			t.Errorf("%s: uses the descriptor: %v, want %v", name, got, test.want)
 		}
 	}
 	c.Close()
