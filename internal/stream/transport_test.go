@@ -29,10 +29,10 @@ import (
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
-// bare hides everything of a net.Conn that is not reading, writing and closing.
+// bare hides all methods of a net.Conn except Read, Write and Close.
 type bare struct{ io.ReadWriteCloser }
 
-// streams are the kinds of stream that a Transport treats differently.
+// streams are the kinds of streams that a Transport treats differently.
 var streams = map[string]func(t testing.TB) (client, server io.ReadWriteCloser){
 	"socket": func(t testing.TB) (io.ReadWriteCloser, io.ReadWriteCloser) { c, s := tcpPair(t); return c, s },
 	"TLS":    tlsPair,
@@ -140,7 +140,7 @@ func mustReceive(t testing.TB, conn *ws.Conn, want string) {
 	}
 }
 
-// mustEnd receives the end, twice, and holds it against what it should be.
+// mustEnd receives the end, twice, and compares it with the expected end.
 func mustEnd(t testing.TB, conn *ws.Conn, reason errors.CloseReason, message string, remote bool) {
 	t.Helper()
 	for range 2 {
@@ -163,7 +163,7 @@ func mustEnd(t testing.TB, conn *ws.Conn, reason errors.CloseReason, message str
 	}
 }
 
-// frame is an unmasked or masked frame, made by hand.
+// frame returns an unmasked or masked frame, built by hand.
 func frame(first byte, masked bool, payload []byte) []byte {
 	b := []byte{first}
 	mask := byte(0)
@@ -195,7 +195,7 @@ func write(t testing.TB, w io.Writer, b ...[]byte) {
 	}
 }
 
-// readFrame reads one frame of at most 125 bytes and undoes its mask.
+// readFrame reads and unmasks one frame of at most 125 bytes.
 func readFrame(t testing.TB, r io.Reader) (first byte, payload []byte) {
 	t.Helper()
 	var head [2]byte
@@ -238,7 +238,7 @@ func TestMessagesOfEverySize(t *testing.T) {
 			sendOrReport(t, client, ws.Binary(data))
 			m, err := client.Receive(within(t))
 			if err != nil || m.Kind != ws.KindBinary || !bytes.Equal(m.Data, data) {
-				t.Fatalf("%d bytes came back as %d bytes, %v, %v", n, len(m.Data), m.Kind, err)
+				t.Fatalf("%d bytes were echoed as %d bytes, %v, %v", n, len(m.Data), m.Kind, err)
 			}
 		}
 		if err := client.Close(errors.NormalClosure, "done"); err != nil {
@@ -256,7 +256,7 @@ func TestMessagesBeforeTheClose(t *testing.T) {
 	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
 		client := connect(t, rfc6455.Client, c, Options{})
 		go write(t, s, frame(0x81, false, []byte("one")), frame(0x82, false, []byte("two")), closeFrame(false, 4001, "enough"))
-		<-client.Done() // a background reader finds the end
+		<-client.Done() // a background reader detects the end
 		mustReceive(t, client, "one")
 		mustReceive(t, client, "two")
 		mustEnd(t, client, 4001, "enough", true)
@@ -304,7 +304,7 @@ func TestContextInTheMiddleOfAMessage(t *testing.T) {
 		for i, to := range cuts {
 			before, part, done := written, whole[from:to], make(chan struct{})
 			go func() {
-				<-before // a slow reader may hold up the last write
+				<-before // a slow reader may delay the last write
 				write(t, s, part)
 				close(done)
 			}()
@@ -453,7 +453,7 @@ func TestPeerClosesOnOneWhoOnlySends(t *testing.T) {
 	})
 }
 
-// A failed write must not hide the reason that the peer gave before.
+// A failed write must not hide an earlier reason from the peer.
 func TestReasonSurvivesAFailedWrite(t *testing.T) {
 	c, s := tcpPair(t)
 	client := connect(t, rfc6455.Client, c, Options{})
@@ -488,7 +488,7 @@ func TestSendWaitsAboveTheHighWaterMark(t *testing.T) {
 				break
 			}
 			if sent++; sent > 1000 {
-				t.Fatal("64 MB were taken for a peer that reads nothing")
+				t.Fatal("Send accepted 64 MB for a peer that does not read")
 			}
 		}
 		if b := client.Buffered() - unsent(transport); b < o.Config.SendBuffer || b > 2*o.Config.SendBuffer {
@@ -504,7 +504,7 @@ func TestSendWaitsAboveTheHighWaterMark(t *testing.T) {
 			t.Fatalf("Flush = %v, Buffered = %d", err, client.Buffered())
 		}
 		sendOrReport(t, client, ws.Text("on it goes"))
-		mustReceive(t, server, "on it goes") // nothing of the message that gave up is here
+		mustReceive(t, server, "on it goes") // the message of the failed Send is not queued
 	})
 }
 
@@ -536,18 +536,18 @@ func TestConcurrentSendsKeepWholeAndInOrder(t *testing.T) {
 	})
 }
 
-// Whatever the order of Sends and Receives, nothing stays unsent while the
+// No matter in which order messages are sent and received, no output stays unsent while the
 // process is idle.
 func TestNothingStaysBehind(t *testing.T) {
 	for name, open := range streams {
 		if name == "memory" {
-			continue // a write there waits for its reader, so Flush would too
+			continue // a write waits for its reader, so Flush would too
 		}
 		t.Run(name, func(t *testing.T) {
 			c, s := open(t)
 			client := connect(t, rfc6455.Client, c, Options{})
-			// Three messages in one read, one of which is answered: two are left
-			// unread, and nobody comes for them.
+			// Three messages arrive in one read, and one is answered. The other two stay
+			// unread, because there is no further Receive.
 			write(t, s, frame(0x81, false, []byte("1")), frame(0x81, false, []byte("2")), frame(0x81, false, []byte("3")))
 			mustReceive(t, client, "1")
 			sendOrReport(t, client, ws.Text("answer"))
@@ -563,8 +563,8 @@ func TestNothingStaysBehind(t *testing.T) {
 	}
 }
 
-// The same whatever is sent and received in which order: once every goroutine
-// is parked, all has left, without a Flush and without a timer.
+// The same for any order of sends and receives: once every goroutine is blocked, all
+// output has left, without a Flush and without a timer.
 func TestIdleMeansSent(t *testing.T) {
 	for seed := range uint64(50) {
 		synctest.Test(t, func(t *testing.T) {
@@ -594,7 +594,7 @@ func TestIdleMeansSent(t *testing.T) {
 				}
 				synctest.Wait()
 				if n := client.Buffered(); n != 0 || time.Since(start) != 0 {
-					t.Fatalf("seed %d: %d bytes stayed behind, after %v", seed, n, time.Since(start))
+					t.Fatalf("seed %d: %d bytes are unsent after %v", seed, n, time.Since(start))
 				}
 			}
 			s.Close()
@@ -603,7 +603,7 @@ func TestIdleMeansSent(t *testing.T) {
 	}
 }
 
-// A burst is written in pieces that grow, and comes whole and in order.
+// A burst is written in growing pieces, and arrives complete and in order.
 func TestBurst(t *testing.T) {
 	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
 		client, server := connect(t, rfc6455.Client, c, Options{}), connect(t, rfc6455.Server, s, Options{})
@@ -669,7 +669,7 @@ func TestPreparedBetweenOthers(t *testing.T) {
 func TestTooBig(t *testing.T) {
 	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
 		server := connect(t, rfc6455.Server, s, Options{Config: ws.Config{MaxMessageSize: 1000}})
-		// Where nothing is buffered on the way, the last write cannot end.
+		// If no buffer is on the path, the last write cannot end.
 		go c.Write(slices.Concat(frame(0x82, true, make([]byte, 1000)), frame(0x82, true, make([]byte, 100_000))))
 		if m, err := server.Receive(within(t)); err != nil || len(m.Data) != 1000 {
 			t.Fatal(len(m.Data), err)
@@ -704,14 +704,14 @@ func TestViolations(t *testing.T) {
 			mustReceive(t, server, "fine")
 			mustEnd(t, server, test.reason, "*", false)
 			if closed, _ := errors.AsType[*errors.ConnectionClosed](server.Err()); strings.Count(closed.Error(), closed.Message) != 1 {
-				t.Errorf("the error says it twice, or nothing: %v", closed)
+				t.Errorf("the error has the message twice, or not at all: %v", closed)
 			}
 			if first, payload := readFrame(t, c); first != 0x88 || len(payload) < 2 ||
 				errors.CloseReason(payload[0])<<8|errors.CloseReason(payload[1]) != test.reason {
 				t.Fatalf("peer got %x %q", first, payload)
 			}
 			if _, err := c.Read(make([]byte, 1)); err != io.EOF {
-				t.Fatalf("peer's read behind the close frame: %v, want EOF and no reset", err)
+				t.Fatalf("peer's read after the close frame: %v, want EOF and no reset", err)
 			}
 		})
 	}
@@ -728,7 +728,7 @@ func TestCloseCodes(t *testing.T) {
 		write(t, c, closeFrame(masked, 3909, "too big"))
 		want := errors.CloseReason(3909)
 		if masked {
-			want = errors.MessageTooBig // only a server undoes what a browser had to do
+			want = errors.MessageTooBig // only a server reverts the alias of a browser
 		}
 		mustEnd(t, conn, want, "too big", true)
 		if _, payload := readFrame(t, c); string(payload) != "\x0f\x45" {
@@ -799,7 +799,7 @@ func TestCloseDropsWhatIsUnread(t *testing.T) {
 	})
 }
 
-// The timing is that of a stream in memory, in a bubble whose clock is its own.
+// The times are those of a stream in memory, in a bubble with its own clock.
 
 func TestCloseTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -845,8 +845,8 @@ func TestPingTimeout(t *testing.T) {
 	})
 }
 
-// A receiver that gave way to Fail once found the end before its cause, and
-// made it 1006.
+// In an earlier version, a receiver that yielded to Fail found the end before its cause, and
+// reported 1006.
 func TestFailTellsItsCauseBeforeTheEnd(t *testing.T) {
 	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
 		go io.Copy(io.Discard, c)
@@ -899,9 +899,9 @@ func TestPingsKeepAQuietConnectionOpen(t *testing.T) {
 	})
 }
 
-// A peer that sends and sends but never reads once blocked a server's Send for
-// good: something always came, or where nobody received any more the silence
-// was taken for this side's.
+// In an earlier version, a peer that sends without pause but never reads blocked a server's
+// Send forever. Either there were always signs of life, or if the server no longer received,
+// the silence was attributed to this side.
 func TestPingTimeoutOfAPeerThatNeverReads(t *testing.T) {
 	for name, serve := range map[string]func(*ws.Conn) error{
 		"echo": func(conn *ws.Conn) error {
@@ -947,7 +947,7 @@ func TestPingTimeoutOfAPeerThatNeverReads(t *testing.T) {
 				start := time.Now()
 				err := serve(conn)
 				if d := time.Since(start); d < timeout || d > 2*interval+timeout {
-					t.Errorf("it was noticed after %v", d)
+					t.Errorf("the peer was given up after %v", d)
 				}
 				mustBePingTimeout(t, err)
 				conn.Close(errors.NormalClosure, "")
@@ -967,7 +967,7 @@ func TestHeartbeatIsAnsweredWithoutAReceive(t *testing.T) {
 	})
 }
 
-// Who takes something now and then is not gone, however much waits.
+// A peer that takes some bytes from time to time is not given up, however many wait.
 func TestPingTimeoutSparesASlowReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := net.Pipe()
@@ -985,7 +985,7 @@ func TestPingTimeoutSparesASlowReader(t *testing.T) {
 				}
 			}
 		}()
-		go func() { // speaks, so that it need not be pinged
+		go func() { // sends, so that no pings are needed
 			for {
 				if _, err := c.Write(frame(0x81, true, nil)); err != nil {
 					return
@@ -1005,11 +1005,11 @@ func TestPingTimeoutSparesASlowReader(t *testing.T) {
 		}
 		c.Close()
 		<-sent
-		time.Sleep(2 * time.Second) // the speaker ends
+		time.Sleep(2 * time.Second) // the sending goroutine ends
 	})
 }
 
-// Connections that begin at any time are due together.
+// Connections that begin at different times are due together.
 func TestConnectionsAreDueAtBeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for i := range 20 {
@@ -1017,12 +1017,12 @@ func TestConnectionsAreDueAtBeats(t *testing.T) {
 			c, s := net.Pipe()
 			transport := New(s, Options{Role: rfc6455.Server, PingInterval: time.Minute})
 			began := time.Now()
-			for range 2 { // at first, and when a reader has left
+			for range 2 { // at first, and after a reader has left
 				transport.timers.Lock()
 				due := epoch.Add(transport.start + transport.absentAt)
 				transport.timers.Unlock()
 				if rest := due.UnixNano() % int64(beat); rest != 0 {
-					t.Errorf("due %v behind a beat", time.Duration(rest))
+					t.Errorf("due %v after a beat", time.Duration(rest))
 				}
 				if d := due.Sub(began); d < absence || d > absence+beat {
 					t.Errorf("due after %v", d)

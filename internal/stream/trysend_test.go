@@ -10,7 +10,7 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// TestTrySendNeverWaits: a peer that reads nothing costs TrySend no time, and a
+// TestTrySendNeverWaits: a peer that does not read does not delay TrySend, and a
 // refused message has no effect.
 func TestTrySendNeverWaits(t *testing.T) {
 	for name, send := range map[string]func(*ws.Conn, ws.Message) error{
@@ -26,7 +26,7 @@ func TestTrySendNeverWaits(t *testing.T) {
 					sent := 0
 					for send(conn, ws.Binary(make([]byte, 100))) == nil {
 						if sent++; sent > 20 {
-							t.Fatal("the high-water mark is no limit")
+							t.Fatal("TrySend does not stop at the high-water mark")
 						}
 						synctest.Wait()
 					}
@@ -44,7 +44,7 @@ func TestTrySendNeverWaits(t *testing.T) {
 						}
 					}
 					if err := send(conn, ws.Text("room again")); err != nil {
-						t.Errorf("with room: %v", err)
+						t.Errorf("TrySend with space: %v", err)
 					}
 					if m, err := peer.Receive(t.Context()); err != nil || m.String() != "room again" {
 						t.Errorf("Receive = %q, %v", m, err)

@@ -13,11 +13,11 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// A peer that reads nothing shows at once in Buffered, and TrySend refuses at the
-// high-water mark: only what fits the peer's own receive buffer does not count.
+// If a peer does not read, Buffered grows at once, and TrySend refuses at the high-water
+// mark. Only the bytes in the peer's receive buffer do not count.
 func TestSystemsQueueCounts(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("only Linux tells how much it could not send")
+		t.Skip("only Linux reports how much it could not send")
 	}
 	const (
 		mark    = 256 << 10
@@ -59,7 +59,7 @@ func TestSystemsQueueCounts(t *testing.T) {
 				t.Errorf("%s, role %d: %d bytes accepted, want %d to %d", kind, role, sent, mark, allowed)
 			}
 			if shown == 0 || shown > atPeer+64<<10 {
-				t.Errorf("%s, role %d: Buffered showed that the peer reads nothing after %d bytes", kind, role, shown)
+				t.Errorf("%s, role %d: Buffered grew after %d bytes that the peer did not read", kind, role, shown)
 			}
 			if missing := sent - conn.Buffered(); missing > atPeer {
 				t.Errorf("%s, role %d: Buffered does not show %d of %d bytes", kind, role, missing, sent)
@@ -81,10 +81,10 @@ func TestSystemsQueueCounts(t *testing.T) {
 	}
 }
 
-// To ask costs no memory.
+// Buffered does not allocate.
 func TestBufferedAllocatesNothing(t *testing.T) {
 	if raceEnabled {
-		t.Skip("the race detector drops what is in pools")
+		t.Skip("the race detector makes pools drop values")
 	}
 	c, s := tcpPair(t)
 	defer s.Close()

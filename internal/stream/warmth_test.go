@@ -20,7 +20,7 @@ func document(i int) string {
 	return strings.Repeat(fmt.Sprintf(`{"id":%d,"name":"isosocket","at":%d}`, i, 7919*i), 40)[:1<<10]
 }
 
-// compressing runs a pair of connections in a bubble, which ends with a closing handshake.
+// compressing runs a pair of connections in a bubble, and ends with a closing handshake.
 // pass sends message i from the server to the client, where it must arrive.
 func compressing(t *testing.T, deflate rfc6455.DeflateParams, test func(server *Transport, pass func(i int))) {
 	t.Helper()
@@ -42,7 +42,7 @@ func compressing(t *testing.T, deflate rfc6455.DeflateParams, test func(server *
 		}
 		time.Sleep(3 * restAfter)
 		if transport.warmth != cold {
-			t.Error("the timer runs on after the end")
+			t.Error("the timer runs after the end")
 		}
 	})
 }
@@ -53,23 +53,23 @@ func (w *writer) holds() bool {
 	return w.encoder.Holds()
 }
 
-// TestCompressorIsHeldWhileMessagesFollow: from the second message within a second on,
-// until none came for a while.
+// TestCompressorIsHeldWhileMessagesFollow: the compressor is held from the second message within
+// a second until no message was sent for a while.
 func TestCompressorIsHeldWhileMessagesFollow(t *testing.T) {
 	compressing(t, rfc6455.DeflateParams{}, func(server *Transport, pass func(int)) {
 		for round := range 2 {
 			if pass(round); server.holds() {
-				t.Errorf("round %d: held after a message that follows none", round)
+				t.Errorf("round %d: held after a message without a close predecessor", round)
 			}
 			for i := range 15 {
 				time.Sleep(restAfter / 10)
 				if pass(i); !server.holds() {
-					t.Errorf("round %d: not held after message %d of those that follow", round, i)
+					t.Errorf("round %d: not held after message %d of a close sequence", round, i)
 				}
 			}
 			time.Sleep(restAfter * 9 / 10)
 			if !server.holds() {
-				t.Errorf("round %d: given back too early", round)
+				t.Errorf("round %d: released too early", round)
 			}
 			time.Sleep(2*restAfter + beat)
 			if server.holds() {
@@ -79,8 +79,8 @@ func TestCompressorIsHeldWhileMessagesFollow(t *testing.T) {
 	})
 }
 
-// TestCompressorIsNotHeldForLoneMessages: they are compressed with the context of those
-// before nevertheless.
+// TestCompressorIsNotHeldForLoneMessages: lone messages are still compressed with the context of
+// earlier ones.
 func TestCompressorIsNotHeldForLoneMessages(t *testing.T) {
 	compressing(t, rfc6455.DeflateParams{}, func(server *Transport, pass func(int)) {
 		for i := range 8 {
@@ -92,8 +92,8 @@ func TestCompressorIsNotHeldForLoneMessages(t *testing.T) {
 	})
 }
 
-// TestCompressorIsHeldBetweenPrepared: a broadcast makes the next message independent of
-// those before, also after a pause.
+// TestCompressorIsHeldBetweenPrepared: a broadcast makes the next message independent of earlier
+// ones, also after a pause.
 func TestCompressorIsHeldBetweenPrepared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := net.Pipe()
@@ -126,14 +126,14 @@ func TestCompressorIsHeldBetweenPrepared(t *testing.T) {
 	})
 }
 
-// TestMemoryOfIdleConnections: both windows of a connection are full, and it was busy
-// before. Without context takeover it takes what one without compression does.
+// TestMemoryOfIdleConnections: both windows of a connection are full, and it was busy before.
+// Without context takeover, it takes as much as a connection without compression.
 func TestMemoryOfIdleConnections(t *testing.T) {
 	const connections = 8
 	each := func(t *testing.T, deflate *rfc6455.DeflateParams) (bytes int64) {
 		synctest.Test(t, func(t *testing.T) {
 			heap := func() int64 {
-				for range 3 { // what pools hold goes with the second
+				for range 3 { // the second collection empties the pools
 					runtime.GC()
 				}
 				var m runtime.MemStats

@@ -16,12 +16,11 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// slack is what a busy machine may add to a time.
+// slack is the delay that a busy machine may add to a time.
 const slack = 4 * time.Second
 
-// together runs every case at the same time, however few processors there are: they
-// spend their time waiting. It runs on goroutines of the test's, so run may not call
-// t.FailNow.
+// together runs all cases at the same time, even with few processors, because they mostly wait.
+// It runs them on goroutines of its own, so run may not call t.FailNow.
 func together[T any](t *testing.T, cases map[string]T, run func(name string, c T)) {
 	t.Helper()
 	var wg sync.WaitGroup
@@ -90,8 +89,8 @@ var programs = map[string]func(conn *ws.Conn) error{
 	},
 }
 
-// A dead peer is found in time however the program receives, also if messages still
-// wait that it left.
+// A dead peer is detected in time however the program receives, also if messages from it
+// still wait.
 func TestDeadPeerHoweverReceived(t *testing.T) {
 	const interval, timeout = 200 * ms, 300 * ms
 	for left, wire := range map[string][]byte{
@@ -113,11 +112,11 @@ func TestDeadPeerHoweverReceived(t *testing.T) {
 			select {
 			case <-client.Done():
 				if d := time.Since(start); d < timeout || d > interval+timeout+slack {
-					t.Errorf("%s: found after %v", name, d)
+					t.Errorf("%s: detected after %v", name, d)
 				}
 				mustBePingTimeout(t, client.Err())
 			case <-time.After(10 * time.Second):
-				t.Errorf("%s: a peer that says nothing was not found", name)
+				t.Errorf("%s: a silent peer was not detected", name)
 			}
 			client.Close(errors.NormalClosure, "") // the rest is dropped
 			<-received
@@ -125,7 +124,7 @@ func TestDeadPeerHoweverReceived(t *testing.T) {
 	}
 }
 
-// A peer that answers stays, however the program receives.
+// A peer that answers is not given up, however the program receives.
 func TestLivePeerHoweverReceived(t *testing.T) {
 	together(t, onEveryStreamOf(programs, kinds()...), func(name string, c onStream[func(*ws.Conn) error]) {
 		a, b := streams[c.kind](t)
@@ -169,7 +168,7 @@ func push(conn *ws.Conn, size int) error {
 	}
 }
 
-// oneWay is a stream of messages that goes on without a pause.
+// oneWay is a continuous stream of messages.
 type oneWay struct {
 	peer func(s io.ReadWriteCloser, role rfc6455.Role)
 	app  func(conn *ws.Conn)
@@ -234,8 +233,8 @@ func oneWays() map[string]oneWay {
 	}
 }
 
-// Who takes bytes is alive, however much waits for it and whenever it comes to the
-// pings among them: also where no pong can come within the timeout.
+// A peer that takes bytes is alive, however many wait and whenever it reaches the pings among
+// them, even if no pong can arrive within the timeout.
 func TestOneWayStream(t *testing.T) {
 	for _, role := range []rfc6455.Role{rfc6455.Server, rfc6455.Client} {
 		for name, test := range oneWays() {
@@ -247,7 +246,7 @@ func TestOneWayStream(t *testing.T) {
 				select {
 				case <-conn.Done():
 					t.Errorf("%s, role %d: ended with %v", name, role, conn.Err())
-				case <-time.After(6 * time.Second): // three times as long as a silent peer may live
+				case <-time.After(6 * time.Second): // three times the limit of a silent peer
 				}
 				a.Close()
 				b.Close()
@@ -258,7 +257,7 @@ func TestOneWayStream(t *testing.T) {
 	}
 }
 
-// The same over sockets, where the system holds some of what was sent.
+// The same over sockets, where the system holds some of the output.
 func TestOneWayStreamOverSockets(t *testing.T) {
 	t.Parallel()
 	type test struct {
@@ -312,7 +311,7 @@ func TestOneWayStreamInWindowSteps(t *testing.T) {
 		})
 }
 
-// A peer that is gone is found while a stream to it is under way, in time.
+// A peer that is gone is detected in time during a stream to it.
 func TestPushToADeadPeer(t *testing.T) {
 	t.Parallel()
 	together(t, streams, func(kind string, stream func(testing.TB) (io.ReadWriteCloser, io.ReadWriteCloser)) {
@@ -324,7 +323,7 @@ func TestPushToADeadPeer(t *testing.T) {
 		stopped := make(chan time.Time, 1)
 		go func() {
 			buf := make([]byte, 64<<10)
-			for range 100 { // takes some megabytes, then nothing more
+			for range 100 { // takes some megabytes, then no more
 				if _, err := io.ReadFull(s, buf); err != nil {
 					break
 				}
@@ -334,15 +333,15 @@ func TestPushToADeadPeer(t *testing.T) {
 		push(conn, 64<<10)
 		// Its system still acknowledges, so it may also be a slow reader.
 		if d := time.Since(<-stopped); d > windowStep+slack {
-			t.Errorf("%s: found after %v", kind, d)
+			t.Errorf("%s: detected after %v", kind, d)
 		}
 		mustBePingTimeout(t, conn.Err())
 		conn.Close(errors.NormalClosure, "")
 	})
 }
 
-// The latency is known also while something always comes, and it costs one ping an
-// interval, not one a message.
+// The latency is measured even while messages arrive continuously. It costs one ping per
+// interval, not one per message.
 func TestLatencyWhileTrafficFlows(t *testing.T) {
 	t.Parallel()
 	together(t, streams, func(kind string, stream func(testing.TB) (io.ReadWriteCloser, io.ReadWriteCloser)) {

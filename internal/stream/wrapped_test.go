@@ -14,8 +14,8 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// scrambled changes what passes through it, and counts it. It has everything that
-// the socket below has, the descriptor included.
+// scrambled changes and counts the bytes that pass through it. It has all methods of the
+// socket below, including access to the descriptor.
 type scrambled struct {
 	*net.TCPConn
 	in, out atomic.Int64
@@ -42,7 +42,7 @@ func (c *scrambled) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// failingDeadlines is a net.Conn only by the names of its methods.
+// failingDeadlines is a net.Conn only in its method set.
 type failingDeadlines struct{ net.Conn }
 
 func (failingDeadlines) SetDeadline(time.Time) error      { return errors.ErrUnsupported }
@@ -63,22 +63,22 @@ func TestWrapperSeesEveryByte(t *testing.T) {
 		mustReceive(t, a, "small")
 	}
 	const frames = 3 * (200_000 + 10) // header with 64 bits of length
-	// A write is counted after it, when the peer may have read it already.
+	// A write is counted after it returns. The peer may have read the bytes by then.
 	for waited := 0; waited < 5000 && (client.out.Load() < frames+3*4 || server.out.Load() < frames+3*7); waited++ {
 		time.Sleep(ms)
 	}
 	if got, want := client.out.Load(), int64(frames+3*4); got != want {
-		t.Errorf("the client's wrapper saw %d bytes go, want %d", got, want)
+		t.Errorf("the client's wrapper wrote %d bytes, want %d", got, want)
 	}
 	if got, want := server.out.Load(), int64(frames+3*7); got != want {
-		t.Errorf("the server's wrapper saw %d bytes go, want %d", got, want)
+		t.Errorf("the server's wrapper wrote %d bytes, want %d", got, want)
 	}
 	if client.in.Load() != server.out.Load() || server.in.Load() != client.out.Load() {
-		t.Errorf("came: %d and %d; went: %d and %d", client.in.Load(), server.in.Load(), server.out.Load(), client.out.Load())
+		t.Errorf("read: %d and %d; written: %d and %d", client.in.Load(), server.in.Load(), server.out.Load(), client.out.Load())
 	}
 }
 
-// Where the stream ended shows in the cause.
+// The cause tells where in the stream the end was.
 func TestEndOfStream(t *testing.T) {
 	large := make([]byte, 50_000)
 	for name, test := range map[string]struct {
@@ -108,7 +108,7 @@ func TestEndOfStream(t *testing.T) {
 				go io.Copy(io.Discard, s)
 				go func() {
 					write(t, s, test.sent)
-					// A Close with a pong unread would reset the connection.
+					// A Close with an unread pong would reset the connection.
 					if half, ok := s.(interface{ CloseWrite() error }); ok {
 						half.CloseWrite()
 					} else {
@@ -131,7 +131,7 @@ func TestEndOfStream(t *testing.T) {
 	}
 }
 
-// The same where TLS ends without its own farewell.
+// The same for TLS that ends without close_notify.
 func TestEndOfStreamBelowTLS(t *testing.T) {
 	for want, sent := range map[error][]byte{
 		io.EOF:              frame(0x82, false, []byte("whole")),

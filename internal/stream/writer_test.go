@@ -16,18 +16,18 @@ import (
 	"github.com/isosocket/isosocket/ws/driver"
 )
 
-// fakeOutlet is an outlet without a system below it. tryWrite takes room bytes in
-// all, and Write waits for room.
+// fakeOutlet is an outlet without a connection. tryWrite takes room bytes in total, and
+// Write waits until room grows.
 type fakeOutlet struct {
 	mu      sync.Mutex
-	more    bool // what moreToAnswer reports
+	more    bool // the result of moreToAnswer
 	blocks  bool // tryWrite may not be called
 	room    int
 	grown   sync.Cond
-	held    int // what unsent returns
+	held    int // the result of unsent
 	failure error
-	writes  []string // what each call took
-	broken  []error  // what broke was called with
+	writes  []string // the bytes that each call took
+	broken  []error  // the errors passed to broke
 }
 
 func newFakeOutlet(room int) *fakeOutlet {
@@ -111,8 +111,8 @@ func prepared(m driver.Message) *driver.Prepared {
 	return p
 }
 
-// newWriter returns a server's writer over o with the high-water mark given. What it
-// leaves for later stays until a call writes it: no goroutine does.
+// newWriter returns a server's writer over o with the given high-water mark. Deferred output
+// stays until a call writes it. No goroutine does.
 func newWriter(o *fakeOutlet, highWater int) *writer {
 	w := &writer{outlet: o, highWater: uint32(highWater), role: rfc6455.Server, onDeferred: func() {}}
 	w.traffic = &Traffic{flushers: &Flushers{working: 1, processors: 1}}
@@ -120,8 +120,7 @@ func newWriter(o *fakeOutlet, highWater int) *writer {
 	return w
 }
 
-// Output that was left for a later write does not keep a message out: it is written
-// first.
+// Deferred output does not make the writer refuse a message. It is written first.
 func TestLeftOutputMakesRoom(t *testing.T) {
 	for name, send := range map[string]func(w *writer, m driver.Message) error{
 		"Send":            func(w *writer, m driver.Message) error { return w.Send(t.Context(), m) },
@@ -149,7 +148,7 @@ func TestLeftOutputMakesRoom(t *testing.T) {
 	}
 }
 
-// One attempt to write is what a full writer makes before it refuses.
+// A full writer tries one write before it refuses a message.
 func TestFullWriterRefuses(t *testing.T) {
 	o := newFakeOutlet(0)
 	o.more = true
@@ -173,8 +172,8 @@ func TestFullWriterRefuses(t *testing.T) {
 	}
 }
 
-// What the system could not send counts as what waits here does, and the system is
-// not asked for each message.
+// Bytes that the system could not send count like queued output, and the system is not
+// queried for each message.
 func TestUnsentCounts(t *testing.T) {
 	o := newFakeOutlet(1 << 20)
 	w := newWriter(o, 1000)
@@ -196,19 +195,19 @@ func TestUnsentCounts(t *testing.T) {
 		o.held += 100
 	}
 	if sent != 500 {
-		t.Errorf("%d bytes sent with room for 500", sent)
+		t.Errorf("%d bytes sent with space for 500", sent)
 	}
 	o.held = 0
 	if err := w.TrySend(text("room again")); err != nil {
 		t.Error(err)
 	}
 	if o.fail(io.ErrClosedPipe); w.TrySend(text("")) != nil {
-		t.Error("a failed write is the reader's to report")
+		t.Error("TrySend reported a failed write, want it left to the reader")
 	}
 }
 
-// Pings and pongs go ahead of the messages that nobody has begun to write, in their own
-// order, also above the high-water mark; they are bounded on their own.
+// Pings and pongs go ahead of messages that no goroutine has begun to write, in their own
+// order, also above the high-water mark. They have a bound of their own.
 func TestControlFramesOvertake(t *testing.T) {
 	for role, masked := range map[rfc6455.Role]int{rfc6455.Server: 0, rfc6455.Client: 4} {
 		synctest.Test(t, func(t *testing.T) {
@@ -217,7 +216,7 @@ func TestControlFramesOvertake(t *testing.T) {
 			w.role = role
 			w.encoder.Init(role, nil, rfc6455.DeflatePolicy{})
 			message := strings.Repeat("m", 100)
-			for range 3 { // the first is cut after 5 bytes
+			for range 3 { // only 5 bytes of the first are written
 				if err := w.TrySend(text(message)); err != nil {
 					t.Fatal(err)
 				}
@@ -259,7 +258,7 @@ func TestControlFramesOvertake(t *testing.T) {
 	}
 }
 
-// framesOf returns opcode and payload of each frame of at most 125 bytes in b.
+// framesOf returns the opcode and payload of each frame in b, of at most 125 bytes each.
 func framesOf(t *testing.T, b string) (frames []string) {
 	t.Helper()
 	for r := strings.NewReader(b); r.Len() > 0; {
@@ -269,8 +268,8 @@ func framesOf(t *testing.T, b string) (frames []string) {
 	return frames
 }
 
-// A lone message is written at once; those that follow it closely are deferred, and go
-// out in one write.
+// A lone message is written at once. Messages that follow it closely are deferred, and
+// written together.
 func TestBurstsAreGathered(t *testing.T) {
 	o := newFakeOutlet(1 << 20)
 	w := newWriter(o, 1<<20)
@@ -305,23 +304,23 @@ func TestBurstsAreGathered(t *testing.T) {
 	o.more = false
 	w.writeDeferred() // it has to wait
 	wrote("a b")
-	w.flushDeferred() // the goroutine finds nothing left to do
+	w.flushDeferred() // the goroutine finds no output
 	wrote()
 
 	// One Send of many, without a reader.
 	send("c") // the first after a wait
 	wrote("c")
 	w.lastSend = uint32(clock()) - uint32(time.Second)
-	send("d") // far from the one before
+	send("d") // long after the previous one
 	wrote("d")
-	w.flushing = true // a goroutine will write what is deferred
+	w.flushing = true // a goroutine will write the deferred output
 	send("e")
 	send("f")
 	wrote()
 	w.flushDeferred()
 	wrote("e f")
 
-	// As much as deferAtMost is written whatever follows.
+	// Output of deferAtMost bytes is written at once.
 	o.more = true
 	for range deferAtMost / 100 {
 		send(strings.Repeat("g", 100))
@@ -344,8 +343,8 @@ func TestBurstsAreGathered(t *testing.T) {
 	wrote("h")
 }
 
-// What the outlet does not take goes to a flusher, and what is sent meanwhile follows in
-// one write; Flush waits for all.
+// A flusher writes the bytes that the outlet does not take, and then the output queued
+// meanwhile, in one write. Flush waits for all of it.
 func TestFlusherTakesOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newFakeOutlet(3)
@@ -381,7 +380,7 @@ func TestFlusherTakesOver(t *testing.T) {
 	})
 }
 
-// A failed write drops what waits, ends every wait, and is reported once.
+// A failed write drops the output, ends every wait, and is reported once.
 func TestFailedWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newFakeOutlet(3)
@@ -397,7 +396,7 @@ func TestFailedWrite(t *testing.T) {
 		synctest.Wait()
 		sendErr, flushErr := <-waiting, <-waiting
 		if sendErr != nil && flushErr != nil || sendErr == nil && flushErr == nil {
-			t.Errorf("%v, %v: want an error from Flush alone, the reader tells the cause", sendErr, flushErr)
+			t.Errorf("%v, %v: want an error only from Flush; the reader reports the cause", sendErr, flushErr)
 		}
 		if !slices.Equal(o.broken, []error{io.ErrClosedPipe}) || w.Buffered() != 0 {
 			t.Errorf("broke was called with %v; Buffered = %d", o.broken, w.Buffered())
