@@ -670,7 +670,7 @@ type Phase uint8
 const (
 	// Connecting: an attempt is in progress, including OnConnect.
 	Connecting Phase = iota
-	// Connected: messages are sent without a wait for a connection.
+	// Connected: there is a connection, and messages are sent on it.
 	Connected
 	// Waiting: the Client waits before the next attempt.
 	Waiting

@@ -466,7 +466,7 @@ func TestClientKeepsUnconfirmedBounded(t *testing.T) {
 			t.Errorf("1000 messages took %v to a peer that answers at once, want no waits for a timer", took)
 		}
 		if err := c.Flush(t.Context()); err != nil {
-			t.Errorf("Flush = %v", err)
+			t.Errorf("Flush = %v, want nil", err)
 		}
 		end(c)
 	})
@@ -591,7 +591,7 @@ func TestClientFlush(t *testing.T) {
 				t.Errorf("Flush = %v while down, want the deadline", err)
 			}
 			if err := c.Flush(t.Context()); err != nil {
-				t.Errorf("Flush = %v", err)
+				t.Errorf("Flush = %v, want nil", err)
 			}
 			end(c)
 			got.check(t, "2:0", "2:1", "2:2")
@@ -683,7 +683,7 @@ func TestClientClose(t *testing.T) {
 					t.Errorf("Close = %v, Err = %v, want a refusal that changes nothing", err, c.Err())
 				}
 				if err := c.Close(4001, "bye"); err != nil {
-					t.Errorf("Close = %v", err)
+					t.Errorf("Close = %v, want nil", err)
 				}
 				c.Close(4002, "again")
 				<-c.Done()
@@ -927,7 +927,7 @@ func TestClientHoldsUpTheServer(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := c.Flush(ctx); err != nil {
-			t.Errorf("Flush = %v", err)
+			t.Errorf("Flush = %v, want nil", err)
 		}
 		end(c)
 	})
@@ -987,7 +987,7 @@ func TestClientTrySend(t *testing.T) {
 		}
 		close(up)
 		if err := c.Confirm(t.Context()); err != nil {
-			t.Errorf("Confirm = %v", err)
+			t.Errorf("Confirm = %v, want nil", err)
 		}
 		got.check(t, "2:12345678")
 		synctest.Wait()
@@ -1009,7 +1009,7 @@ func TestClientTrySend(t *testing.T) {
 			c := n.client(ClientOptions{Outbox: &Outbox{MaxMessages: 1}})
 			synctest.Wait()
 			if err := c.TrySend(ws.Text("queued")); err != nil {
-				t.Errorf("TrySend = %v", err)
+				t.Errorf("TrySend = %v, want nil", err)
 			}
 			if err := c.TrySend(ws.Text("more")); !errors.Is(err, errors.ErrOutboxFull) {
 				t.Errorf("TrySend = %v with a full outbox, want ErrOutboxFull", err)
@@ -1070,7 +1070,7 @@ func TestClientConfirm(t *testing.T) {
 			t.Errorf("Confirm = %v without a connection, want the context's end", err)
 		}
 		if err := c.Confirm(t.Context()); err != nil {
-			t.Errorf("Confirm = %v", err)
+			t.Errorf("Confirm = %v, want nil", err)
 		}
 		got.check(t, "queued")
 		if c.Latency() < 0 {

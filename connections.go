@@ -44,7 +44,7 @@ type ReconnectOptions struct {
 	Retry func(err error) bool
 
 	// BaseDelay is the upper bound of the wait before the first new attempt, and
-	// MaxDelay that of the wait before any attempt. The bound doubles with each
+	// MaxDelay is that of the wait before any attempt. The bound doubles with each
 	// attempt, from BaseDelay to MaxDelay, and the wait is a random time from 0 up to
 	// the bound, so that clients that lost their server at the same time do not
 	// reconnect at the same time. 0 means 4 seconds for BaseDelay and 30 seconds for

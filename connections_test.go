@@ -14,7 +14,7 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// network replaces Dial and the server.
+// network replaces Dial and the server in tests.
 type network struct {
 	t *testing.T
 	// answer decides the result of dial number n, from 1: an error refuses it; nil

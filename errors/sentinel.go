@@ -22,7 +22,7 @@ var (
 	ErrMessageTooBig error = sentinel("websocket: message too big")
 	// ErrWouldBlock: a call that never waits would have to wait, or a call that may
 	// wait was made where waiting is not allowed: in a browser, inside a JavaScript
-	// callback, during which nothing can arrive. The connection stays as it was.
+	// callback, during which nothing can arrive. The connection is unchanged.
 	ErrWouldBlock error = sentinel("websocket: the call would block")
 	// ErrConcurrentReceive: a Receive while another goroutine is in one.
 	ErrConcurrentReceive error = sentinel("websocket: a Receive is already under way")

@@ -72,17 +72,17 @@ func TestCloseNowNeverWaits(t *testing.T) {
 				synctest.Wait()
 				start := time.Now()
 				if err := conn.CloseNow(4008, "kicked"); err != nil {
-					t.Errorf("CloseNow = %v", err)
+					t.Errorf("CloseNow = %v, want nil", err)
 				}
 				mustBeClosed(t, <-received, 4008, "kicked")
 				mustBeClosed(t, conn.Err(), 4008, "kicked")
 				<-conn.Done()
 				for range 2 {
 					if err := conn.CloseNow(4009, "again"); err != nil {
-						t.Errorf("second CloseNow = %v", err)
+						t.Errorf("second CloseNow = %v, want nil", err)
 					}
 					if err := conn.Close(errors.NormalClosure, ""); err != nil {
-						t.Errorf("Close after CloseNow = %v", err)
+						t.Errorf("Close after CloseNow = %v, want nil", err)
 					}
 				}
 				_, err := conn.Receive(context.Background())
@@ -101,7 +101,7 @@ func TestCloseNowNeverWaits(t *testing.T) {
 				go func() { closed <- conn.Close(errors.GoingAway, "bye") }()
 				time.Sleep(time.Second)
 				if err := conn.CloseNow(4008, "kicked"); err != nil {
-					t.Errorf("CloseNow = %v", err)
+					t.Errorf("CloseNow = %v, want nil", err)
 				}
 				mustBeClosed(t, <-closed, errors.AbnormalClosure, "CloseNow ended the wait for the peer's answer")
 				mustBeClosed(t, conn.Err(), errors.GoingAway, "bye")
@@ -125,7 +125,7 @@ func goReceive(conn *ws.Conn) <-chan error {
 func TestCloseNowInvalidReason(t *testing.T) {
 	a, b := ws.Pipe(nil, nil)
 	if err := a.CloseNow(errors.AbnormalClosure, ""); !errors.Is(err, errors.ErrInvalidCloseReason) {
-		t.Errorf("CloseNow = %v", err)
+		t.Errorf("CloseNow = %v, want ErrInvalidCloseReason", err)
 	}
 	if a.Err() != nil || b.Err() != nil {
 		t.Errorf("the connection ended: %v, %v", a.Err(), b.Err())

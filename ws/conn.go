@@ -43,7 +43,7 @@ type Conn struct {
 	done      atomic.Uint32 // a set of the constants below; this order spares memory
 	closing   sync.Once
 	closeErr  error
-	hurry     atomic.Pointer[context.CancelFunc] // ends the wait of a Close that is under way
+	hurry     atomic.Pointer[context.CancelFunc] // ends the wait of a Close that is in progress
 }
 
 const (

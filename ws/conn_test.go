@@ -72,7 +72,7 @@ func TestSendRefusesBeforeTheTransport(t *testing.T) {
 				t.Errorf("Send = %v, want %v with %q", err, test.want, test.says)
 			}
 			if conn.Err() != nil {
-				t.Errorf("Err = %v", conn.Err())
+				t.Errorf("Err = %v, want nil", conn.Err())
 			}
 		})
 	}
@@ -92,7 +92,7 @@ func TestTransportThatFailsWithoutACauseHasLostTheConnection(t *testing.T) {
 	}
 	// A later failure does not replace the first cause.
 	if err := conn.Send(t.Context(), ws.Text("x")); !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("then Send = %v", err)
+		t.Errorf("the next Send = %v, want ErrUnexpectedEOF", err)
 	}
 	select {
 	case <-conn.Done():
@@ -164,7 +164,7 @@ func TestOneReceiveAtATime(t *testing.T) {
 	close(leave)
 	wg.Wait()
 	if conn.Err() != nil {
-		t.Errorf("Err = %v", conn.Err())
+		t.Errorf("Err = %v, want nil", conn.Err())
 	}
 }
 
@@ -223,7 +223,7 @@ func TestCloseRefusesReasons(t *testing.T) {
 		}
 	}
 	if conn.Err() != nil {
-		t.Errorf("Err = %v", conn.Err())
+		t.Errorf("Err = %v, want nil", conn.Err())
 	}
 }
 
@@ -257,7 +257,7 @@ func TestCloseResult(t *testing.T) {
 	conn = ws.NewConn(gone, nil)
 	gone.ending.Set(&errors.ConnectionClosed{Reason: 4001, Remote: true})
 	if err := conn.Close(errors.NormalClosure, "bye"); err != nil {
-		t.Errorf("Close after the peer's close = %v", err)
+		t.Errorf("Close after the peer's close = %v, want nil", err)
 	}
 	mustClosed(t, "Err", conn.Err(), errors.ConnectionClosed{Reason: 4001, Remote: true})
 }
@@ -466,20 +466,20 @@ func TestCloseNow(t *testing.T) {
 	}
 	_ = b.Send(t.Context(), ws.Text("unread"))
 	if err := a.CloseNow(4000, strings.Repeat("x", 200)); err != nil {
-		t.Errorf("CloseNow = %v", err)
+		t.Errorf("CloseNow = %v, want nil", err)
 	}
 	want := errors.ConnectionClosed{Reason: 4000, Message: strings.Repeat("x", 123)}
 	_, err := a.Receive(t.Context())
 	mustClosed(t, "Receive", err, want)
 	mustClosed(t, "Send", a.Send(t.Context(), ws.Text("late")), want)
 	if err := a.Close(errors.NormalClosure, ""); err != nil {
-		t.Errorf("Close after CloseNow = %v", err)
+		t.Errorf("Close after CloseNow = %v, want nil", err)
 	}
 	want.Remote = true
 	_, err = b.Receive(t.Context())
 	mustClosed(t, "the peer's Receive", err, want)
 	if err := b.CloseNow(4001, ""); err != nil {
-		t.Errorf("CloseNow after the end = %v", err)
+		t.Errorf("CloseNow after the end = %v, want nil", err)
 	}
 	mustClosed(t, "Err", b.Err(), want)
 }

@@ -28,7 +28,7 @@ const (
 // answers. A browser cannot send the pings of RFC 6455, section 5.5.2, but it can send
 // this message. The zero value selects the defaults.
 //
-// Message is sent once every Every, also while other messages flow, so that
+// Message is sent at intervals of Every, also while other messages flow, so that
 // [Conn.Latency] is known. Anything that arrives from the peer is a sign of life, and
 // so is progress in sending, if the transport can report it: a peer that reads a long
 // stream slowly is alive. Without a sign of life for Every plus Timeout the connection
@@ -37,9 +37,9 @@ const (
 // all: after a delayed timer the peer gets another chance to answer before the
 // connection ends.
 //
-// Receive does not return the answers, of which there are as many as heartbeats. An
-// answer takes effect when it is received, so the program must receive for
-// [Conn.Latency] and [Conn.Confirm] to work.
+// Receive does not return the answers, one for each heartbeat. An answer takes effect
+// when it is received, so the program must receive for [Conn.Latency] and
+// [Conn.Confirm] to work.
 type Heartbeat struct {
 	// Message is sent. Without data it means Text("\x05"), the control
 	// character ENQ.

@@ -14,9 +14,9 @@ import (
 // MaxMessageSize: natively a message over it ends the connection at the frame that
 // exceeds it, a compressed one when it has been inflated so far.
 //
-// A browser hands over a message only once it is whole, and keeps it outside Go's memory:
-// Read copies it from there. A transport that does not implement [driver.StreamReceiver]
-// delivers the whole message in memory, up to MaxMessageSize.
+// A browser delivers a message only when it is complete, and keeps it outside Go's
+// memory: Read copies it from there. A transport that does not implement
+// [driver.StreamReceiver] delivers the whole message in memory, up to MaxMessageSize.
 //
 // ctx limits the wait of NextReader and that of each Read, as in [Conn.Receive]: if it
 // ends, the error is ctx.Err() and the connection stays open. If the connection ends

@@ -161,8 +161,8 @@ func (m *messageWriter) close() error {
 	return nil
 }
 
-// fail abandons the message because of err, and returns the error for the caller. mu is
-// held.
+// fail abandons the message because of err, and returns the error for the caller. mu
+// must be held.
 func (m *messageWriter) fail(err error) error {
 	c := m.c
 	unsupported := errors.Is(err, errors.ErrUnsupported)
@@ -184,7 +184,7 @@ func (m *messageWriter) fail(err error) error {
 	return m.err
 }
 
-// release lets others send.
+// release allows other messages to be sent.
 func (m *messageWriter) release() {
 	m.unwatch()
 	m.c.streams.end(m.turn)

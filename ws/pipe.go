@@ -82,7 +82,7 @@ func (p *pipeEnd) Send(ctx context.Context, m driver.Message) error {
 	return nil
 }
 
-// waitForRoom gives up p.mu while it waits.
+// waitForRoom releases p.mu while it waits.
 func (p *pipeEnd) waitForRoom(ctx context.Context) error {
 	if p.room == nil {
 		p.room = make(chan struct{})

@@ -34,7 +34,7 @@ func TestPipeCarriesCopiesBothWays(t *testing.T) {
 		t.Errorf("TryReceive of nothing = %v, %v", ok, err)
 	}
 	if err := a.Flush(t.Context()); err != nil {
-		t.Errorf("Flush = %v", err)
+		t.Errorf("Flush = %v, want nil", err)
 	}
 }
 
@@ -64,7 +64,7 @@ func TestPipeWaitsAboveTheHighWaterMark(t *testing.T) {
 			t.Errorf("Receive = %q, %v", m, err)
 		}
 		if err := <-sent; err != nil {
-			t.Errorf("Send once there is space = %v", err)
+			t.Errorf("Send once there is space = %v, want nil", err)
 		}
 		if m, err := b.Receive(t.Context()); err != nil || m.String() != "this one" {
 			t.Errorf("the next Receive = %q, %v", m, err)

@@ -27,10 +27,10 @@ func TestPartsOverAPipe(t *testing.T) {
 		soon, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
 		if err := a.Send(soon, ws.Text("no")); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("Send = %v", err)
+			t.Errorf("Send = %v, want DeadlineExceeded", err)
 		}
 		if err := a.TrySend(ws.Text("no")); !errors.Is(err, errors.ErrWouldBlock) {
-			t.Errorf("TrySend = %v", err)
+			t.Errorf("TrySend = %v, want ErrWouldBlock", err)
 		}
 		go a.Send(ctx, ws.Text("after"))
 		go func() {
@@ -65,7 +65,7 @@ func TestPartsOverAPipe(t *testing.T) {
 			t.Errorf("TryReceive = %v, %v", ok, err)
 		}
 		if _, err := r.Read(make([]byte, 2)); !errors.Is(err, errors.ErrMessageAbandoned) {
-			t.Errorf("Read of an older reader = %v", err)
+			t.Errorf("Read of an older reader = %v, want ErrMessageAbandoned", err)
 		}
 
 		ctx, cancel = context.WithCancel(ctx)
@@ -79,7 +79,7 @@ func TestPartsOverAPipe(t *testing.T) {
 			t.Errorf("Close = %v", err)
 		}
 		if err := b.Err(); !errors.Is(err, errors.InternalError) {
-			t.Errorf("the peer's end = %v", err)
+			t.Errorf("the peer's end = %v, want InternalError", err)
 		}
 	})
 }
@@ -147,7 +147,7 @@ func TestHeartbeatsAndParts(t *testing.T) {
 			t.Errorf("received %q", text)
 		}
 		if err := a.Confirm(t.Context()); err != nil {
-			t.Errorf("Confirm = %v", err)
+			t.Errorf("Confirm = %v, want nil", err)
 		}
 		for _, text := range []string{"\x05\x05", "\x06", "\x05", ""} {
 			go a.Send(t.Context(), ws.Text(text))

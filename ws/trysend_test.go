@@ -52,7 +52,7 @@ func TestTrySend(t *testing.T) {
 				t.Errorf("%d bytes of a refused message arrived, %v", len(m.Data), err)
 			}
 			if err := send(a, ws.Text("room again")); err != nil {
-				t.Errorf("Send with space = %v", err)
+				t.Errorf("Send with space = %v, want nil", err)
 			}
 			_ = a.Close(4000, "done")
 			mustClosed(t, name, send(a, ws.Text("late")), errors.ConnectionClosed{Reason: 4000, Message: "done"})
@@ -68,16 +68,16 @@ func TestSendWithAnEndedContext(t *testing.T) {
 	cancel()
 	a, b := ws.Pipe(&ws.Config{SendBuffer: 100}, nil)
 	if err := a.Send(ctx, ws.Binary(make([]byte, 200))); err != nil {
-		t.Errorf("Send with space = %v", err)
+		t.Errorf("Send with space = %v, want nil", err)
 	}
 	if err := a.Send(ctx, ws.Text("waits")); !errors.Is(err, context.Canceled) {
-		t.Errorf("Send without space = %v", err)
+		t.Errorf("Send without space = %v, want Canceled", err)
 	}
 	if m, err := b.Receive(ctx); err != nil || len(m.Data) != 200 {
 		t.Errorf("Receive = %d bytes, %v", len(m.Data), err)
 	}
 	if _, err := b.Receive(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("Receive = %v", err)
+		t.Errorf("Receive = %v, want Canceled", err)
 	}
 }
 

@@ -116,7 +116,7 @@ func (r *Request) url() string {
 	return scheme + r.Authority + b.String() + query
 }
 
-// exchange is a RoundTripper for a single exchange, of which it keeps the byte stream.
+// exchange is a RoundTripper for a single exchange. It keeps the byte stream.
 type exchange struct {
 	base       http.RoundTripper
 	target     string             // of the request line

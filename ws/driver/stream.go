@@ -36,7 +36,7 @@ type MessageWriter interface {
 	Abandon()
 }
 
-// StreamReceiver may be implemented by a [Transport] that can hand over a message in
+// StreamReceiver may be implemented by a [Transport] that can deliver a message in
 // parts. Without it, Conn calls Receive.
 //
 // A Receive, TryReceive or NextReader while a message was not read to its end drops the
@@ -80,8 +80,8 @@ func (w *wholeMessage) Read(_ context.Context, p []byte) (int, error) {
 
 // PingSender may be implemented by a [Transport] that has the pings of RFC 6455, section
 // 5.5.2. A [Heartbeat] that cannot be sent, because a message is being written, is
-// replaced by a ping. Without it a Heartbeat may find a peer dead during a long message
-// of which nothing is written.
+// replaced by a ping. Without it a Heartbeat may find a peer dead while a message is
+// open and nothing is written to it.
 type PingSender interface {
 	// SendPing sends a ping, if that needs no wait.
 	SendPing()

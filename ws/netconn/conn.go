@@ -88,7 +88,7 @@ func (c *netConn) Read(p []byte) (int, error) {
 			_ = c.conn.CloseNow(errors.UnsupportedData, "binary messages only") // Read has a deadline, and Close waits for the peer
 			return 0, c.opError("read", errNotBinary)
 		case len(m.Data) > len(p):
-			c.rest = m.Data // in memory of its own
+			c.rest = m.Data // in separate memory
 		case len(m.Data) > 0:
 			return len(m.Data), nil // in p
 		}
@@ -193,7 +193,7 @@ func (c *netConn) setDeadline(d *deadline, t time.Time) error {
 
 const network = "websocket"
 
-// address is the address of an end that has no name.
+// address is the address of an end whose network address is not known.
 type address struct{}
 
 func (address) Network() string { return network }

@@ -220,7 +220,7 @@ func TestTextDoesNotMakeReadWait(t *testing.T) {
 			t.Errorf("the next Read = %v, want 1003", err)
 		}
 		if err := c.Close(); err != nil {
-			t.Errorf("Close = %v", err)
+			t.Errorf("Close = %v, want nil", err)
 		}
 		if waited := time.Since(start); waited != 0 {
 			t.Errorf("Read, Read and Close took %v", waited)
@@ -240,7 +240,7 @@ func TestDeadlines(t *testing.T) {
 		start := time.Now()
 		c.SetDeadline(start.Add(time.Second))
 		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("Read = %v", err)
+			t.Errorf("Read = %v, want ErrDeadlineExceeded", err)
 		}
 		if d := time.Since(start); d != time.Second {
 			t.Errorf("Read returned after %v", d)
@@ -290,10 +290,10 @@ func TestClose(t *testing.T) {
 		waiting <- err
 	}()
 	if err := c.Close(); err != nil {
-		t.Errorf("Close = %v", err)
+		t.Errorf("Close = %v, want nil", err)
 	}
 	if err := <-waiting; !errors.Is(err, net.ErrClosed) {
-		t.Errorf("Read = %v", err)
+		t.Errorf("Read = %v, want ErrClosed", err)
 	}
 	for name, err := range map[string]error{
 		"Close": c.Close(), "SetDeadline": c.SetDeadline(time.Now()),

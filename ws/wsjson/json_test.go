@@ -147,7 +147,7 @@ func TestReject(t *testing.T) {
 	send(t, a, ws.Binary([]byte("x")))
 	_, err := wsjson.Receive[int](t.Context(), b)
 	if err := wsjson.Reject(b, err); err != nil {
-		t.Errorf("Reject = %v", err)
+		t.Errorf("Reject = %v, want nil", err)
 	}
 	_, err = a.Receive(t.Context())
 	closed, ok := errors.AsType[*errors.ConnectionClosed](err)
