@@ -120,7 +120,8 @@ func TestHeartbeatsAndParts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := ws.Pipe(&ws.Config{Heartbeat: &ws.Heartbeat{}}, &ws.Config{AnswerHeartbeat: &ws.Heartbeat{}})
 		defer a.Close(errors.NormalClosure, "")
-		got := make(chan string)
+		// Buffered, because a also receives the answer to the text that is a heartbeat.
+		got := map[*ws.Conn]chan string{a: make(chan string, 10), b: make(chan string, 10)}
 		for _, conn := range []*ws.Conn{a, b} {
 			go func() {
 				for {
@@ -132,7 +133,7 @@ func TestHeartbeatsAndParts(t *testing.T) {
 					if err != nil {
 						t.Error(err)
 					}
-					got <- string(text)
+					got[conn] <- string(text)
 				}
 			}()
 		}
@@ -143,7 +144,7 @@ func TestHeartbeatsAndParts(t *testing.T) {
 		io.WriteString(w, "long")
 		time.Sleep(5 * time.Minute)
 		w.Close()
-		if text := <-got; text != "long" {
+		if text := <-got[a]; text != "long" {
 			t.Errorf("received %q", text)
 		}
 		if err := a.Confirm(t.Context()); err != nil {
@@ -154,7 +155,7 @@ func TestHeartbeatsAndParts(t *testing.T) {
 			if text == "\x05" {
 				continue // a heartbeat
 			}
-			if m := <-got; m != text {
+			if m := <-got[b]; m != text {
 				t.Errorf("received %q, want %q", m, text)
 			}
 		}
