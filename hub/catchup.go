@@ -10,8 +10,7 @@ import (
 
 const (
 	// firstWait and maxWait bound the time between two looks at whether a slow member has
-	// read. There is no notification, which other types of connections, or a browser, could
-	// not send.
+	// read. The Hub polls, because not every type of connection could report it.
 	firstWait = 5 * time.Millisecond
 	maxWait   = 100 * time.Millisecond
 	// looks is how often the Hub looks which members are due.

@@ -15,7 +15,7 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// newHub returns a Hub that the test closes.
+// newHub returns a Hub that is closed at the end of the test.
 func newHub(t *testing.T, o *hub.Options) *hub.Hub {
 	t.Helper()
 	h, err := hub.New(o)
@@ -30,7 +30,7 @@ func newHub(t *testing.T, o *hub.Options) *hub.Hub {
 	return h
 }
 
-// pair returns a connection for the Hub and the end at which its client reads.
+// pair returns a connection for the Hub and its client's end.
 func pair(t *testing.T) (conn, client *ws.Conn) {
 	t.Helper()
 	conn, client = ws.Pipe(nil, nil)
@@ -78,11 +78,11 @@ func expect(t *testing.T, client *ws.Conn, want ...string) {
 func expectNothing(t *testing.T, client *ws.Conn) {
 	t.Helper()
 	if m, ok, err := client.TryReceive(); ok || err != nil {
-		t.Fatalf("received %q, %v, want nothing", m, err)
+		t.Fatalf("received %q, %v, want no message", m, err)
 	}
 }
 
-// eventually waits for a condition that other goroutines bring about.
+// eventually waits for a condition that other goroutines make true.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !condition(); time.Sleep(time.Millisecond) {
@@ -211,7 +211,7 @@ func TestJoinSinceRecoversWithoutGapOrDouble(t *testing.T) {
 	}
 }
 
-// positioned sends each entry with its positions, and each gap as such.
+// positioned sends each entry with its positions, and each gap as a message.
 var positioned = &hub.Format{
 	Entry: func(topic string, e *hub.Entry) ws.Message {
 		return ws.Text(e.Message.String() + "@" + e.Position.String())
@@ -301,7 +301,7 @@ func TestSinceReadsPages(t *testing.T) {
 	}
 }
 
-// blob is a message that fills a slow member's space soon.
+// blob is a message that soon fills the queue of a slow member.
 func blob(i int) string { return fmt.Sprintf("%05d", i) + strings.Repeat("x", 1000) }
 
 func publishBlobs(t *testing.T, h *hub.Hub, topic string, from, to int) {
@@ -311,7 +311,7 @@ func publishBlobs(t *testing.T, h *hub.Hub, topic string, from, to int) {
 	}
 }
 
-// bounded has little space for each connection.
+// bounded has a small limit for each connection.
 func bounded(r hub.Rules, trace *hub.Trace) *hub.Options {
 	return &hub.Options{Rules: func(string) hub.Rules { return r }, Limits: hub.Limits{Unread: 10_000}, Trace: trace}
 }
@@ -329,9 +329,9 @@ func TestASlowMemberCatchesUpFromHistory(t *testing.T) {
 		join(t, h, "t", fast, nil)
 		for i := range 500 {
 			publish(t, h, "t", blob(i))
-			expect(t, atFast, blob(i)) // nothing delays the others
+			expect(t, atFast, blob(i)) // the other members are not delayed
 			if n := slow.Buffered(); n > 11_000 {
-				t.Fatalf("%d bytes wait for the slow member", n)
+				t.Fatalf("%d bytes are queued for the slow member", n)
 			}
 		}
 		time.Sleep(time.Minute)
@@ -342,7 +342,7 @@ func TestASlowMemberCatchesUpFromHistory(t *testing.T) {
 			expect(t, atSlow, blob(i))
 			time.Sleep(10 * time.Millisecond)
 			if i == 400 {
-				publishBlobs(t, h, "t", 500, 505) // it is still behind
+				publishBlobs(t, h, "t", 500, 505) // it still catches up
 			}
 		}
 		for i := 500; i < 505; i++ {

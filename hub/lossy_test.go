@@ -12,9 +12,9 @@ import (
 	"github.com/isosocket/isosocket/hub"
 )
 
-// lossy is an engine with a bad network before a Memory: it loses, repeats, delays and
-// reorders what it delivers, its history may be late, its calls fail, and its storage may be
-// replaced by an empty one.
+// lossy is an engine with an unreliable network in front of a Memory: it loses, repeats,
+// delays and reorders entries, its history may be late, its calls fail, and its storage may
+// be replaced by an empty one.
 type lossy struct {
 	t *testing.T
 
@@ -23,16 +23,16 @@ type lossy struct {
 	memory *hub.Memory
 	subs   map[*lossySub]struct{}
 	faults faults
-	log    map[string][]*hub.Entry // all that was published, in order
+	log    map[string][]*hub.Entry // all publications, in order
 	logged map[string]bool         // topics for which memory reports to log
 
-	// storage is held while something is published, and while memory is replaced, so that
-	// log has earlier publications first.
+	// storage is held during a publication, and while memory is replaced, so that log has
+	// earlier publications first.
 	storage sync.RWMutex
 	logging sync.Mutex // held while a logger subscribes
 }
 
-// faults are how often things go wrong, in percent.
+// faults are the rates of failures, in percent.
 type faults struct {
 	lose, repeat, hold, fail, stale int
 }
@@ -43,7 +43,7 @@ func newLossy(t *testing.T, random *rand.Rand, f faults) *lossy {
 	return l
 }
 
-// percent reports true so often.
+// percent reports true with this probability.
 func (l *lossy) percent(n int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -75,7 +75,7 @@ func (l *lossy) replace() {
 	}
 }
 
-// on returns the storage, with everything that is published under topic in log.
+// on returns the storage, and makes log record the publications under topic.
 func (l *lossy) on(topic string) *hub.Memory {
 	l.logging.Lock()
 	defer l.logging.Unlock()
@@ -123,7 +123,7 @@ func (l *lossy) Since(ctx context.Context, topic string, after hub.Position, lim
 	}
 	entries, top, err := l.on(topic).Since(ctx, topic, after, limit)
 	if err == nil && len(entries) > 0 && l.percent(l.faults.stale) {
-		// A copy of the storage that has not heard of the newest ones.
+		// A copy of the storage that lacks the newest entries.
 		top = entries[len(entries)-1].Prev
 		entries = entries[:len(entries)-1]
 		if len(entries) == 0 && top != after {
@@ -154,7 +154,7 @@ func (l *lossy) Subscribe(_ context.Context, topic string, s hub.Subscriber) (hu
 	return sub, sub.connect(), nil
 }
 
-// lossySub is a subscription over the bad network.
+// lossySub is a subscription over the unreliable network.
 type lossySub struct {
 	l     *lossy
 	topic string
@@ -228,7 +228,7 @@ func (s *lossySub) Cancel() {
 	s.ended = true
 }
 
-// doubtAll says so to all subscriptions.
+// doubtAll reports a possible loss to all subscriptions.
 func (l *lossy) doubtAll() {
 	l.mu.Lock()
 	var subs []*lossySub
@@ -255,8 +255,8 @@ func (l *lossy) find(topic, position string) (index, length int) {
 }
 
 // place returns the index of the last entry of a topic's log that is not after a position.
-// Positions where nothing was published lie between entries, or, in an epoch without entries
-// yet, after all.
+// A position without an entry lies between entries or, in an epoch without entries yet,
+// after all of them.
 func (l *lossy) place(topic, position string) int {
 	p, err := hub.ParsePosition(position)
 	if err != nil {

@@ -48,7 +48,7 @@ func stored(t *testing.T, m *hub.Memory, topic string, after hub.Position) (text
 
 func TestMemoryDropsTheOldestOfAllTopics(t *testing.T) {
 	m := newMemory(t, &hub.MemoryOptions{MaxBytes: 10_000})
-	text := strings.Repeat("x", 300) // 1,000 bytes each, with all that counts
+	text := strings.Repeat("x", 300) // 1,000 bytes each, with overhead
 	for i := range 30 {
 		put(t, m, fmt.Sprint("t", i%3), text, keepAll)
 	}
@@ -82,14 +82,14 @@ func TestMemoryExpiresTopicsThatAreNotUsed(t *testing.T) {
 			t.Error("a second topic while the first has history")
 		}
 		time.Sleep(23 * time.Hour)
-		// The history has expired, and the topic is still known: nothing was missed.
+		// The history has expired, but the topic is still known: no message was missed.
 		if got, top := stored(t, m, "t", p); len(got) != 0 || top != p {
 			t.Errorf("%v, top %v, want %v", got, top, p)
 		}
 		if refused() {
 			t.Error("no second topic although the first can be forgotten")
 		}
-		// Forgotten: it is not known any more whether something was missed.
+		// The topic is forgotten: a missed message can no longer be excluded.
 		if got, top := stored(t, m, "t", p); len(got) != 0 || top == p {
 			t.Errorf("%v, top %v, which is the position before", got, top)
 		}

@@ -122,7 +122,7 @@ func TestPresenceEndsAfterTheGrace(t *testing.T) {
 					wait = hub.DefaultGrace
 				}
 				if grace > 0 && present(t, h, "t") != "bob=" {
-					t.Error("gone at once")
+					t.Error("the key was removed at once")
 				}
 				time.Sleep(max(wait, 0))
 				synctest.Wait()
@@ -164,7 +164,7 @@ func TestPresenceOfTwoHubs(t *testing.T) {
 			t.Errorf("hub %d: %q", i, got)
 		}
 	}
-	// The numbers of connections are those of each Hub.
+	// Each Hub numbers its own connections.
 	if _, err := m.PublishToOthers(t.Context(), ws.Text("x"), nil); err != nil {
 		t.Fatal(err)
 	}

@@ -18,11 +18,11 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// TestRecoveryRule has clients that read at any speed, leave and come back from their last
-// position, over engines that lose, repeat, delay and reorder, and histories that end. A
-// naive model, the list of all that was published, decides whether what each of them got
-// was right: nothing twice, nothing out of order, nothing missing without a gap in its
-// place, and no gap without need. HUB_SEEDS sets the number of runs of each kind.
+// TestRecoveryRule runs clients that read at any speed, leave and return with their last
+// position, over engines that lose, repeat, delay and reorder, with bounded histories. A
+// simple model, the list of all publications, decides whether each client received the
+// right messages: none twice, none out of order, none missing without a gap in its place,
+// and no needless gap. HUB_SEEDS sets the number of runs of each kind.
 func TestRecoveryRule(t *testing.T) {
 	seeds := 3
 	if runtime.GOARCH == "wasm" {
@@ -66,7 +66,7 @@ type world struct {
 	replace bool
 	hubs    []*hub.Hub
 	format  *hub.Format
-	stop    chan struct{} // closed when nothing is published any more
+	stop    chan struct{} // closed when publishing has ended
 
 	mu     sync.Mutex
 	random *rand.Rand
@@ -143,7 +143,7 @@ func (w *world) run() {
 		r.checkEnd()
 	}
 	if w.got == 0 || w.engine.faults.lose == 0 && w.gaps == 0 {
-		w.Errorf("%d messages and %d gaps: the run shows nothing", w.got, w.gaps)
+		w.Errorf("%d messages and %d gaps: the run is not significant", w.got, w.gaps)
 	}
 	for _, h := range w.hubs {
 		if s := h.Stats(); s.Behind != 0 {
@@ -202,7 +202,7 @@ func (r *reader) run() {
 	for stopped := false; !stopped; {
 		select {
 		case <-r.stop:
-			stopped = true // one last connection gets all that is left
+			stopped = true // one last connection gets the remaining messages
 		default:
 		}
 		r.connect(stopped)
@@ -210,8 +210,8 @@ func (r *reader) run() {
 	}
 }
 
-// connect joins all topics, reads for a while, and leaves; with last, it reads until
-// nothing more arrives.
+// connect joins all topics, reads for a while, and leaves; with last, it reads until no
+// more messages arrive.
 func (r *reader) connect(last bool) {
 	conn, client := ws.Pipe(nil, nil)
 	defer client.Close(errors.GoingAway, "")
@@ -335,9 +335,9 @@ func (r *reader) checkEnd() {
 		state := r.topics[topic]
 		_, length := r.engine.find(topic, "")
 		switch {
-		case state == nil && topic == "none": // a slow one that joined from now on every time
+		case state == nil && topic == "none": // a slow reader whose every Join had no position
 		case state == nil:
-			r.Errorf("%s: %s: got nothing", r.name, topic)
+			r.Errorf("%s: %s: got no message", r.name, topic)
 		default:
 			r.checkBetween(topic, state, length, "the end")
 		}

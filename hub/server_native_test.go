@@ -38,8 +38,8 @@ func serve(t *testing.T, h *hub.Hub, topic string, joined *sync.WaitGroup, o *se
 	return s.URL
 }
 
-// TestOverTheNetwork has healthy clients, with and without compression, and one that does
-// not read for long, over TCP.
+// TestOverTheNetwork runs healthy clients, with and without compression, and one that does
+// not read for a long time, over TCP.
 func TestOverTheNetwork(t *testing.T) {
 	const clients, messages = 10, 2000
 	h := newHub(t, &hub.Options{Rules: func(string) hub.Rules { return hub.Rules{History: messages} }})
@@ -86,7 +86,7 @@ func TestOverTheNetwork(t *testing.T) {
 			}
 		})
 	}
-	// Its own buffer is small, so that the server soon notices that it does not read.
+	// Its own buffer is small, so the server soon notices that it does not read.
 	slow := dial(&isosocket.DialOptions{ReceiveBuffer: 1})
 	joined.Wait()
 	for i := range messages {

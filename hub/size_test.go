@@ -11,8 +11,8 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// TestMemoryOfAMembership bounds what a connection's first topic takes, beside the connection,
-// what each further one takes, and a topic of its own.
+// TestMemoryOfAMembership bounds the memory of a connection's first topic, without the
+// connection, of each further topic, and of a topic that it does not share.
 func TestMemoryOfAMembership(t *testing.T) {
 	const connections, topics = 2000, 20
 	h := newHub(t, nil)

@@ -10,8 +10,8 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// unnumbered is an engine that carries messages between machines and knows no order: each
-// machine numbers its own, and no entry has a predecessor.
+// unnumbered is an engine that carries messages between machines without an order: each
+// machine numbers its own messages, and no entry has a predecessor.
 type unnumbered struct {
 	*hub.Memory
 	machine string

@@ -39,7 +39,7 @@ func TestAddressesAreBoundedAndExpire(t *testing.T) {
 		}
 		time.Sleep(2*rateBurst*time.Second + time.Millisecond)
 		if busy, idle := clients.sizes(); busy != 1 || idle != 0 {
-			t.Errorf("after a while %d and %d addresses are remembered, want 1 and none", busy, idle)
+			t.Errorf("after the sweep %d addresses with and %d without connections are remembered, want 1 and 0", busy, idle)
 		}
 		if second, reached, _ := clients.enter(network(0), limits); reached != "" {
 			t.Errorf("a second connection has reached %s", reached)

@@ -17,8 +17,8 @@ import (
 	"github.com/isosocket/isosocket/server"
 )
 
-// BenchmarkHandshake opens connections as fast as one client can, which
-// drops each without a word. Most of the time is the system's.
+// BenchmarkHandshake opens connections as fast as one client can. The client drops each
+// without a close frame. The system takes most of the time.
 func BenchmarkHandshake(b *testing.B) {
 	b.Run("isosocket", func(b *testing.B) {
 		benchmarkHandshake(b, server.Handler(func(ctx context.Context, conn *server.Conn) error {

@@ -106,8 +106,8 @@ func TestProxiesThatCannotBe(t *testing.T) {
 	}
 }
 
-// FuzzClientAddress shows that a client cannot choose its address: whatever it writes, its
-// address is the one that a trusted proxy has added.
+// FuzzClientAddress shows that a client cannot choose its address: regardless of the header
+// that it sends, its address is the one that a trusted proxy has added.
 func FuzzClientAddress(f *testing.F) {
 	for _, seed := range []string{"", "127.0.0.1", "198.51.100.1, 10.0.0.2", `for="`, `for=10.0.0.2;by="`, "[2001:db8::1]:80", "unknown,", `\`, "a,\"b,c\""} {
 		f.Add(seed, "203.0.113.7", true)
@@ -145,7 +145,7 @@ func FuzzClientAddress(f *testing.F) {
 				if got := p.client(r); got != want {
 					t.Errorf("%s %q: the client is %v, want %v", header, r.Header[header], got, want)
 				}
-				// The same past a second trusted proxy.
+				// The same with a second trusted proxy.
 				r.Header[header] = append(r.Header[header], strings.Replace(added, addr, "10.0.0.2", 1))
 			}
 		}

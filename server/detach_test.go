@@ -30,9 +30,9 @@ func (p *pooled) Value(key any) any {
 	return p.Context.Value(key)
 }
 
-// TestServeHTTPReturnsWithTheFunction: what a middleware does after the handler,
-// it does after the connection, unless Options.Detach says otherwise; and the
-// function never sees the values of another request.
+// TestServeHTTPReturnsWithTheFunction: the code of a middleware after the handler runs
+// after the connection, unless Options.Detach is set. The function never sees the values of
+// another request.
 func TestServeHTTPReturnsWithTheFunction(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -97,8 +97,8 @@ func TestServeHTTPReturnsWithTheFunction(t *testing.T) {
 	}
 }
 
-// TestPanicKeepsTheServer: the function's panic is the connection's end alone, whichever
-// goroutine it runs on.
+// TestPanicKeepsTheServer: a panic of the function ends only its connection, on any
+// goroutine.
 func TestPanicKeepsTheServer(t *testing.T) {
 	t.Parallel()
 	for name, detach := range map[string]bool{"by default": false, "detached": true} {

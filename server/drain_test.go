@@ -55,7 +55,7 @@ func TestDrainEndsTheContextFirst(t *testing.T) {
 			for ctx.Err() == nil {
 				time.Sleep(time.Millisecond)
 			}
-			time.Sleep(20 * time.Millisecond) // a job that takes its time
+			time.Sleep(20 * time.Millisecond) // a slow job
 			return conn.Send(context.Background(), ws.Text("result"))
 		}},
 	} {
@@ -190,7 +190,7 @@ func TestDrainCuts(t *testing.T) {
 	}
 	mustShutdown(t, e)
 	if err := e.Drain(t.Context(), nil); err != nil {
-		t.Errorf("Drain = %v of an endpoint that has nothing left", err)
+		t.Errorf("Drain = %v of an endpoint without connections", err)
 	}
 }
 

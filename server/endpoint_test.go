@@ -223,8 +223,7 @@ func TestRefusalsAreLogged(t *testing.T) {
 	}
 }
 
-// The usual way out of a function is the error with which Receive tells that
-// the peer has closed.
+// A function usually returns the error with which Receive reports that the peer has closed.
 func TestPeerClosesAndOnlyTheEndIsLogged(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -311,7 +310,7 @@ func TestHandlerContext(t *testing.T) {
 	}
 	got := make(chan seen, 1)
 	e := server.Handler(func(ctx context.Context, conn *server.Conn) error {
-		before := ctx.Err() // the request is over by now, or soon
+		before := ctx.Err() // the request has ended by now, or ends soon
 		m, err := conn.Receive(ctx)
 		if err != nil || m.String() != "hello" {
 			t.Errorf("Receive = %q, %v", m, err)
@@ -345,7 +344,7 @@ func TestMessagesBeforeTheEndAreReceivedWithTheHandlersContext(t *testing.T) {
 	t.Parallel()
 	received := make(chan int, 1)
 	e, s := startEndpoint(t, func(ctx context.Context, conn *server.Conn) error {
-		<-ctx.Done() // the end comes first
+		<-ctx.Done() // ctx ends first
 		n := 0
 		for _, err := range conn.Messages(ctx) {
 			if err != nil {
@@ -392,7 +391,7 @@ func TestShutdown(t *testing.T) {
 		t.Errorf("after Shutdown, Len = %d", e.Len())
 	}
 	clientsDone.Wait()
-	mustShutdown(t, e) // again is fine
+	mustShutdown(t, e) // a second call succeeds
 
 	_, err := isosocket.Dial(timeout(t), s.URL, nil)
 	refused, ok := errors.AsType[*errors.ConnectionError](err)
@@ -439,8 +438,7 @@ func TestShutdownWaitsForFunctions(t *testing.T) {
 	mustShutdown(t, e)
 }
 
-// Handshakes that race with Shutdown are refused or closed with 1001, and none
-// is forgotten.
+// Handshakes that race with Shutdown are refused or closed with 1001, without exception.
 func TestShutdownWhileClientsConnect(t *testing.T) {
 	t.Parallel()
 	for range 10 {
@@ -472,7 +470,7 @@ func TestShutdownWhileClientsConnect(t *testing.T) {
 	}
 }
 
-// An independent client, with and without compression, of messages of many sizes.
+// An independent client sends messages of many sizes, with and without compression.
 func TestClientOfAnotherLibrary(t *testing.T) {
 	t.Parallel()
 	_, s := startEndpoint(t, echo, &server.Options{
@@ -499,7 +497,7 @@ func TestClientOfAnotherLibrary(t *testing.T) {
 				}
 				kind, got, err := conn.Read(timeout(t))
 				if err != nil || kind != websocket.MessageBinary || !bytes.Equal(got, want) {
-					t.Fatalf("%d bytes came back as %v of %d bytes, %v", size, kind, len(got), err)
+					t.Fatalf("the echo of %d bytes is %v of %d bytes, %v", size, kind, len(got), err)
 				}
 			}
 			if err := conn.Close(websocket.StatusNormalClosure, "done"); err != nil {
@@ -516,7 +514,7 @@ func TestPingsByDefault(t *testing.T) {
 	if response.StatusCode != 101 {
 		t.Fatalf("status %d", response.StatusCode)
 	}
-	// A peer that reads and says nothing gets a ping, and then its end.
+	// A peer that only reads gets a ping, and then the end of its connection.
 	got, err := io.ReadAll(reader)
 	if err != nil || len(got) < 2 || got[0] != 0x89 || !strings.HasSuffix(string(got), "\x03\xf0Ping/Pong timeout") {
 		t.Errorf("got %q, %v", got, err)
@@ -534,8 +532,8 @@ func TestHeartbeatIsAnswered(t *testing.T) {
 	}
 }
 
-// A function that only ever sends once left heartbeats unanswered, and clients
-// took the link for gone.
+// With a function that only sends, heartbeats were once unanswered, and clients considered
+// the link broken.
 func TestHeartbeatIsAnsweredWhereNobodyReceives(t *testing.T) {
 	t.Parallel()
 	received := make(chan ws.Message)
@@ -561,7 +559,7 @@ func TestHeartbeatIsAnsweredWhereNobodyReceives(t *testing.T) {
 		conn.Send(ctx, ws.Text("\x05"))
 		answered()
 	}
-	// An answer says that all before was received: not yet.
+	// An answer means that all earlier messages were received, which is not yet so.
 	conn.Send(ctx, ws.Text("first"))
 	conn.Send(ctx, ws.Text("\x05"))
 	time.Sleep(300 * time.Millisecond)
@@ -575,7 +573,7 @@ func TestHeartbeatIsAnsweredWhereNobodyReceives(t *testing.T) {
 	answered()
 }
 
-// A handshake that ends in a panic is not waited for by Shutdown.
+// Shutdown does not wait for a handshake that ended in a panic.
 func TestPanicInTheHandshake(t *testing.T) {
 	t.Parallel()
 	e, s := startEndpoint(t, echo, &server.Options{
@@ -587,7 +585,7 @@ func TestPanicInTheHandshake(t *testing.T) {
 	mustShutdown(t, e)
 }
 
-// noDeadlines is a connection that has none.
+// noDeadlines is a connection without deadlines.
 type noDeadlines struct{ net.Conn }
 
 func (noDeadlines) SetDeadline(time.Time) error      { return os.ErrNoDeadline }
@@ -601,7 +599,7 @@ func (h hijackedWithout) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return noDeadlines{conn}, buffered, err
 }
 
-// TestConnectionWithoutDeadlines: the handshake and the connection need none.
+// TestConnectionWithoutDeadlines: neither the handshake nor the connection needs deadlines.
 func TestConnectionWithoutDeadlines(t *testing.T) {
 	t.Parallel()
 	e := server.Handler(echo, nil)
@@ -620,7 +618,7 @@ func TestConnectionWithoutDeadlines(t *testing.T) {
 
 func TestMaxFragments(t *testing.T) {
 	t.Parallel()
-	// Masked frames of nothing: a first, n-2 in between, and a last one.
+	// Masked empty frames: a first one, n-2 continuations, and a last one.
 	frames := func(n int) []byte {
 		return []byte("\x01\x80\x00\x00\x00\x00" + strings.Repeat("\x00\x80\x00\x00\x00\x00", n-2) + "\x80\x80\x00\x00\x00\x00")
 	}

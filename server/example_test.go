@@ -47,7 +47,7 @@ func ExampleHandler() {
 	// Output: hello <nil>
 }
 
-// The request remains known, with the values of its path.
+// The request remains available, with the values of its path.
 func ExampleConn_Request() {
 	endpoint := server.Handler(func(ctx context.Context, conn *server.Conn) error {
 		r := conn.Request()
@@ -167,7 +167,7 @@ func ExampleEndpoint_Drain() {
 	// <nil>
 }
 
-// Accept is for handlers that look after the connection themselves.
+// Accept is for handlers that manage the connection themselves.
 func ExampleAccept() {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, err := server.Accept(w, r, &server.Options{
@@ -209,7 +209,7 @@ func ExampleHandler_refusal() {
 	// This is a WebSocket endpoint: connect with a WebSocket client.
 }
 
-// A server says who may connect, from where, and how much it accepts.
+// A server decides who may connect and from where, and limits how much it accepts.
 func ExampleOptions() {
 	s := httptest.NewServer(server.Handler(func(ctx context.Context, conn *server.Conn) error {
 		return conn.Send(ctx, ws.Text("hello, "+conn.Principal().(string)))
@@ -245,7 +245,7 @@ func ExampleOptions() {
 	// hello, ann <nil>
 }
 
-// Stop ends the connections over a while, so that clients do not all come back at once.
+// Stop spreads the ends of the connections over time, so clients do not all reconnect at once.
 func ExampleStop() {
 	endpoint := server.Handler(func(ctx context.Context, conn *server.Conn) error {
 		<-ctx.Done()
@@ -274,7 +274,7 @@ func ExampleStop() {
 	// <nil>
 }
 
-// A Listener cuts the connections of a flood before anything is read from them.
+// A Listener closes the connections of a flood before it reads from them.
 func ExampleListener() {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -332,7 +332,7 @@ func ExampleLimit() {
 	// true
 }
 
-// A server behind a proxy, whose clients are an office with one address.
+// A server behind a proxy whose clients share the address of an office.
 func ExampleLimits() {
 	s := httptest.NewServer(server.Handler(func(ctx context.Context, conn *server.Conn) error {
 		_, err := conn.Receive(ctx)
@@ -431,7 +431,7 @@ func ExampleObserver() {
 	// connection: 4001 (private application reason, 4000-4999)
 }
 
-// Each message is handled by itself, and a silent connection holds no goroutine.
+// A function is called for each message, and a silent connection holds no goroutine.
 func ExampleMessages() {
 	endpoint := server.Messages(func(ctx context.Context, conn *server.Conn, m ws.Message) error {
 		return conn.Send(ctx, ws.Text(strings.ToUpper(m.String())))

@@ -4,11 +4,11 @@ package server
 
 import "time"
 
-// ParkAfter makes connections of an endpoint that was made by Messages park sooner. Call it
-// before any connection.
+// ParkAfter makes the connections of an endpoint made by Messages park sooner. Call it
+// before the first connection.
 func (e *Endpoint) ParkAfter(d time.Duration) { e.acceptor.parks.interval = d }
 
-// Active returns how many connections of such an endpoint have a goroutine.
+// Active returns the number of connections of an endpoint made by Messages that have a goroutine.
 func (e *Endpoint) Active() int {
 	p := e.acceptor.parks
 	p.mu.Lock()

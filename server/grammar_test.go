@@ -52,7 +52,8 @@ func TestMalformedRequests(t *testing.T) {
 	}
 }
 
-// TestAnswerHasEachFieldOnce: RFC 6455, sections 11.3.3 and 11.3.4, whatever a middleware has set.
+// TestAnswerHasEachFieldOnce: RFC 6455, sections 11.3.3 and 11.3.4, even if a middleware
+// has set the fields.
 func TestAnswerHasEachFieldOnce(t *testing.T) {
 	t.Parallel()
 	s := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -53,7 +53,7 @@ func mustShutdown(t *testing.T, e *server.Endpoint) {
 	}
 }
 
-// timeout returns a context that no test should outlive.
+// timeout returns a context that ends after the longest time that a test may take.
 func timeout(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	t.Cleanup(cancel)
@@ -72,7 +72,7 @@ func echo(ctx context.Context, conn *server.Conn) error {
 	return nil
 }
 
-// goodRequest is a handshake, line by line, as RFC 6455, section 1.3, has it.
+// goodRequest is a handshake, line by line, from RFC 6455, section 1.3.
 var goodRequest = []string{
 	"GET /chat HTTP/1.1",
 	"Host: example.com",
@@ -331,7 +331,7 @@ func TestChooseSubprotocol(t *testing.T) {
 			if len(offered) != 2 || offered[0] != "a" || offered[1] != "ignored" {
 				t.Errorf("offered = %q", offered)
 			}
-			offered[0] = "changed" // is of no account
+			offered[0] = "changed" // has no effect
 			return r.URL.Query().Get("choose")
 		},
 	})
@@ -347,7 +347,7 @@ func TestChooseSubprotocol(t *testing.T) {
 			t.Errorf("%q: status %d, Sec-WebSocket-Protocol: %q", test.choose, response.StatusCode, got)
 		}
 	}
-	// Without an offer there is nothing to choose.
+	// Without an offer ChooseSubprotocol is not called.
 	if response, _, _ := roundTrip(t, s, goodRequest); response.StatusCode != 101 {
 		t.Errorf("without an offer: status %d", response.StatusCode)
 	}
@@ -435,7 +435,7 @@ type unwrapping struct{ plainWriter }
 
 func (u unwrapping) Unwrap() http.ResponseWriter { return u.ResponseWriter }
 
-// refusingHijacker has the method, but cannot.
+// refusingHijacker has the method Hijack, which fails.
 type refusingHijacker struct{ plainWriter }
 
 func (refusingHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
@@ -502,8 +502,8 @@ func TestMiddleware(t *testing.T) {
 	}
 }
 
-// Without a Logger, too, a developer sees why a connection cannot be taken over: once in the log,
-// and, on the same machine, in the refusal.
+// Even without a Logger, a developer sees why a connection cannot be hijacked: once in the
+// log and, on the same machine, in the refusal.
 func TestHiddenConnectionIsExplained(t *testing.T) {
 	t.Parallel()
 	var lines logBuffer
@@ -554,7 +554,7 @@ func TestHTTP2(t *testing.T) {
 	}
 }
 
-// deadlineConn remembers its deadlines.
+// deadlineConn records its deadlines.
 type deadlineConn struct {
 	net.Conn
 	read, write *time.Time
@@ -692,7 +692,7 @@ func FuzzHandshake(f *testing.F) {
 			t.Errorf("status %d, %q, error %v", w.Code, w.Body, err)
 		}
 		if w.Code == 500 {
-			t.Errorf("a request is taken for a mistake of the server: %v", err)
+			t.Errorf("a faulty request is reported as a failure of the server: %v", err)
 		}
 	})
 }
@@ -720,10 +720,10 @@ func TestRefusedOriginSaysHowToAllowIt(t *testing.T) {
 		t.Errorf("the log has the origin %d times: %.2000s", n, log)
 	}
 	if n := strings.Count(log, "\n"); n > 100 {
-		t.Errorf("strangers made %d lines of log", n)
+		t.Errorf("remote clients caused %d lines of log", n)
 	}
 
-	// A stranger learns nothing.
+	// A remote client gets no advice.
 	request := httptest.NewRequest(http.MethodGet, "/", nil)
 	request.Header.Set("Origin", "https://app.example")
 	answer := httptest.NewRecorder() // from 192.0.2.1
@@ -733,8 +733,8 @@ func TestRefusedOriginSaysHowToAllowIt(t *testing.T) {
 	}
 }
 
-// TestNullOriginIsNeverAdvised: every sandboxed page has the origin "null", so
-// the way to allow it would allow strangers, and "*" everybody.
+// TestNullOriginIsNeverAdvised: every sandboxed page has the origin "null", so a pattern
+// for it would allow unknown pages, and "*" allows every page.
 func TestNullOriginIsNeverAdvised(t *testing.T) {
 	t.Parallel()
 	logged := &logBuffer{}

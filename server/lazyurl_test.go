@@ -17,7 +17,7 @@ func TestLazyURL(t *testing.T) {
 		"/?":                      true,
 		"/chat?room=a%20b&x=":     true,
 		"/a%2Fb/%c3%a4":           true,
-		"/b|c":                    false, // is written in another way
+		"/b|c":                    false, // is formatted differently
 		"//example.com/x":         true,
 		"///":                     true,
 		"http://example.com/x?y":  false,

@@ -99,7 +99,7 @@ func (l *limited) mustDial(t *testing.T, address string) *ws.Conn {
 	return conn
 }
 
-// mustRefuse checks that a client of address is refused with status, and why.
+// mustRefuse checks that a client of address is refused with status, and the given text.
 func (l *limited) mustRefuse(t *testing.T, address string, status int, retryAfter, text string) {
 	t.Helper()
 	_, err := l.dial(t, address)
@@ -180,7 +180,7 @@ func testMaxConnectionsPerAddress(t *testing.T, detach bool) {
 		l.mustDial(t, "203.0.113.7")
 	}
 	l.mustRefuse(t, "203.0.113.7", 429, "5", "too many connections from your address")
-	l.mustRefuse(t, "127.0.0.1, 203.0.113.7", 429, "5", "") // a client that lies
+	l.mustRefuse(t, "127.0.0.1, 203.0.113.7", 429, "5", "") // a client that forges the field
 	l.mustDial(t, "203.0.113.8")
 	l.mustCount(t, map[Limit]uint64{LimitConnectionsPerAddress: 3})
 
@@ -257,10 +257,10 @@ func TestHandshakeRate(t *testing.T) {
 			t.Errorf("half a second later the status is %d", code)
 		}
 		if code, _ := e.status("203.0.113.7:4"); code != 429 {
-			t.Errorf("the next one has the status %d", code)
+			t.Errorf("the next request has the status %d", code)
 		}
 		if got, want := e.limits.counts(), map[Limit]uint64{LimitHandshakeRate: 2}; !reflect.DeepEqual(got, want) {
-			t.Errorf("reached were %v, want %v", got, want)
+			t.Errorf("the limits reached are %v, want %v", got, want)
 		}
 		time.Sleep(time.Minute)
 		if busy, idle := e.clients.sizes(); busy+idle != 0 {
@@ -325,7 +325,7 @@ func TestRefusalNamesTrustedProxies(t *testing.T) {
 	if !strings.Contains(l.log.String(), "TrustedProxies") {
 		t.Errorf("the log does not name the option to set:\n%s", l.log)
 	}
-	// Without a Logger the advice goes where net/http logs.
+	// Without a Logger the advice goes to the log of net/http.
 	var log safeLog
 	e := Handler(nil, &Options{Limits: &Limits{HandshakeRate: 1}})
 	s := httptest.NewUnstartedServer(e)

@@ -41,7 +41,7 @@ func silent(t *testing.T, address, from string) net.Conn {
 	d := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
 	c, err := d.Dial("tcp", address)
 	if errors.Is(err, syscall.ECONNRESET) {
-		return nil // cut before the dialer returned
+		return nil // closed before the dialer returned
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func silent(t *testing.T, address, from string) net.Conn {
 	return c
 }
 
-// cut reports whether the server ends c, which sends nothing.
+// cut reports whether the server closes c, on which the client sends no data.
 func cut(t *testing.T, c net.Conn) bool {
 	t.Helper()
 	if c == nil {
@@ -76,7 +76,7 @@ func (l *limitedListener) await(t *testing.T, busy int) {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	t.Errorf("not %d addresses have connections", busy)
+	t.Errorf("the number of addresses with connections is not %d", busy)
 }
 
 func TestListenerLimitsConnections(t *testing.T) {
@@ -84,19 +84,19 @@ func TestListenerLimitsConnections(t *testing.T) {
 	l, address := listening(t, &Limits{MaxConnectionsPerAddress: 2}, http.NotFoundHandler())
 	first, second := silent(t, address, "127.0.0.1"), silent(t, address, "127.0.0.1")
 	if !cut(t, silent(t, address, "127.0.0.1")) {
-		t.Error("a third connection that sends nothing is accepted")
+		t.Error("a third silent connection is accepted")
 	}
 	if cut(t, silent(t, address, "127.0.0.2")) {
-		t.Error("a connection of another address is cut")
+		t.Error("a connection of another address is closed")
 	}
 	if cut(t, first) || cut(t, second) {
-		t.Error("a connection within the limit is cut")
+		t.Error("a connection within the limit is closed")
 	}
 	first.Close()
 	second.Close()
 	l.await(t, 1)
 	if cut(t, silent(t, address, "127.0.0.1")) {
-		t.Error("when the first connections are closed, another one is cut")
+		t.Error("after the first connections were closed, another one is refused")
 	}
 }
 
@@ -117,8 +117,8 @@ func TestListenerLimitsTheRate(t *testing.T) {
 	}
 }
 
-// TestListenerAndEndpoint: after the handshake the listener no longer counts a connection, and
-// it is the socket itself.
+// TestListenerAndEndpoint: after the handshake the listener no longer counts a connection,
+// and the Endpoint uses the socket itself.
 func TestListenerAndEndpoint(t *testing.T) {
 	t.Parallel()
 	e := Handler(func(ctx context.Context, conn *Conn) error {

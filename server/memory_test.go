@@ -56,7 +56,7 @@ func TestMaxMemory(t *testing.T) {
 		defer s.Close()
 
 		frame := append([]byte{0x82, 0x80 | 126, message >> 8, message & 0xFF, 0, 0, 0, 0}, make([]byte, message)...)
-		// One message after the other waits to be received.
+		// Messages queue up one after the other.
 		for i, want := range []struct {
 			status int
 			agreed string
@@ -79,13 +79,13 @@ func TestMaxMemory(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		if got, want := e.limits.counts(), (map[Limit]uint64{LimitCompression: 1, LimitMemory: 1}); !reflect.DeepEqual(got, want) {
-			t.Errorf("reached were %v, want %v", got, want)
+			t.Errorf("the limits reached are %v, want %v", got, want)
 		}
 		close(receive)
 		time.Sleep(time.Second)
 		c, status, agreed := offer(t, l)
 		if status != 101 || agreed == "" {
-			t.Errorf("when all was received, the status is %d and the agreement %q", status, agreed)
+			t.Errorf("after all messages were received, the status is %d and the agreement %q", status, agreed)
 		}
 		c.Close()
 		s.Close()
@@ -96,7 +96,7 @@ func TestMaxMemory(t *testing.T) {
 	})
 }
 
-// TestMemoryIsMeasuredSeldom: not at each handshake.
+// TestMemoryIsMeasuredSeldom: not each handshake measures the memory.
 func TestMemoryIsMeasuredSeldom(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -105,13 +105,13 @@ func TestMemoryIsMeasuredSeldom(t *testing.T) {
 		e.memory.next = time.Now().Add(measureEvery)
 		for range 10 {
 			if e.pressure() != full {
-				t.Fatal("it was measured too soon")
+				t.Fatal("the memory was measured too soon")
 			}
 			time.Sleep(measureEvery / 11)
 		}
 		time.Sleep(measureEvery)
 		if e.pressure() != roomy {
-			t.Error("it was not measured again")
+			t.Error("the memory was not measured again")
 		}
 	})
 }

@@ -24,10 +24,11 @@ import (
 
 func sendBack(ctx context.Context, conn *server.Conn, m ws.Message) error { return conn.Send(ctx, m) }
 
-// quickly is how soon the connections of most of these tests park.
+// quickly is the time after which connections park in most of these tests.
 const quickly = 20 * time.Millisecond
 
-// startMessages serves an endpoint made by Messages. Its connections park quickly, where they can.
+// startMessages serves an endpoint made by Messages. Its connections park quickly if the
+// system supports that.
 func startMessages(t *testing.T, handle func(context.Context, *server.Conn, ws.Message) error, o *server.Options) (*server.Endpoint, *httptest.Server) {
 	t.Helper()
 	e := server.Messages(handle, o)
@@ -61,7 +62,8 @@ func mustEcho(t *testing.T, conn *ws.Conn, text string) {
 
 func canPark() bool { return runtime.GOOS == "linux" }
 
-// parkedConn returns a connection that has echoed a message and is parked, where that can be.
+// parkedConn returns a connection that has echoed a message and is parked, if the system
+// supports that.
 func parkedConn(t *testing.T, e *server.Endpoint, s *httptest.Server, o *isosocket.DialOptions) *ws.Conn {
 	t.Helper()
 	conn := dial(t, s, o)
@@ -88,7 +90,7 @@ func TestMessagesEcho(t *testing.T) {
 	}
 }
 
-// A connection that is parked has no goroutine.
+// A parked connection has no goroutine.
 func TestParkedConnectionsHaveNoGoroutine(t *testing.T) {
 	if !canPark() {
 		t.Skip("connections are parked on Linux only")
@@ -220,7 +222,7 @@ func TestEndsOfAParkedConnection(t *testing.T) {
 	}
 }
 
-// The peer ends a parked connection: by a close frame, and without a word.
+// The peer ends a parked connection, with and without a close frame.
 func TestPeerEndsAParkedConnection(t *testing.T) {
 	t.Parallel()
 	for _, cut := range []bool{false, true} {

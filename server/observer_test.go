@@ -186,7 +186,7 @@ func TestObserverOfProbesAndPanics(t *testing.T) {
 	}
 }
 
-// TestPanicOfAnObserver: it costs no connection, holds no lock and leaves nothing open.
+// TestPanicOfAnObserver: it ends no connection, holds no lock and leaks nothing.
 func TestPanicOfAnObserver(t *testing.T) {
 	t.Parallel()
 	for _, detach := range []bool{false, true} {
@@ -219,8 +219,8 @@ func TestPanicOfAnObserver(t *testing.T) {
 	}
 }
 
-// TestObserverMayAsk: an observer that takes its time and calls what it may delays its
-// own connection only.
+// TestObserverMayAsk: a slow observer that calls the permitted methods delays its own
+// connection only.
 func TestObserverMayAsk(t *testing.T) {
 	t.Parallel()
 	var e *server.Endpoint

@@ -51,13 +51,13 @@ func FuzzOrigin(f *testing.F) {
 		switch {
 		case got == own, got == "partner.example" && strings.HasPrefix(strings.ToLower(origin), "https:"), strings.HasSuffix(got, ".friend.example"):
 		default:
-			t.Errorf("the origin %q, of the host %q, is let in for the host %q", origin, got, host)
+			t.Errorf("the origin %q, of the host %q, is accepted for the host %q", origin, got, host)
 		}
 	})
 }
 
-// FuzzOriginPatterns: a pattern is an error or compiles to one that path.Match takes, and one without
-// wildcards lets in the host that it names and no other.
+// FuzzOriginPatterns: a pattern is an error or compiles to one that path.Match accepts. A
+// pattern without wildcards accepts only the host that it names.
 func FuzzOriginPatterns(f *testing.F) {
 	for _, pattern := range []string{"example.com", "*.example.com", "https://example.com:443/", "[::1]:*", "b\u00fccher.example", "[a-z].example", "*", "a\\.b", "null"} {
 		f.Add(pattern, "https://example.com")
@@ -72,7 +72,7 @@ func FuzzOriginPatterns(f *testing.F) {
 			return
 		}
 		if named := authority("x://" + pattern[strings.LastIndex(pattern, "://")+1:]); !strings.Contains(pattern, "://") && authority(origin) != named {
-			t.Errorf("the pattern %q, of the host %q, lets in %q", pattern, named, origin)
+			t.Errorf("the pattern %q, of the host %q, accepts %q", pattern, named, origin)
 		}
 	})
 }
@@ -90,7 +90,7 @@ func TestOriginsWithoutAHost(t *testing.T) {
 	} {
 		r := &http.Request{Host: "example.com", Header: http.Header{"Origin": {origin}}}
 		if _, err := checkOrigin(r, patterns); err == nil {
-			t.Errorf("the origin %q is let in", origin)
+			t.Errorf("the origin %q is accepted", origin)
 		}
 	}
 }

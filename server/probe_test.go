@@ -37,8 +37,8 @@ func probe(t *testing.T, url, accept string, header http.Header) *http.Response 
 	return response
 }
 
-// TestProbe: a probe is answered as the handshake would be, marked, and without
-// a connection or a login dialog.
+// TestProbe: the answer to a probe is that to the handshake, with the mark, and without a
+// connection or a login dialog.
 func TestProbe(t *testing.T) {
 	t.Parallel()
 	authorize := func(r *http.Request) (any, error) {
@@ -114,7 +114,7 @@ func TestNoProbe(t *testing.T) {
 	}
 }
 
-// TestProbeOfAWriterThatCannotBeHijacked: nor could the handshake's be.
+// TestProbeOfAWriterThatCannotBeHijacked: the answer is that to the handshake.
 func TestProbeOfAWriterThatCannotBeHijacked(t *testing.T) {
 	t.Parallel()
 	e := server.Handler(echo, nil)
@@ -177,9 +177,9 @@ func TestAuthorize(t *testing.T) {
 	}
 }
 
-// TestRefusalEndsTheConnection: behind a proxy that tunnels every request for an upgrade, a
-// second request in the same packet has not been looked at by it (CWE-444), so it is not
-// answered.
+// TestRefusalEndsTheConnection: behind a proxy that tunnels every request for an upgrade,
+// the proxy has not checked a second request in the same packet (CWE-444), so the server
+// does not answer it.
 func TestRefusalEndsTheConnection(t *testing.T) {
 	t.Parallel()
 	_, s := startEndpoint(t, echo, nil)

@@ -28,7 +28,7 @@ func TestRequest(t *testing.T) {
 			mux.Handle("GET /rooms/{room}/{path...}", e)
 			s := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				mux.ServeHTTP(w, r)
-				clear(r.Header) // as a server that reuses it would
+				clear(r.Header) // as a server that reuses the header does
 			}))
 			t.Cleanup(func() { mustShutdown(t, e) })
 			client, err := isosocket.Dial(timeout(t), s.URL+"/rooms/the%20kitchen%0A:{x}/a/b?user=eve&empty", &isosocket.DialOptions{

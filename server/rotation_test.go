@@ -18,8 +18,8 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// pipeListener is a net.Listener whose connections are in memory, so that the time of a
-// bubble applies to them.
+// pipeListener is a net.Listener whose connections are in memory, so they use the time of a
+// bubble.
 type pipeListener struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -79,7 +79,7 @@ func TestMaxLifetime(t *testing.T) {
 	const longest, n = 40 * time.Minute, 200
 	for name, test := range map[string]struct {
 		serve func(ctx context.Context, conn *Conn) error
-		later time.Duration // than its lifetime a connection ends
+		later time.Duration // how long after its lifetime a connection ends
 		last  string        // the last message
 	}{
 		"a function that waits": {func(ctx context.Context, conn *Conn) error {
@@ -145,7 +145,7 @@ func TestMaxLifetime(t *testing.T) {
 					}
 				}
 				if got, want := e.limits.counts(), map[Limit]uint64{LimitLifetime: n}; !reflect.DeepEqual(got, want) {
-					t.Errorf("reached were %v, want %v", got, want)
+					t.Errorf("the limits reached are %v, want %v", got, want)
 				}
 				if err := e.Shutdown(t.Context()); err != nil {
 					t.Error(err)
@@ -155,7 +155,8 @@ func TestMaxLifetime(t *testing.T) {
 	}
 }
 
-// TestLifetimeOfAConnectionThatEndsBefore: nothing is counted, and no timer keeps it.
+// TestLifetimeOfAConnectionThatEndsBefore: no limit is counted, and no timer retains the
+// connection.
 func TestLifetimeOfAConnectionThatEndsBefore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -168,7 +169,7 @@ func TestLifetimeOfAConnectionThatEndsBefore(t *testing.T) {
 		conn.Close(errors.NormalClosure, "")
 		time.Sleep(time.Hour)
 		if got := e.limits.counts(); len(got) > 0 {
-			t.Errorf("reached were %v", got)
+			t.Errorf("the limits reached are %v", got)
 		}
 	})
 }
@@ -217,14 +218,14 @@ func TestLimitsOfAccept(t *testing.T) {
 	}
 }
 
-// TestLimitsOfAConnection: each is counted, and the client sees why.
+// TestLimitsOfAConnection: each limit is counted, and the client gets the reason.
 func TestLimitsOfAConnection(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		limits  Limits
 		message []byte // sent by the client repeatedly
 		reached Limit
-		reason  errors.CloseReason // 0 if it goes on
+		reason  errors.CloseReason // 0 if the connection continues
 		text    string
 	}{
 		"messages slowly":     {Limits{MessageRate: 2}, []byte("x"), LimitMessageRate, 0, ""},
@@ -278,7 +279,7 @@ func TestLimitsOfAConnection(t *testing.T) {
 					t.Error(err)
 				}
 				if got := e.limits.counts(); got[test.reached] == 0 || len(got) != 1 {
-					t.Errorf("reached were %v", got)
+					t.Errorf("the limits reached are %v", got)
 				}
 			})
 		})

@@ -34,7 +34,7 @@ func sum[K comparable](m map[K]uint64) (n uint64) {
 	return n
 }
 
-// check compares stats with those before, and with themselves.
+// check compares stats with the earlier ones, and checks their consistency.
 func checkStats(t *testing.T, before, s server.Stats) {
 	t.Helper()
 	if closed := sum(s.Closed); s.Accepted != uint64(s.Open)+closed || s.ConnectionTimes.Count != closed {
@@ -66,8 +66,8 @@ func checkStats(t *testing.T, before, s server.Stats) {
 	}
 }
 
-// TestStatsAddUp: after a load of all kinds each message, end and refusal has been
-// counted exactly once, and at every time in between the sums agree.
+// TestStatsAddUp: after a mixed load each message, end and refusal has been counted exactly
+// once, and the sums agree at every time in between.
 func TestStatsAddUp(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -263,7 +263,7 @@ func TestStatsAddUp(t *testing.T) {
 					stats.Open, stats.Accepted, stats.HandshakeTimes.Count, stats.Unanswered, stats.Probes, clients)
 			}
 			if !reflect.DeepEqual(stats.Refused, refused) {
-				t.Errorf("refused were %v, want %v", stats.Refused, refused)
+				t.Errorf("the refusals are %v, want %v", stats.Refused, refused)
 			}
 			if !reflect.DeepEqual(stats.Closed, want) {
 				t.Errorf("the ends are %v, want %v", stats.Closed, want)
@@ -284,8 +284,8 @@ func TestStatsAddUp(t *testing.T) {
 	}
 }
 
-// TestStatsOfTheWire: an answered message is counted before its answer can arrive,
-// and what is counted on the wire are whole frames.
+// TestStatsOfTheWire: an answered message is counted before its answer can arrive, and the
+// wire counters cover whole frames.
 func TestStatsOfTheWire(t *testing.T) {
 	t.Parallel()
 	e, s := startEndpoint(t, echo, nil)
@@ -298,7 +298,7 @@ func TestStatsOfTheWire(t *testing.T) {
 	if _, err := io.ReadFull(reader, make([]byte, 7)); err != nil {
 		t.Fatal(err)
 	}
-	raw.Write([]byte{0x89, 0x80, 0, 0, 0, 0}) // a ping is no message
+	raw.Write([]byte{0x89, 0x80, 0, 0, 0, 0}) // a ping is not a message
 	if _, err := io.ReadFull(reader, make([]byte, 2)); err != nil {
 		t.Fatal(err)
 	}
@@ -364,7 +364,7 @@ func TestStatsOfAFullQueue(t *testing.T) {
 	}
 }
 
-// TestStatsOfPings: each ping counts once, however often the peer answers it.
+// TestStatsOfPings: each ping counts once, even if the peer answers it several times.
 func TestStatsOfPings(t *testing.T) {
 	t.Parallel()
 	e, s := startEndpoint(t, echo, &server.Options{PingInterval: 20 * time.Millisecond})
@@ -383,7 +383,7 @@ func TestStatsOfPings(t *testing.T) {
 	}
 	raw.Close()
 	mustShutdown(t, e)
-	// On a busy machine an answer comes after the next ping, and counts as one to that.
+	// On a busy machine an answer may arrive after the next ping, and counts for that one.
 	if got := e.Stats().RoundTrips; got.Count < 1 || got.Count > pings || got.Sum <= 0 {
 		t.Errorf("%d round trips of %v, want 1 to %d", got.Count, got.Sum, pings)
 	}
@@ -419,8 +419,8 @@ func TestStatsOfLimits(t *testing.T) {
 	}
 }
 
-// TestTooLateIsLoggedAndCounted: so is a connection whose handshake was done when the
-// endpoint no longer serves any.
+// TestTooLateIsLoggedAndCounted: a connection whose handshake completes after Shutdown was
+// called is logged and counted.
 func TestTooLateIsLoggedAndCounted(t *testing.T) {
 	t.Parallel()
 	deciding, decide := make(chan struct{}), make(chan struct{})
@@ -454,7 +454,7 @@ func TestTooLateIsLoggedAndCounted(t *testing.T) {
 		t.Errorf("%d were accepted, and the ends are %v", stats.Accepted, stats.Closed)
 	}
 	if stats.Refused[http.StatusServiceUnavailable] == 0 {
-		t.Errorf("refused were %v, want 503 among them", stats.Refused)
+		t.Errorf("the refusals are %v, want 503 among them", stats.Refused)
 	}
 }
 
@@ -495,8 +495,8 @@ func (l *pipeListener) Accept() (net.Conn, error) {
 func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.done) }); return nil }
 func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
 
-// BenchmarkStats measures Stats, and how long a handshake or an end may wait for it, at
-// 10,000 connections.
+// BenchmarkStats measures Stats with 10,000 connections, and how long a handshake or an end
+// may wait for it.
 func BenchmarkStats(b *testing.B) {
 	e := server.Handler(echo, &server.Options{Detach: true, PingInterval: -1})
 	l := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}

@@ -10,7 +10,7 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// plenty keeps all that a case publishes.
+// plenty keeps everything that a case publishes.
 var plenty = hub.Keep{Messages: 10_000, Age: time.Hour, IDs: time.Minute}
 
 // publish publishes text, and checks the Position.
@@ -34,7 +34,7 @@ func (b *bench) publishEntry(machine int, topic string, e *hub.Entry, keep hub.K
 	return p
 }
 
-// since returns all that the engine stores after a position, read in pages.
+// since returns all entries that the engine stores after a position, read in pages.
 func (b *bench) since(machine int, topic string, after hub.Position, limit int) (all []*hub.Entry, top hub.Position) {
 	b.Helper()
 	for {
@@ -116,7 +116,7 @@ func (l *listener) enter(note func()) {
 	l.inside = true
 	note()
 	l.mu.Unlock()
-	l.mu.Lock() // a second caller may come in between
+	l.mu.Lock() // a second caller may get the lock in between
 	l.inside = false
 	l.mu.Unlock()
 }

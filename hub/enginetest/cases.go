@@ -337,7 +337,7 @@ func cancelEnds(b *bench) {
 	if count() != n {
 		b.Errorf("%d entries came after Cancel", count()-n)
 	}
-	l.sub.Cancel() // once more changes nothing
+	l.sub.Cancel() // a second call has no effect
 	last := b.publish(0, "cancel", "last", plenty)
 	b.eventually("the other subscription goes on", func() bool { return stays.sees(last) })
 }
@@ -360,7 +360,7 @@ func (b *bench) here(machine int, topic string) string {
 	return strings.Join(s, " ")
 }
 
-// awaitHere waits until all machines say the same of who is present.
+// awaitHere waits until all machines report the same presence.
 func (b *bench) awaitHere(topic, want string) {
 	b.Helper()
 	for machine := range b.engines {

@@ -1,4 +1,5 @@
-// Package enginetest holds an [hub.Engine] to its contract. It is for authors of engines:
+// Package enginetest tests whether a [hub.Engine] follows its contract. It is for authors
+// of engines:
 //
 //	func TestEngine(t *testing.T) {
 //		enginetest.Run(t, enginetest.Target{Open: func(t testing.TB, n int) []hub.Engine {
@@ -10,8 +11,8 @@
 //		}})
 //	}
 //
-// The cases use the engine as several machines would, which publish and listen at the same
-// time. An engine may lose, repeat and delay entries on their way to subscribers; the cases
-// check that this is visible and can be repaired. They use the real clock, and take some
-// seconds because of the history that has to expire.
+// The cases use the engine like several machines that publish and listen at the same time.
+// An engine may lose, repeat and delay entries on their way to subscribers; the cases check
+// that this is visible and can be repaired. They use the real clock, and take some seconds
+// because of the history that has to expire.
 package enginetest

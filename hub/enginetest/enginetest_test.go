@@ -64,7 +64,7 @@ func (f *faulty) Close(ctx context.Context) error {
 	return f.Engine.Close(ctx)
 }
 
-// onDeliver is a Subscriber that does something with each entry.
+// onDeliver is a Subscriber that calls a function for each entry.
 type onDeliver struct {
 	hub.Subscriber
 	f func(s hub.Subscriber, e *hub.Entry)
@@ -97,7 +97,7 @@ func clone(e *hub.Entry, prev hub.Position) *hub.Entry {
 	return &hub.Entry{Position: e.Position, Prev: prev, Time: e.Time, Key: e.Key, ID: e.ID, Except: e.Except, Message: e.Message}
 }
 
-// recorder is a testing.TB that notes failures.
+// recorder is a testing.TB that records failures.
 type recorder struct {
 	testing.TB
 	mu       sync.Mutex

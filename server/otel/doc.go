@@ -1,6 +1,6 @@
 //go:build !js
 
-// Package otel makes OpenTelemetry traces and metrics of the connections of a
+// Package otel creates OpenTelemetry traces and metrics of the connections of a
 // [server.Endpoint]. It is a module of its own, so that programs without OpenTelemetry do
 // not depend on it.
 //
@@ -11,7 +11,7 @@
 //
 // Each handshake is a span, by the semantic conventions for HTTP servers, and each
 // connection is a span below it. The trace of the client's request, or of a middleware such
-// as otelhttp, goes on in both, and in the ctx of the Endpoint's function.
+// as otelhttp, continues in both, and in the ctx of the Endpoint's function.
 // [RegisterMetrics] exports the counters of [server.Endpoint.Stats]. docs/observability.md
 // lists spans, attributes and metrics.
 //

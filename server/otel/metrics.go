@@ -29,10 +29,10 @@ type metrics struct {
 // RegisterMetrics reports the counters of e, with name as the attribute isosocket.endpoint,
 // which distinguishes the Endpoints of a program. It costs a call of
 // [server.Endpoint.Stats] each time the metrics are collected. Unregister of the result
-// ends that. The error is that of an invalid instrument of the MeterProvider, joined for
+// stops that. The error is that of an invalid instrument of the MeterProvider, joined for
 // all instruments.
 //
-// How long handshakes and connections took is measured by [NewObserver].
+// The Observer of [NewObserver] measures the durations of handshakes and connections.
 func RegisterMetrics(name string, e *server.Endpoint, o *Options) (metric.Registration, error) {
 	d := o.withDefaults()
 	meter := d.meter()

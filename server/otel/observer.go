@@ -22,7 +22,7 @@ import (
 	"github.com/isosocket/isosocket/server"
 )
 
-// The attributes that the semantic conventions do not have.
+// Attributes outside the semantic conventions.
 const (
 	endpointKey  = attribute.Key("isosocket.endpoint")
 	probeKey     = attribute.Key("isosocket.probe")
@@ -36,7 +36,7 @@ const (
 	sentBytesKey     = attribute.Key("isosocket.messages.sent.size")
 )
 
-// observer makes spans and durations.
+// observer records spans and durations.
 type observer struct {
 	tracer     trace.Tracer
 	propagator propagation.TextMapPropagator
@@ -46,9 +46,9 @@ type observer struct {
 	connections metric.Float64Histogram
 }
 
-// NewObserver returns an Observer that makes a span of each handshake and of each connection,
-// and measures how long both took. Many Endpoints may share it. The error is that of an
-// invalid instrument of the MeterProvider, joined for all instruments.
+// NewObserver returns an Observer that creates a span for each handshake and each
+// connection, and measures their durations. Many Endpoints may share it. The error is that
+// of an invalid instrument of the MeterProvider, joined for all instruments.
 func NewObserver(o *Options) (*server.Observer, error) {
 	d := o.withDefaults()
 	meter := d.meter()
@@ -80,7 +80,7 @@ func NewObserver(o *Options) (*server.Observer, error) {
 func (b *observer) handshakeStart(r *http.Request) context.Context {
 	ctx := r.Context()
 	if parent := trace.SpanContextFromContext(ctx); parent.IsValid() && !parent.IsRemote() {
-		// A middleware has made the span of the request, with its attributes.
+		// A middleware has created the span of the request, with its attributes.
 		ctx, _ = b.tracer.Start(ctx, "websocket handshake")
 		return ctx
 	}
@@ -126,7 +126,7 @@ func (b *observer) handshakeEnd(r *http.Request, result server.HandshakeResult) 
 
 // connectionStart begins the span of a connection, below that of its handshake.
 func (b *observer) connectionStart(ctx context.Context, r *http.Request, _ *server.Conn) context.Context {
-	// With Options.Detach ctx has nothing of the request.
+	// With Options.Detach ctx has no values of the request.
 	ctx = trace.ContextWithSpan(ctx, trace.SpanFromContext(r.Context()))
 	ctx = baggage.ContextWithBaggage(ctx, baggage.FromContext(r.Context()))
 	ctx, _ = b.tracer.Start(ctx, "websocket connection")
@@ -159,10 +159,10 @@ func (b *observer) connectionEnd(ctx context.Context, _ *server.Conn, result ser
 	span.End()
 }
 
-// closing is a server.Closing as the attributes of metrics have it.
+// closing is a server.Closing in the form of metric attributes.
 type closing struct{ code, by string }
 
-// closingOf puts the codes together that a peer may choose: each is a time series.
+// closingOf groups the codes that a peer may choose, because each is a time series.
 func closingOf(c server.Closing) closing {
 	end := closing{strconv.Itoa(int(c.Reason)), "server"}
 	if c.ByPeer {

@@ -16,19 +16,19 @@ const Scope = "github.com/isosocket/isosocket/server/otel"
 // Options configure [NewObserver] and [RegisterMetrics]. A nil pointer and the zero value
 // select the defaults.
 type Options struct {
-	// TracerProvider makes the tracer. nil means the global one of OpenTelemetry.
+	// TracerProvider creates the tracer. nil means the global one of OpenTelemetry.
 	TracerProvider trace.TracerProvider
 
-	// MeterProvider makes the meter. nil means the global one of OpenTelemetry.
+	// MeterProvider creates the meter. nil means the global one of OpenTelemetry.
 	MeterProvider metric.MeterProvider
 
 	// Propagator finds the client's trace in the header of a handshake. nil means the
 	// global one of OpenTelemetry, which finds none until the program sets one.
 	Propagator propagation.TextMapPropagator
 
-	// Public says that clients are not trusted: a handshake then begins a trace of its
-	// own, which has a link to the client's. By default it continues the client's
-	// trace, and so its decision whether to sample it.
+	// Public means that clients are not trusted: a handshake then begins a trace of its
+	// own, with a link to the client's. By default it continues the client's trace, with
+	// the client's sampling decision.
 	Public bool
 }
 

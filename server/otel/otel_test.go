@@ -131,13 +131,13 @@ func timeout(t *testing.T) context.Context {
 	return ctx
 }
 
-// header is that of a client with a trace.
+// header returns the header of a client with a trace.
 func header() http.Header {
 	return http.Header{"Traceparent": {"00-" + clientTrace + "-" + clientSpan + "-01"}, "Baggage": {"user=alice"}}
 }
 
 // TestTraceGoesOn: the client's trace continues in the handshake, the connection and the
-// function, also with Detach and below a middleware; and not where clients are not trusted.
+// function, also with Detach and below a middleware, but not if clients are not trusted.
 func TestTraceGoesOn(t *testing.T) {
 	t.Parallel()
 	middleware := func(e *traced, next http.Handler) http.Handler {
@@ -385,7 +385,7 @@ func collect(t *testing.T, e *traced) map[string]float64 {
 	return values
 }
 
-// load makes one of everything.
+// load produces one event of each kind.
 func load(t *testing.T) *traced {
 	e := start(t, echo, server.Options{MaxMessageSize: 100, PingInterval: 10 * time.Millisecond}, false, nil)
 	for _, reason := range []errors.CloseReason{1000, 4001, 4002} {

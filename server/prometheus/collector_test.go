@@ -39,7 +39,7 @@ func echo(ctx context.Context, conn *server.Conn) error {
 	return nil
 }
 
-// loaded returns the registry of an endpoint that has seen one of everything.
+// loaded returns the registry of an endpoint that has seen one event of each kind.
 func loaded(t *testing.T) *client.Registry {
 	t.Helper()
 	e := server.Handler(echo, &server.Options{
@@ -84,7 +84,7 @@ func loaded(t *testing.T) *client.Registry {
 	}
 	pinged.Close(errors.NormalClosure, "")
 	if _, err := isosocket.Dial(ctx, s.URL+"/stranger", nil); err == nil {
-		t.Error("a stranger was accepted")
+		t.Error("a request that must be refused was accepted")
 	}
 	if err := e.Shutdown(ctx); err != nil {
 		t.Error(err)
@@ -149,7 +149,7 @@ isosocket_sent_bytes_total{endpoint="chat"} 20
 	}
 }
 
-// TestCollectorsOfTwoEndpoints: one registry takes them, in both of its forms.
+// TestCollectorsOfTwoEndpoints: a pedantic registry accepts both, and exports them as OpenMetrics.
 func TestCollectorsOfTwoEndpoints(t *testing.T) {
 	t.Parallel()
 	registry := client.NewPedanticRegistry()
@@ -285,7 +285,7 @@ func TestDashboard(t *testing.T) {
 			}
 		}
 		if !metric.MatchString(q.expr) {
-			t.Errorf("%s asks for nothing of this library: %s", q.where, q.expr)
+			t.Errorf("%s queries no metric of this library: %s", q.where, q.expr)
 		}
 	}
 	for name := range labels {
