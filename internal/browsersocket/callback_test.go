@@ -33,7 +33,7 @@ func inCallback(t *testing.T, f func()) {
 	<-done
 }
 
-// wouldBlock fails t unless err says that call cannot wait, and what to do instead.
+// wouldBlock fails t unless err reports that call cannot wait, and names the alternative.
 func wouldBlock(t *testing.T, err error, call, instead string) {
 	t.Helper()
 	if !errors.Is(err, errors.ErrWouldBlock) || !errors.Is(err, errors.ErrWebSocket) ||
@@ -50,7 +50,7 @@ func TestSocketInCallback(t *testing.T) {
 	f.deliver(ws.Text("one"))
 	inCallback(t, func() {
 		if m, err := conn.Receive(t.Context()); m.String() != "one" || err != nil {
-			t.Errorf("Receive returned %q, %v, want the message that is here", m.Data, err)
+			t.Errorf("Receive returned %q, %v, want the message that has arrived", m.Data, err)
 		}
 		_, err := conn.Receive(t.Context())
 		wouldBlock(t, err, "Receive", "TryReceive")

@@ -16,7 +16,7 @@ type Options struct {
 	// Subprotocols are offered to the server in this order of preference.
 	Subprotocols []string
 
-	// Config is the configuration of the connection, with no default filled in yet.
+	// Config is the configuration of the connection, before defaults are applied.
 	// Dial ignores its Subprotocol: the server chooses.
 	Config ws.Config
 
@@ -58,7 +58,7 @@ func Dial(ctx context.Context, url string, o Options) (*ws.Conn, error) {
 		s.abandon()
 		return nil, err
 	}
-	// An environment without the property has negotiated none that a program may know of.
+	// If the property is missing, the negotiated extensions are unknown.
 	if extensions, err := s.js.Get("extensions"); err == nil && extensions.Type() == jscall.TypeString {
 		o.Config.Extensions, _ = extensions.String()
 	}

@@ -1,14 +1,14 @@
 // Package browsersocket is a driver.Transport over a browser's WebSocket (WHATWG
 // WebSockets). The browser performs the handshake and the framing; this package
 // moves messages, and the end of the connection, between JavaScript and Go. It
-// serves pages, workers and Node. Everything but this comment builds only for js.
+// works in pages, workers and Node. Everything but this comment builds only for js.
 //
 // # What it costs
 //
 // A call from Go into JavaScript costs a microsecond or two, whatever it
 // carries. A callback into Go costs as much as dozens of messages that JavaScript
 // handles alone. So many messages cross at a time, and a relay (package relay) does
-// everything that JavaScript can do by itself. There is no JavaScript source, and
+// all work that JavaScript can do by itself. There is no JavaScript source, and
 // no eval that a Content-Security-Policy could forbid. TestSocketCalls counts
 // the calls. Receiving a lone message takes the calls that syscall/js makes around any
 // callback, and one that copies the message. Sending it takes two.
@@ -31,7 +31,7 @@
 // tasks that already wait, and finds many messages. The package finds out by trying
 // which of the two applies. While no Receive waits, the relay wakes Go once, and then
 // not again before Go has asked. A loop of TryReceive that never waits would keep
-// JavaScript from running at all, so the package pauses it every so often.
+// JavaScript from running at all, so the package pauses it from time to time.
 //
 // # Sending
 //
@@ -48,7 +48,7 @@
 //
 // # Ending
 //
-// The close event comes after the messages that arrived before it, and Receive
+// The close event follows the messages that arrived before it, and Receive
 // reports its cause after them. Every path releases every callback; otherwise
 // JavaScript would never free the connection.
 //

@@ -13,7 +13,7 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// byteOrderMark is lost from the front of a string on its way from Go to JavaScript.
+// byteOrderMark is lost if a string that begins with it passes from Go to JavaScript.
 const byteOrderMark = "\uFEFF"
 
 // fakeSocket replaces the browser's WebSocket, so that a test decides what the browser
@@ -26,7 +26,7 @@ type fakeSocket struct {
 	closes int
 }
 
-// jsOK fails t unless js is without error.
+// jsOK fails t if js has an error.
 func jsOK(t *testing.T, js *jscall.Builtins) {
 	t.Helper()
 	if js.Err != nil {
@@ -34,7 +34,7 @@ func jsOK(t *testing.T, js *jscall.Builtins) {
 	}
 }
 
-// replace puts value in the place of a global until the test ends.
+// replace replaces a global by value until the test ends.
 func replace(t *testing.T, name string, value any) {
 	t.Helper()
 	before, err := jscall.Global().Get(name)
@@ -62,7 +62,7 @@ func function(t *testing.T, f func(args []jscall.Value) any) jscall.Func {
 	return jsFunc
 }
 
-// newFake makes the next WebSocket a fake one.
+// newFake makes the next WebSocket a fake.
 func newFake(t *testing.T) *fakeSocket {
 	t.Helper()
 	var js jscall.Builtins
@@ -155,7 +155,7 @@ func (f *fakeSocket) end(code int, reason string, clean bool) {
 	f.dispatch("Event", "close", map[string]any{"code": code, "reason": reason, "wasClean": clean})
 }
 
-// message returns the event with which m comes.
+// message returns the event that delivers m.
 func (f *fakeSocket) message(m ws.Message) jscall.Value {
 	f.t.Helper()
 	var data any = string(m.Data)

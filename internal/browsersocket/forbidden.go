@@ -26,7 +26,7 @@ const blockedPorts = " 0 1 7 9 11 13 15 17 19 20 21 22 23 25 37 42 43 53 69 77 7
 // the policy forbids fails in the same way as one whose server is down.
 type policy struct {
 	events jscall.Value // a list
-	push   jscall.Value // listens
+	push   jscall.Value // the listener, which appends to events
 }
 
 const violation = "securitypolicyviolation"

@@ -24,19 +24,19 @@ const defaultReceiveBuffer = 16 << 20
 // them to Go at a time: when it wakes Go, or when Go asks.
 type inbound struct {
 	relay *relay.Relay
-	limit int // bytes that may wait
+	limit int // most bytes that may wait
 
 	mu       sync.Mutex
 	messages []byte // taken and not delivered, each after its header
 	memory   []byte // the memory of messages
-	dropped  bool   // nothing more will be delivered
+	dropped  bool   // no more messages are delivered
 
 	// The callbacks use the fields below without that lock.
 	handed    handed
 	wakeup    wakeup
 	waiting   atomic.Bool  // in Receive
-	armed     atomic.Bool  // the relay will wake Go for everything that it has
-	over      atomic.Bool  // nothing more will come
+	armed     atomic.Bool  // the relay will wake Go for all messages that it has
+	over      atomic.Bool  // no more messages will arrive
 	delivered atomic.Int64 // bytes, headers included
 }
 

@@ -21,7 +21,7 @@ type apartReader struct {
 	read  int
 }
 
-// NextReader waits for a message. The browser has it whole before it says anything.
+// NextReader waits for a message. The browser reports a message only once it is complete.
 func (s *socket) NextReader(ctx context.Context) (driver.MessageReader, error) {
 	for {
 		r, err := s.pullReader()

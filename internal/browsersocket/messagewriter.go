@@ -15,13 +15,13 @@ const partSize = 256 << 10
 
 var _ driver.StreamSender = (*socket)(nil)
 
-// messageWriter gathers a message in JavaScript, outside Go's memory: data in Blobs, of
-// which the browser may keep any number, and text in strings.
+// messageWriter gathers a message in JavaScript, outside Go's memory: data in any number of
+// Blobs, and text in strings.
 type messageWriter struct {
 	s       *socket
 	isText  bool
 	buf     []byte       // not passed to JavaScript yet
-	array   scratch      // what crosses
+	array   scratch      // the bytes that cross
 	parts   jscall.Value // an array
 	decoder jscall.Value // for text
 	size    int
@@ -65,7 +65,7 @@ func (m *messageWriter) Write(_ context.Context, p []byte) (n int, err error) {
 	return len(p), nil
 }
 
-// pass passes data to JavaScript. Conn has seen to it that text ends after a whole rune.
+// pass passes data to JavaScript. Conn ensures that text ends after a complete rune.
 func (m *messageWriter) pass(data []byte) error {
 	view, err := m.array.hold(data)
 	if err != nil {
@@ -86,7 +86,7 @@ func (m *messageWriter) pass(data []byte) error {
 	return nil
 }
 
-// Close passes the message to the browser, which sends it as one.
+// Close passes the message to the browser as a whole.
 func (m *messageWriter) Close(ctx context.Context) error {
 	if m.whole.IsUndefined() {
 		if len(m.buf) > 0 {

@@ -44,7 +44,7 @@ type outbound struct {
 	direct   int    // messages passed one by one in this turn
 	gathered []byte // messages that go in one batch
 	lost     bool   // a message was accepted that will not be sent
-	given    uint64 // bytes of messages that were ever queued
+	given    uint64 // total bytes of all messages queued so far
 	backlog  backlog
 	array    scratch
 }
@@ -97,7 +97,7 @@ func (b *outbound) queueWhole(message jscall.Value, size, limit int) (excess int
 		return 0, err
 	}
 	b.given += uint64(size)
-	// As a view of data is passed on, so is any value that WebSocket.send takes.
+	// SendView accepts any value that WebSocket.send takes, not only a view.
 	return 0, b.sent(b.relay.SendView(message, false))
 }
 
@@ -223,7 +223,7 @@ func (s *socket) Send(ctx context.Context, m driver.Message) error {
 	return s.finishSend(ctx, excess, err, "Send", "call TrySend, or call Send on another goroutine", func() (int, error) { return s.out.queue(m, s.config.SendBuffer) })
 }
 
-// finishSend waits where a first call of queue could not pass a message to the browser.
+// finishSend waits if the first call of queue could not pass a message to the browser.
 func (s *socket) finishSend(ctx context.Context, excess int, err error, call, instead string, queue func() (int, error)) error {
 	if excess > 0 || err == errClosing {
 		if err := MayWait(call, instead); err != nil {
@@ -255,7 +255,7 @@ func (s *socket) TrySend(m driver.Message) error {
 	return s.checkSent(err)
 }
 
-// checkSent ends the connection if err says that nothing can be sent any more.
+// checkSent ends the connection if err reports that no more can be sent.
 func (s *socket) checkSent(err error) error {
 	if err != nil {
 		s.Fail(&errors.ConnectionClosed{Reason: errors.InternalError, Message: "cannot send a message", Err: err})
@@ -265,19 +265,19 @@ func (s *socket) checkSent(err error) error {
 
 // Flush waits until nothing is queued.
 func (s *socket) Flush(ctx context.Context) error {
-	left := s.Buffered()
-	if left > 0 {
+	queued := s.Buffered()
+	if queued > 0 {
 		if err := MayWait("Flush", "call it on another goroutine"); err != nil {
 			return err
 		}
 	}
-	for wait := pollMin; left > 0; {
+	for wait := pollMin; queued > 0; {
 		if err := s.pause(ctx, wait); err != nil {
 			return err
 		}
-		before := left
-		left = s.Buffered()
-		wait = nextPoll(wait, before-left, left)
+		before := queued
+		queued = s.Buffered()
+		wait = nextPoll(wait, before-queued, queued)
 	}
 	s.out.mu.Lock()
 	lost := s.out.lost
@@ -291,16 +291,16 @@ func (s *socket) Flush(ctx context.Context) error {
 	return nil
 }
 
-// nextPoll returns how long the remaining left bytes need to leave the browser at the
-// rate of the last wait, in which gone bytes left. A browser reports no such event.
-func nextPoll(wait time.Duration, gone, left int) time.Duration {
+// nextPoll returns how long the remaining bytes need to leave the browser at the rate of
+// the last wait, in which gone bytes left. A browser reports no such event.
+func nextPoll(wait time.Duration, gone, remaining int) time.Duration {
 	if gone <= 0 {
 		return min(2*wait, pollMax)
 	}
-	return min(max(wait*time.Duration(left)/time.Duration(gone), pollMin), pollMax)
+	return min(max(wait*time.Duration(remaining)/time.Duration(gone), pollMin), pollMax)
 }
 
-// Buffered returns the number of queued bytes, which it asks the browser for.
+// Buffered asks the browser for the number of queued bytes.
 func (s *socket) Buffered() int {
 	s.out.mu.Lock()
 	defer s.out.mu.Unlock()

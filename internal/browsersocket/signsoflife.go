@@ -13,7 +13,7 @@ var (
 	_ driver.DepartureCounter = (*socket)(nil)
 )
 
-// Arrivals returns the number of bytes that ever arrived. The relay counts them without
+// Arrivals returns the number of bytes that have arrived in total. The relay counts them without
 // Go, and the browser reads even while the program does not receive.
 func (s *socket) Arrivals() (n uint64, listening bool) {
 	came, _ := s.in.relay.Total()
@@ -42,8 +42,8 @@ func (b *backlog) waits(now time.Time, given, gone uint64) bool {
 	return waits
 }
 
-// Departures returns the number of bytes that have left the browser, which does not tell
-// how large the steps of the system below are.
+// Departures returns the number of bytes that have left the browser. The browser does not
+// report the size of the steps in which the system below takes bytes.
 func (s *socket) Departures() (n uint64, waiting bool, _ time.Duration) {
 	o := &s.out
 	o.mu.Lock()

@@ -28,10 +28,10 @@ type socket struct {
 	out    outbound
 	spin   spin
 
-	opened gate // by the open event, or the error event instead
+	opened gate // by the open event or the error event
 	closed gate // by the close event
 	clean  bool // set before closed: the close handshake was done
-	ended  gate // when nothing more can be sent
+	ended  gate // when no more can be sent
 
 	onMessages jscall.Func
 	onOpen     jscall.Func

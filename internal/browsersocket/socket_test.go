@@ -17,7 +17,7 @@ import (
 	"github.com/isosocket/isosocket/ws/driver"
 )
 
-// manyMessages returns messages of every kind and size that is handled differently.
+// manyMessages returns messages of all kinds and sizes that are handled differently.
 func manyMessages(n int) (all []ws.Message) {
 	random := rand.New(rand.NewPCG(1, 2))
 	texts := []string{
@@ -244,7 +244,7 @@ func TestSocketCalls(t *testing.T) {
 			stop := countCalls(t)
 			received := receive(t, conn, len(test.messages))
 			if calls := stop(); calls > test.receive {
-				t.Errorf("%d messages were received with %d calls, want %d at most", len(received), calls, test.receive)
+				t.Errorf("%d messages were received with %d calls, want at most %d", len(received), calls, test.receive)
 			} else {
 				t.Logf("%d messages were received with %d calls", len(received), calls)
 			}
@@ -258,7 +258,7 @@ func TestSocketCalls(t *testing.T) {
 			}
 			turn()
 			if calls := stop(); err != nil || calls > test.send {
-				t.Errorf("%d messages were sent with %d calls, %v; want %d at most", len(test.messages), calls, err, test.send)
+				t.Errorf("%d messages were sent with %d calls, %v; want at most %d", len(test.messages), calls, err, test.send)
 			} else {
 				t.Logf("%d messages were sent with %d calls", len(test.messages), calls)
 			}
@@ -400,7 +400,7 @@ func TestSocketReleases(t *testing.T) {
 				t.Errorf("%d calls of released functions", complaints)
 			}
 			if after, _ := s.Arrivals(); after != before {
-				t.Errorf("%d bytes came after the end", after-before)
+				t.Errorf("%d bytes arrived after the end", after-before)
 			}
 		})
 	}
@@ -477,12 +477,12 @@ func TestSocketHighWaterMark(t *testing.T) {
 func TestSocketDepartures(t *testing.T) {
 	f := newFake(t)
 	s, conn := f.dial(nil)
-	look := func(wantLeft uint64, wantWaiting bool) {
+	look := func(wantGone uint64, wantWaiting bool) {
 		t.Helper()
 		time.Sleep(patience + 5*time.Millisecond)
-		left, waiting, _ := s.Departures()
-		if left != wantLeft || waiting != wantWaiting {
-			t.Errorf("Departures = %d, %v, want %d, %v", left, waiting, wantLeft, wantWaiting)
+		gone, waiting, _ := s.Departures()
+		if gone != wantGone || waiting != wantWaiting {
+			t.Errorf("Departures = %d, %v, want %d, %v", gone, waiting, wantGone, wantWaiting)
 		}
 	}
 	send := func(buffered int) {
@@ -499,10 +499,10 @@ func TestSocketDepartures(t *testing.T) {
 	look(100, false)
 	send(100)
 	send(100)
-	look(200, false) // the last bytes are still here, but have not been for long
+	look(200, false) // the last bytes are still queued, but not for long
 	send(100)
 	look(300, false)
-	look(300, true) // they have been for two looks
+	look(300, true) // they were queued at two looks
 	send(150)
 	look(350, true)
 	if _, waiting, _ := s.Departures(); waiting {
@@ -586,7 +586,7 @@ func TestSocketReceiveBuffer(t *testing.T) {
 	f.deliver(ws.Text("too late"))
 	expectMessages(t, append(got, receive(t, conn, 11)...), all)
 	if m, err := conn.Receive(t.Context()); !errors.Is(err, errors.PolicyViolation) {
-		t.Errorf("then came %q, %v", m.Data, err)
+		t.Errorf("then received %q, %v", m.Data, err)
 	}
 }
 
@@ -616,7 +616,7 @@ func TestSocketTryReceiveLetsMessagesIn(t *testing.T) {
 		}
 		if ok {
 			if m.String() != "here" {
-				t.Errorf("%q came", m.Data)
+				t.Errorf("received %q", m.Data)
 			}
 			return
 		}
@@ -668,9 +668,9 @@ func TestWakeupAdapts(t *testing.T) {
 
 func TestNextPoll(t *testing.T) {
 	for name, test := range map[string]struct {
-		wait       time.Duration
-		gone, left int
-		want       time.Duration
+		wait            time.Duration
+		gone, remaining int
+		want            time.Duration
 	}{
 		"nothing has left":    {2 * time.Millisecond, 0, 1000, 4 * time.Millisecond},
 		"more came":           {2 * time.Millisecond, -500, 1000, 4 * time.Millisecond},
@@ -681,7 +681,7 @@ func TestNextPoll(t *testing.T) {
 		"next to nothing":     {4 * time.Millisecond, 1 << 30, 1, pollMin},
 		"very much":           {pollMax, 1, 1 << 32, pollMax},
 	} {
-		if got := nextPoll(test.wait, test.gone, test.left); got != test.want {
+		if got := nextPoll(test.wait, test.gone, test.remaining); got != test.want {
 			t.Errorf("%s: %v, want %v", name, got, test.want)
 		}
 	}

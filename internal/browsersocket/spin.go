@@ -13,8 +13,8 @@ const (
 	spinTime  = 50 * time.Millisecond
 )
 
-// spin detects a loop that asks for messages without ever letting JavaScript run, so
-// that no message could arrive. It lets the event loop run every so often.
+// spin detects a loop that asks for messages without ever letting JavaScript run. No
+// message could arrive then, so spin lets the event loop run from time to time.
 type spin struct {
 	calls int
 	since time.Time

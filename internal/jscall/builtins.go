@@ -10,7 +10,7 @@ type Builtins struct {
 	found map[string]Value
 }
 
-// Get returns the property at the end of path, from the global object on.
+// Get returns the property at the end of path, which starts at the global object.
 //
 //go:noinline
 func (b *Builtins) Get(path ...string) Value {

@@ -324,6 +324,6 @@ func TestRelease(t *testing.T) {
 	f.deliver("b")
 	time.Sleep(10 * time.Millisecond)
 	if total, _ := f.Total(); total != HeaderSize+1 || len(f.calls) > 0 {
-		t.Errorf("%d bytes came, and Go was called with %d", total, f.calls)
+		t.Errorf("%d bytes arrived, and Go was called with %d", total, f.calls)
 	}
 }

@@ -38,7 +38,7 @@ func skipFrame(r *bufio.Reader) (first byte, length int64, err error) {
 }
 
 // TestNothingFollowsTheCloseFrame: a close frame is the last frame on the wire, no matter which
-// side closes and what is sent at the same time (RFC 6455, section 5.5.1), and the stream then ends.
+// side closes and what is sent at the same time (RFC 6455, section 5.5.1). Then the stream ends.
 func TestNothingFollowsTheCloseFrame(t *testing.T) {
 	for _, role := range []rfc6455.Role{rfc6455.Client, rfc6455.Server} {
 		for name, peerCloses := range map[string]bool{"this side closes": false, "the peer closes": true} {

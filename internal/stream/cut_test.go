@@ -371,22 +371,22 @@ func TestCutSockets(t *testing.T) {
 // metered counts what is read from a connection, and ends it after a number of bytes.
 type metered struct {
 	net.Conn
-	left int // bytes before cut; negative means no end
-	read int
-	cut  error
+	remaining int // bytes before cut; negative means no end
+	read      int
+	cut       error
 }
 
 func (m *metered) Read(p []byte) (int, error) {
-	if m.left == 0 {
+	if m.remaining == 0 {
 		return 0, m.cut
 	}
-	if m.left > 0 && len(p) > m.left {
-		p = p[:m.left]
+	if m.remaining > 0 && len(p) > m.remaining {
+		p = p[:m.remaining]
 	}
 	n, err := m.Conn.Read(p)
 	m.read += n
-	if m.left > 0 {
-		m.left -= n
+	if m.remaining > 0 {
+		m.remaining -= n
 	}
 	return n, err
 }
@@ -408,7 +408,7 @@ func TestCutTLS(t *testing.T) {
 		// open returns this side's connection and the peer's, after the handshake.
 		open := func(t *testing.T) (*metered, *tls.Conn, *tls.Conn) {
 			c, s := tcpPair(t)
-			own := &metered{Conn: c, left: -1}
+			own := &metered{Conn: c, remaining: -1}
 			ownTLS, peer := tls.Client(own, &tls.Config{InsecureSkipVerify: true}), tls.Server(s, serverSide)
 			if role == rfc6455.Server {
 				ownTLS, peer = tls.Server(own, serverSide), tls.Client(s, &tls.Config{InsecureSkipVerify: true})
@@ -450,7 +450,7 @@ func TestCutTLS(t *testing.T) {
 							continue
 						}
 						own, ownTLS, peer := open(t)
-						own.left, own.cut = n, cut
+						own.remaining, own.cut = n, cut
 						for i, end := range c.frames {
 							start := 0
 							if i > 0 {

@@ -55,13 +55,13 @@ func TestBroadcasts(t *testing.T) {
 	receivers.Wait()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 		flushers.mu.Lock()
-		left, working := len(flushers.queue), flushers.working
+		queued, working := len(flushers.queue), flushers.working
 		flushers.mu.Unlock()
-		if left == 0 && working == 0 {
+		if queued == 0 && working == 0 {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%d connections in the queue, %d goroutines, want none", left, working)
+			t.Fatalf("%d connections in the queue, %d goroutines, want none", queued, working)
 		}
 	}
 }

@@ -132,8 +132,8 @@ func receiveOne(ctx context.Context, conn *ws.Conn, want ws.Message, random *ran
 	}
 }
 
-// TestRandomParts: messages arrive as they were sent, no matter which are sent and received whole or
-// in parts, on every stream, with and without compression, in both directions at the same time.
+// TestRandomParts: messages arrive as they were sent, no matter which are sent and received whole
+// or in parts, on every stream, with and without compression, in both directions at the same time.
 func TestRandomParts(t *testing.T) {
 	for _, deflate := range []*rfc6455.DeflateParams{nil,
 		{ServerMaxWindowBits: 15, ClientMaxWindowBits: 12},

@@ -2,6 +2,6 @@
 
 package stream
 
-// raceEnabled reports that the race detector is on. sync.Pool then drops some values, so allocations
-// cannot be counted.
+// raceEnabled reports that the race detector is on. sync.Pool then drops some values, so
+// allocations cannot be counted.
 const raceEnabled = true

@@ -93,12 +93,12 @@ var programs = map[string]func(conn *ws.Conn) error{
 // still wait.
 func TestDeadPeerHoweverReceived(t *testing.T) {
 	const interval, timeout = 200 * ms, 300 * ms
-	for left, wire := range map[string][]byte{
-		"nothing left":             nil,
-		"500 messages left behind": slices.Repeat(frame(0x81, false, []byte("tick")), 500),
+	for waiting, wire := range map[string][]byte{
+		"nothing unread":      nil,
+		"500 messages unread": slices.Repeat(frame(0x81, false, []byte("tick")), 500),
 	} {
 		together(t, onEveryStreamOf(programs, kinds()...), func(name string, c onStream[func(*ws.Conn) error]) {
-			name += ", " + left
+			name += ", " + waiting
 			stream, peer := streams[c.kind](t)
 			defer peer.Close()
 			go io.Copy(io.Discard, peer)
