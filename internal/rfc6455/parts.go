@@ -10,31 +10,31 @@ import (
 )
 
 const (
-	// partWire is how much compressed payload is held for a message that is taken in parts.
+	// partWire is how much compressed payload is held for a message that is received in parts.
 	partWire = smallBuffer
-	// smallFragment is the payload below which the frame of a message that is taken in parts counts
-	// as a fragment.
+	// smallFragment is the payload size below which a frame of a message that is received in parts
+	// counts as a fragment.
 	smallFragment = 1 << 10
 )
 
-// parts is what a Decoder needs for a message that is taken in parts.
+// parts is the state of a Decoder for a message that is received in parts.
 type parts struct {
 	limit  int64 // the most bytes of data
-	active bool  // the current message is taken in parts
-	taker  any   // what TakeParts was given for it
-	stop   bool  // at the beginning of the next message
-	large  bool  // the current message is over the limit of whole messages, and not taken in parts yet
-	kept   bool  // the limit is another than that of whole messages
+	active bool  // the current message is received in parts
+	taker  any   // the argument of TakeParts for it
+	stop   bool  // stop at the beginning of the next message
+	large  bool  // the current message exceeds the limit of whole messages, and is not received in parts yet
+	kept   bool  // the limit differs from that of whole messages
 
-	room  []byte // the caller's, filled to its capacity
-	total int64  // bytes of data that have come
-	wire  int64  // and of compressed payload
+	room  []byte // the caller's memory, to be filled to its capacity
+	total int64  // received bytes of data
+	wire  int64  // received bytes of compressed payload
 	text  textCheck
 	pump  *pump // inflates; nil if not compressed
 }
 
-// SetMaxParts sets the limit, in bytes of data, for a message that is taken in parts, where it is
-// above that of Init. Zero or less means no limit. A message between the two limits then makes
+// SetMaxParts sets the limit, in bytes of data, for a message that is received in parts, if it is
+// above the limit of Init. Zero or less means no limit. A message between the two limits then makes
 // Decode stop with EventLarge. It is for a Decoder that has not decoded anything since Init.
 func (d *Decoder) SetMaxParts(limit int64) {
 	if limit <= 0 || limit > math.MaxInt-maxHeader {
@@ -45,8 +45,8 @@ func (d *Decoder) SetMaxParts(limit int64) {
 	}
 }
 
-// Announce says whether Decode stops with EventBegin at the beginning of the next message, if that
-// does not come whole in one small frame.
+// Announce sets whether Decode stops with EventBegin at the beginning of the next message, unless
+// that message arrives whole in one small frame.
 func (d *Decoder) Announce(on bool) {
 	if d.parts == nil {
 		d.parts = &parts{limit: d.max}
@@ -55,7 +55,7 @@ func (d *Decoder) Announce(on bool) {
 	d.spare()
 }
 
-// spare gives memory back that is not needed between messages.
+// spare releases memory that is not needed between messages.
 func (d *Decoder) spare() {
 	if p := d.parts; !p.kept && !p.active && !p.stop {
 		d.parts = nil
@@ -65,10 +65,10 @@ func (d *Decoder) spare() {
 // Begun reports whether a message has begun and is not whole.
 func (d *Decoder) Begun() bool { return d.msgOp != OpContinuation }
 
-// InParts reports whether the current message is taken in parts.
+// InParts reports whether the current message is received in parts.
 func (d *Decoder) InParts() bool { return d.parts != nil && d.parts.active }
 
-// Taker returns what TakeParts was given for the current message, nil if that is not taken in parts.
+// Taker returns the argument of TakeParts for the current message, nil if it is not received in parts.
 func (d *Decoder) Taker() any {
 	if d.parts == nil {
 		return nil
@@ -76,8 +76,8 @@ func (d *Decoder) Taker() any {
 	return d.parts.taker
 }
 
-// TakeParts makes the message that has begun one that is taken in parts: [Decoder.Part] gives the
-// memory for each. It returns the opcode, and what has come of the data, which belongs to the
+// TakeParts makes the Decoder deliver the current message in parts: [Decoder.Part] passes the
+// memory for each part. It returns the opcode and the data received so far, which belongs to the
 // caller. Taker returns taker until the end of the message.
 func (d *Decoder) TakeParts(taker any) (op Opcode, data []byte) {
 	if d.parts == nil {
@@ -98,9 +98,9 @@ func (d *Decoder) TakeParts(taker any) (op Opcode, data []byte) {
 	return d.msgOp, data
 }
 
-// Part gives the memory for the next part of the message: it is filled from its beginning to its
-// end, by Part itself with what the Decoder holds, and then by Decode and Advance. They stop with
-// EventPart when it is full, and with EventMessage at the end of the message.
+// Part passes the memory for the next part of the message. Part itself fills it with data that the
+// Decoder holds, and Decode and Advance continue. They stop with EventPart when it is full, and
+// with EventMessage at the end of the message.
 func (d *Decoder) Part(room []byte) (Event, error) {
 	if d.err != nil {
 		return EventNone, d.err
@@ -118,8 +118,8 @@ func (d *Decoder) Part(room []byte) (Event, error) {
 	return ev, nil
 }
 
-// Filled returns how many bytes of the memory of the last Part are filled. They are valid UTF-8 for
-// text, but for a rune at the end that is not whole.
+// Filled returns how many bytes of the memory of the last Part are filled. For text
+// they are valid UTF-8, except for an incomplete rune at the end.
 func (d *Decoder) Filled() int {
 	if d.parts == nil {
 		return 0
@@ -135,7 +135,7 @@ func (d *Decoder) DropRoom() {
 	}
 }
 
-// Refuse makes the message that EventLarge announced fail, as it would without SetMaxParts.
+// Refuse fails the message that EventLarge announced, as without SetMaxParts.
 func (d *Decoder) Refuse() error {
 	if d.err == nil {
 		d.err = failure(codeTooBig, "message of more than %d bytes, which is the limit", d.max)
@@ -162,7 +162,7 @@ func (d *Decoder) Discard() {
 	d.releaseWire()
 }
 
-// begun returns the event that a header of a data frame is, if any.
+// begun returns the event for the header of a data frame, if there is one.
 func (d *Decoder) begun() Event {
 	p := d.parts
 	switch {
@@ -176,7 +176,7 @@ func (d *Decoder) begun() Event {
 	return EventNone
 }
 
-// limits returns the limit that the current message must not pass, and how much of it has come.
+// limits returns the size limit of the current message, and how much of it was received.
 func (p *parts) limits(compressed bool) (max, have int64) {
 	if compressed {
 		return bound(p.limit), p.wire
@@ -184,8 +184,8 @@ func (p *parts) limits(compressed bool) (max, have int64) {
 	return p.limit, p.total
 }
 
-// bound is what deflate can make of a message of max bytes, with room for a sender that flushes
-// often.
+// bound is the largest compressed size of a message of max bytes, with a margin for a sender that
+// flushes often.
 func bound(max int64) int64 {
 	if max < math.MaxInt/2 {
 		max += max/8 + 64
@@ -193,7 +193,7 @@ func bound(max int64) int64 {
 	return max
 }
 
-// partData is data for a message that is taken in parts.
+// partData handles data of a message that is received in parts.
 func (d *Decoder) partData(chunk []byte) (taken int, ev Event, failed *Error) {
 	p := d.parts
 	if p.pump != nil {
@@ -226,7 +226,7 @@ func (d *Decoder) partData(chunk []byte) (taken int, ev Event, failed *Error) {
 	return n, ev, failed
 }
 
-// partCame is received for the last n bytes of the room.
+// partCame is called after n more bytes were stored in the memory of the part.
 func (d *Decoder) partCame(n int) (Event, *Error) {
 	p := d.parts
 	d.rest -= int64(n)
@@ -256,7 +256,7 @@ func (d *Decoder) partsDone() (Event, *Error) {
 	return EventMessage, nil
 }
 
-// endParts ends the taking in parts. The room stays, for Filled.
+// endParts ends the delivery in parts. It keeps the memory of the last part for Filled.
 func (d *Decoder) endParts() {
 	p := d.parts
 	if p == nil || !p.active {
@@ -269,7 +269,7 @@ func (d *Decoder) endParts() {
 	p.active, p.taker = false, nil
 }
 
-// inflatePart inflates into the room what has come.
+// inflatePart inflates received payload into the memory of the part.
 func (d *Decoder) inflatePart() (Event, *Error) {
 	p := d.parts
 	end := len(p.room)
@@ -307,18 +307,18 @@ type state uint8
 
 const (
 	isHungry state = iota // it needs more payload
-	isFull                // there is no room left
+	isFull                // the memory of the part is full
 	isDone                // the message is whole
 )
 
-// pump inflates a payload that comes piece by piece into memory that is given piece by piece. The
-// inflater cannot stop in the middle of a block, so it runs as a coroutine.
+// pump inflates a payload that arrives in pieces into memory that is passed in pieces. The inflater
+// cannot stop in the middle of a block, so it runs as a coroutine.
 type pump struct {
-	wire   []byte // payload that was not inflated
-	read   int    // wire[:read] was
-	last   bool   // no more will come
-	any    bool   // some has come
-	tail   int    // how much of tail was read
+	wire   []byte // payload that is held
+	read   int    // wire[:read] was inflated
+	last   bool   // there is no more payload
+	any    bool   // some payload was received
+	tail   int    // how many bytes of tail were read
 	window *window
 	f      *inflater
 	room   []byte
@@ -341,7 +341,7 @@ func (s *inflateState) pump(whole bool) *pump {
 	return u
 }
 
-// space returns how many of n bytes of payload there is room for.
+// space returns how many of n bytes of payload can be held.
 func (u *pump) space(n int) int {
 	if u.read == len(u.wire) {
 		u.wire, u.read = u.wire[:0], 0
@@ -355,7 +355,7 @@ func (u *pump) space(n int) int {
 	return min(n, max(partWire-len(u.wire), 0))
 }
 
-// add returns the memory for n more bytes, for which there is room.
+// add returns the memory for n more bytes, which space has allowed.
 func (u *pump) add(n int) []byte {
 	end := len(u.wire)
 	u.wire = u.wire[:end+n]
@@ -363,7 +363,7 @@ func (u *pump) add(n int) []byte {
 	return u.wire[end:]
 }
 
-// run inflates until it is done, hungry, or room is full, and returns the longer room.
+// run inflates until it is done, hungry, or room is full, and returns room with the new data.
 func (u *pump) run(room []byte) ([]byte, state, error) {
 	if len(room) == cap(room) {
 		return room, isFull, nil
@@ -377,7 +377,7 @@ func (u *pump) run(room []byte) ([]byte, state, error) {
 	return room, came, nil
 }
 
-// end gives the memory back.
+// end releases the memory.
 func (u *pump) end() {
 	u.stop()
 	if u.wire != nil {
@@ -390,13 +390,13 @@ func (u *pump) end() {
 func (u *pump) inflate(yield func(state) bool) {
 	u.yield = yield
 	if !u.await() || !u.any {
-		return // an empty payload comes from a sender that cut too much
+		return // the sender cut off too much of an empty message
 	}
 	u.f = inflaters.Get().(*inflater)
 	defer inflaters.Put(u.f)
 	u.reset()
 	for {
-		// Not Read: it would keep room in use while the pump is hungry.
+		// Not Read, which would keep using room while the pump is hungry.
 		if _, err := u.f.reader.(io.WriterTo).WriteTo(u); err != nil {
 			u.err = err
 			return
@@ -409,7 +409,7 @@ func (u *pump) inflate(yield func(state) bool) {
 	}
 }
 
-// Write puts into the room what the inflater has made.
+// Write stores inflated data in the memory of the part.
 func (u *pump) Write(b []byte) (int, error) {
 	u.window.add(b)
 	n := 0
@@ -432,7 +432,7 @@ func (u *pump) reset() {
 	u.f.reader.(flate.Resetter).Reset(u, before)
 }
 
-// await waits until there is payload or no more will come. It reports false if the pump has ended.
+// await waits until there is payload, or the end of the payload. It reports false if the pump has ended.
 func (u *pump) await() bool {
 	for u.read == len(u.wire) && !u.last {
 		if !u.yield(isHungry) {
@@ -460,7 +460,7 @@ func (u *pump) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// ReadByte makes the inflater take no byte more than it needs.
+// ReadByte lets the inflater read no more bytes than it needs.
 func (u *pump) ReadByte() (byte, error) {
 	if u.read < len(u.wire) {
 		u.read++
@@ -473,13 +473,13 @@ func (u *pump) ReadByte() (byte, error) {
 	return b[0], nil
 }
 
-// textCheck checks UTF-8 that comes in parts.
+// textCheck checks UTF-8 that arrives in parts.
 type textCheck struct {
 	rune [utf8.UTFMax]byte
-	n    int // of rune: the beginning of one that is not whole
+	n    int // bytes of rune, the beginning of an incomplete one
 }
 
-// add reports whether b can continue what came before.
+// add reports whether b can follow the text before it.
 func (c *textCheck) add(b []byte) bool {
 	for c.n > 0 && len(b) > 0 {
 		c.rune[c.n] = b[0]
