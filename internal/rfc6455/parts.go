@@ -68,7 +68,8 @@ func (d *Decoder) Begun() bool { return d.msgOp != OpContinuation }
 // InParts reports whether the current message is received in parts.
 func (d *Decoder) InParts() bool { return d.parts != nil && d.parts.active }
 
-// Taker returns the argument of TakeParts for the current message, nil if it is not received in parts.
+// Taker returns the argument of TakeParts for the current message, nil if it is not received in
+// parts.
 func (d *Decoder) Taker() any {
 	if d.parts == nil {
 		return nil
@@ -432,7 +433,8 @@ func (u *pump) reset() {
 	u.f.reader.(flate.Resetter).Reset(u, before)
 }
 
-// await waits until there is payload, or the end of the payload. It reports false if the pump has ended.
+// await waits until there is payload, or the end of the payload. It reports false if the pump has
+// ended.
 func (u *pump) await() bool {
 	for u.read == len(u.wire) && !u.last {
 		if !u.yield(isHungry) {
