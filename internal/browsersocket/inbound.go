@@ -121,7 +121,7 @@ func (b *inbound) fill() error {
 }
 
 // front returns the header of the oldest message. If there is none, ok is false, and err
-// is io.EOF if none will come. The caller holds b.mu, as for data and next.
+// is io.EOF if none will arrive. The caller holds b.mu, as for data and next.
 func (b *inbound) front() (h relay.Header, ok bool, err error) {
 	if b.dropped {
 		return 0, false, io.EOF

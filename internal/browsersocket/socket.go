@@ -37,7 +37,7 @@ type socket struct {
 	onOpen     jscall.Func
 	onClose    jscall.Func
 	released   atomic.Bool
-	lastCall   atomic.Pointer[time.Timer] // releases a socket whose close event never comes
+	lastCall   atomic.Pointer[time.Timer] // releases a socket whose close event never arrives
 }
 
 // readyStateOpen is readyState between handshake and close.
@@ -219,7 +219,7 @@ func (s *socket) abandon() {
 }
 
 // Fail ends the connection for a reason that this side found. What arrived
-// before can still be received. The close handshake goes on in the background.
+// before can still be received. The close handshake continues in the background.
 func (s *socket) Fail(cause *errors.ConnectionClosed) {
 	if !s.ending.Set(cause) {
 		return
@@ -233,7 +233,7 @@ func (s *socket) Fail(cause *errors.ConnectionClosed) {
 }
 
 // releaseLater releases a socket that is closing even if its close event never
-// comes.
+// arrives.
 func (s *socket) releaseLater() {
 	timer := time.AfterFunc(s.config.CloseTimeout, s.release)
 	s.lastCall.Store(timer)

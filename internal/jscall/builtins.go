@@ -2,7 +2,7 @@
 
 package jscall
 
-// Builtins makes calls that set something up, to functions reachable from the global
+// Builtins makes setup calls to functions reachable from the global
 // object. It keeps the first error in Err, after which it does nothing.
 // Its methods are not inlined, for a smaller client. The zero Builtins is ready.
 type Builtins struct {

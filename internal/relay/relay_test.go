@@ -225,7 +225,7 @@ func TestWakeAndTake(t *testing.T) {
 	}
 }
 
-// Copies of a full scratch come before what the late wake-up would find.
+// Copies of a full scratch come before the messages that the late wake-up would find.
 func TestLateWakeFindsFull(t *testing.T) {
 	f := newFixture(t, 1<<30)
 	if err := f.AllowLate(); err != nil {

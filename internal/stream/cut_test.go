@@ -103,7 +103,7 @@ type scripted struct {
 	data    []byte
 	step    int
 	cut     error
-	accept  int // negative: everything
+	accept  int // negative means all
 	written []byte
 	refused bool // a write was cut, and so are reads
 	expired bool
@@ -368,7 +368,7 @@ func TestCutSockets(t *testing.T) {
 	}
 }
 
-// metered counts what is read from a connection, and ends it after a number of bytes.
+// metered counts the bytes read from a connection, and ends it after a number of them.
 type metered struct {
 	net.Conn
 	remaining int // bytes before cut; negative means no end

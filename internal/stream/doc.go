@@ -46,14 +46,14 @@
 // Each of these is set once and never unset:
 //
 //	state      guarded by  set when                                 then
-//	over       reading     the end is decided, or Close was called  no more messages are parsed
+//	over       reading     the end is decided or Close is called    no more messages are parsed
 //	Ending     itself      the cause is known                       Done is closed, Err has the cause
 //	closeSent  mu          a close frame was queued                 nothing is queued after it
 //	answered   timers      the peer's close frame was received      Close returns nil
-//	broken     mu          a write failed, or release was called    the output is dropped, sends return
+//	broken     mu          a write failed or release was called     output is dropped, sends return
 //	lost       mu          some output was lost                     Flush returns an error
-//	released   atomic      the closing is done, or CloseTimeout is  the stream is closed, the timers stop,
-//	                       over                                     Close returns
+//	released   atomic      closing is done or CloseTimeout is over  the stream is closed, timers stop,
+//	                                                                Close returns
 //
 // If the peer closes, the order is: over and Ending, answered, closeSent, and released once
 // the answer is written. If this side closes (Close) or fails (fail): closeSent and over, in

@@ -274,7 +274,7 @@ func TestControlFramesBetweenFragments(t *testing.T) {
 			t.Fatal(err)
 		}
 		if text := <-got; text != want {
-			t.Errorf("%q came", text)
+			t.Errorf("received %q", text)
 		}
 	})
 }
@@ -478,7 +478,7 @@ func TestPartsThatBreakOff(t *testing.T) {
 			var data []byte
 			data, err = io.ReadAll(r)
 			if string(data) != "onetw" {
-				t.Errorf("%q came", data)
+				t.Errorf("received %q", data)
 			}
 		}
 		if !errors.Is(err, errors.AbnormalClosure) {

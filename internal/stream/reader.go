@@ -66,7 +66,7 @@ type reader struct {
 	lastDone <-chan struct{} // the Done of the last context
 }
 
-// The results of a look for a message, other than a message or a stream error.
+// The results of a search for a message, other than a message or a stream error.
 var (
 	errNothingYet = stderrors.New("stream: no message has arrived")
 	errGiveWay    = stderrors.New("stream: another reader wants the turn")
@@ -288,7 +288,7 @@ func (t *Transport) receive(ctx context.Context, buf []byte, wait bool) (driver.
 }
 
 // next returns the next message from the stream, and handles the end of the
-// connection if that comes first. Called with the turn.
+// connection if it is found first. Called with the turn.
 func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (driver.Message, error) {
 	t.reads++
 	if in := t.input; in != nil && !t.intake.paused() {

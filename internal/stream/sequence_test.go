@@ -17,8 +17,8 @@ import (
 )
 
 // FuzzSequence makes calls on both ends of a connection in any order. Each end receives the
-// messages of the other, in order and once, up to the point where a Close, a CloseNow or a cut ended the
-// connection. Every call returns, and no goroutine leaks.
+// messages of the other, in order and once, up to the point where a Close, a CloseNow or a cut
+// ended the connection. Every call returns, and no goroutine leaks.
 func FuzzSequence(f *testing.F) {
 	f.Add(false, []byte{0x00, 0x05, 0x0b, 0x05, 0x20, 0x07})
 	f.Add(true, []byte{0xf0, 0xf0, 0xf0, 0x05, 0x05, 0x05, 0x0a, 0x01, 0x04})

@@ -353,7 +353,7 @@ func TestShortReceivesLoseNothing(t *testing.T) {
 			case err == nil && m.String() == fmt.Sprint(i):
 				i++
 			case err == nil:
-				t.Fatalf("message %q in place of %d", m, i)
+				t.Fatalf("got message %q, want message %d", m, i)
 			case !errors.Is(err, context.DeadlineExceeded):
 				t.Fatal(err)
 			}
@@ -408,11 +408,11 @@ func TestTryReceiveFindsEverything(t *testing.T) {
 			}
 			if ok {
 				if m.String() != fmt.Sprint(i) {
-					t.Fatalf("message %q in place of %d", m, i)
+					t.Fatalf("got message %q, want message %d", m, i)
 				}
 				i++
 			} else if time.Now().After(deadline) {
-				t.Fatalf("only %d messages", i)
+				t.Fatalf("received only %d messages", i)
 			} else {
 				time.Sleep(100 * time.Microsecond)
 			}

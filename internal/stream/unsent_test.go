@@ -22,7 +22,7 @@ func TestSystemsQueueCounts(t *testing.T) {
 	const (
 		mark    = 256 << 10
 		size    = 1000
-		atPeer  = 128 << 10 // twice what SetReadBuffer asks for, which Linux doubles
+		atPeer  = 128 << 10 // twice the size passed to SetReadBuffer, which Linux doubles
 		allowed = mark + atPeer + 64<<10
 	)
 	for _, kind := range []string{"socket", "TLS"} {

@@ -300,7 +300,7 @@ func (w *writer) awaitControl(ctx context.Context) (ok bool, err error) {
 	return false, nil
 }
 
-// sendClose queues a close frame after everything else, once.
+// sendClose queues a close frame after all other output, once.
 func (w *writer) sendClose(reason errors.CloseReason, message string) {
 	w.mu.Lock()
 	if w.closeSent || w.broken != nil {

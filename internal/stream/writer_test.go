@@ -86,7 +86,7 @@ func (o *fakeOutlet) fail(err error) {
 	o.grown.Broadcast()
 }
 
-// took returns what each write took since the last call.
+// took returns the bytes that each write took since the last call.
 func (o *fakeOutlet) took() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
