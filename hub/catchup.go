@@ -24,9 +24,9 @@ const (
 type behind struct {
 	member   *Membership
 	position Position // the last message that it got
-	oldest   bool     // begin with the oldest, whatever position is
+	oldest   bool     // begin with the oldest, regardless of position
 	told     Position // the message before which a gap was reported
-	latest   bool     // go on from topic.latest
+	latest   bool     // continue from topic.latest
 	after    uint64   // the number in topic.latest of the last message that it got, or does not need
 	joined   bool     // it joined with an earlier position
 	messages int      // that it got meanwhile

@@ -26,8 +26,8 @@
 //
 // Members are sent the messages as they were published, or in a [Format] of the program.
 // The Hub adds nothing of its own, so that any client can read them. A message is encoded,
-// framed and compressed once, whatever the number of members. A membership ends with its
-// connection.
+// framed and compressed once, regardless of the number of members. A membership ends with
+// its connection.
 //
 // The Hub does not authorize joins or publications: the program does, before it calls
 // [Hub.Join] and [Hub.Publish].
@@ -35,7 +35,7 @@
 // # Positions and gaps
 //
 // Each message has a [Position], and names the position of the one before it. A client that
-// comes back says which it got last, in a way that the program chooses, and
+// reconnects sends the Position of its last message, in a way that the program chooses, and
 // JoinOptions.Since then sends the messages that it has missed, followed by new ones: in
 // order, and none twice. Messages that history no longer has are a [Gap]. It is reported in
 // its place in the order, once, and the messages after it follow. If the Format has no
@@ -45,16 +45,16 @@
 // # Slow members
 //
 // At most Limits.Unread bytes are queued for each connection. A member that reads more
-// slowly than messages come is no longer sent any until it has read, and then goes on from
+// slowly than messages arrive gets no more until it has read, and then continues from
 // history. It delays no other member, its connection stays, and as long as history lasts it
-// loses nothing. Rules.Slow chooses something else: [Disconnect], or [Latest] for values of
+// loses nothing. Rules.Slow selects another policy: [Disconnect], or [Latest] for values of
 // which only the newest counts.
 //
 // # Presence
 //
-// JoinOptions.Key says who a member is. [Hub.Present] returns who is in a topic, and
-// [Hub.WatchPresence] also the changes. When a connection is lost, its key stays present for
-// Options.Grace, so that a client that reconnects has neither left nor joined.
+// JoinOptions.Key identifies a member. [Hub.Present] returns who is in a topic, and
+// [Hub.WatchPresence] also the changes. When a connection is lost, its key stays present
+// for Options.Grace, so that a client that reconnects has neither left nor joined.
 //
 // # Engines
 //

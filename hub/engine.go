@@ -22,12 +22,12 @@ import (
 // engine may call a Subscriber while it holds locks; the Hub never calls an engine while it
 // holds a lock that a Subscriber takes.
 type Engine interface {
-	// Publish stores e as keep says, or more, and delivers it to all subscribers of topic. It
-	// takes e over, and may set Position, Prev and Time in it; it returns the Position. The
-	// entry of one call that returned before another call began comes first. If keep has an ID window and an
-	// entry with the same nonempty ID was published under topic within it, Publish does
-	// nothing but return that entry's Position. If the error is not nil, the entry may or
-	// may not have been published.
+	// Publish stores e as keep requires, or more, and delivers it to all subscribers of
+	// topic. It takes e over, and may set Position, Prev and Time in it; it returns the
+	// Position. If one call returned before another call began, its entry comes first. If
+	// keep has an ID window and an entry with the same nonempty ID was published under
+	// topic within it, Publish does nothing but return that entry's Position. If the error
+	// is not nil, the entry may or may not have been published.
 	Publish(ctx context.Context, topic string, e *Entry, keep Keep) (Position, error)
 
 	// Subscribe delivers the messages published under topic from now on to s. top is the
@@ -66,8 +66,8 @@ type Subscriber interface {
 type Subscription interface {
 	// Announce tells all machines that a key is, or is no longer, present here. A second
 	// announcement of the same key replaces its Info. A key is present as long as one
-	// subscription says so. Announce does not wait for other machines. An engine of many
-	// machines withdraws what a machine announced when that machine dies.
+	// subscription announces it. Announce does not wait for other machines. An engine of
+	// many machines withdraws what a machine announced when that machine dies.
 	Announce(p Presence)
 	// Cancel ends the subscription and withdraws its announcements. After Cancel has
 	// returned, the Subscriber is not called.

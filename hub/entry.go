@@ -65,9 +65,9 @@ func (e *Entry) in(topic string, f *Format) *encoded {
 	}
 }
 
-// Format says how members receive a topic. Many memberships should share one: an entry is
-// encoded once for each *Format, whatever the number of members. The functions are called
-// with locks held: they must not block, and must not call the Hub.
+// Format defines how members receive a topic. Many memberships should share one: an entry
+// is encoded once for each *Format, regardless of the number of members. The functions are
+// called with locks held: they must not block, and must not call the Hub.
 type Format struct {
 	// Entry returns the message that is sent for an entry, which must not be changed
 	// afterwards. nil sends Entry.Message as it was published.

@@ -46,7 +46,7 @@ type Hub struct {
 	limits    Limits
 	grace     time.Duration
 	trace     Trace
-	node      string // tells the connections of this Hub from those of others
+	node      string // distinguishes the connections of this Hub from those of others
 	stats     counters
 
 	ctx    context.Context // ends with Close
@@ -149,8 +149,8 @@ type JoinOptions struct {
 	// Oldest begins with the oldest message in history, without a gap. Since must then be
 	// the zero Position.
 	Oldest bool
-	// Format says how messages are sent. nil sends them as they were published, and closes
-	// the connection at a [Gap].
+	// Format defines how messages are sent. nil sends them as they were published, and
+	// closes the connection at a [Gap].
 	Format *Format
 	// Key identifies the member for [Hub.Present], in at most 255 bytes. With "" it is not
 	// present. Several connections may have the same Key.
@@ -243,8 +243,8 @@ type PublishOptions struct {
 	// the newest message of each Key. It has at most 255 bytes.
 	Key string
 	// ID, if not empty, makes Publish idempotent: a Publish with the ID of an earlier
-	// message of the topic, within Rules.IDs, does nothing but return that message's
-	// Position. It has at most 255 bytes.
+	// message of the topic, within Rules.IDs, only returns that message's Position. It has
+	// at most 255 bytes.
 	ID string
 }
 
@@ -322,10 +322,10 @@ func (h *Hub) rulesOf(topic string) (Rules, error) {
 // sincePage is how many entries are requested from an engine at a time.
 const sincePage = 64
 
-// Since returns an iterator over the messages in history that were published after p, up
-// to the newest at the time; the zero Position means all of them. A [*Gap] comes as an
-// error, with a nil entry, in its place in the order, and the iteration goes on. It ends
-// with any other error.
+// Since returns an iterator over the messages in history that were published after p, up to
+// the newest at the time; the zero Position means all of them. A [*Gap] comes as an error,
+// with a nil entry, in its place in the order, and the iteration continues. It ends with
+// any other error.
 func (h *Hub) Since(ctx context.Context, topic string, p Position) iter.Seq2[*Entry, error] {
 	return func(yield func(*Entry, error) bool) {
 		if err := h.checkTopic(topic); err != nil {

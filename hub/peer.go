@@ -16,8 +16,8 @@ type peer struct {
 	conn   *ws.Conn
 	number uint64
 
-	// handed is what Buffered last returned, and the bytes that were sent since then. It
-	// saves a system call for each message.
+	// handed is the last result of Buffered plus the bytes sent since then. It saves a
+	// system call for each message.
 	handed atomic.Int64
 
 	mu          sync.Mutex

@@ -122,7 +122,7 @@ func (t *topic) depart(m *Membership, lost bool) {
 	}
 }
 
-// endGrace announces that who has not returned.
+// endGrace announces that who is gone, because it has not returned.
 func (t *topic) endGrace(key string, who *person, grace **time.Timer) {
 	p := &t.presence
 	p.mu.Lock()

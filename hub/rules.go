@@ -19,7 +19,7 @@ const (
 // selects the defaults. On all machines the rules of a topic must be the same.
 type Rules struct {
 	// History is how many messages are kept, for members that read slowly and for those
-	// that come back. 0 means [DefaultHistory]; a negative number keeps none.
+	// that return. 0 means [DefaultHistory]; a negative number keeps none.
 	History int
 	// Age is how long a message is kept. 0 means [DefaultAge]; a negative number is
 	// invalid.
@@ -27,19 +27,19 @@ type Rules struct {
 	// IDs is how long PublishOptions.ID is remembered. 0 means [DefaultIDs]; with a
 	// negative number it is not.
 	IDs time.Duration
-	// Slow is what happens to members that read too slowly.
+	// Slow is the policy for members that read too slowly.
 	Slow SlowPolicy
 }
 
-// SlowPolicy is what happens to a member for which more than Limits.Unread bytes wait.
+// SlowPolicy is the treatment of a member for which more than Limits.Unread bytes are queued.
 type SlowPolicy uint8
 
 const (
-	// CatchUp sends nothing more until the member has read, and then goes on from history,
+	// CatchUp stops sending until the member has read, and then continues from history
 	// until the member is up to date: memory is bounded, the connection stays, and nothing
 	// is lost as long as history lasts. Then there is a [Gap].
 	CatchUp SlowPolicy = iota
-	// Disconnect closes the connection with 1013 (try again later). The client comes back,
+	// Disconnect closes the connection with 1013 (try again later). The client reconnects,
 	// and may join from its last position.
 	Disconnect
 	// Latest sends, when the member has read, for each Entry.Key only the newest message of

@@ -31,11 +31,10 @@
 //
 // # Who may connect
 //
-// A browser sends a user's cookies with every handshake, whatever page it comes from. So a
-// handshake with an Origin header, which all browsers send, is refused unless the origin is
-// the host that was dialed or matches one of Options.OriginPatterns. Options.Authorize
-// checks everything else, such as a cookie, a token or a ticket, and returns the principal
-// that connects:
+// A browser sends a user's cookies with every handshake, from any page. So a handshake with
+// an Origin header, which all browsers send, is refused unless the origin is the host that
+// was dialed or matches one of Options.OriginPatterns. Options.Authorize checks everything
+// else, such as a cookie, a token or a ticket, and returns the principal that connects:
 //
 //	options := &server.Options{Authorize: func(r *http.Request) (any, error) {
 //		user, err := userOf(r)
@@ -55,12 +54,11 @@
 //
 // # Refusals
 //
-// A request that is not a valid handshake is answered with a status and a sentence
-// that says what is wrong. A browser hides both from its page, so this library's
-// client repeats the request with fetch, in a form that Endpoint and Accept
-// recognise. They answer it as they would answer the handshake, including
-// Authorize, and mark the answer so that the client can trust it. The answer has
-// the CORS fields that let an allowed page read it.
+// A request that is not a valid handshake is answered with a status and a sentence that
+// states the error. A browser hides both from its page, so this library's client repeats
+// the request with fetch, in a form that Endpoint and Accept recognise. They answer it as
+// they would answer the handshake, including Authorize, and mark the answer so that the
+// client can trust it. The answer has the CORS fields that let an allowed page read it.
 //
 // A refusal of a request that asked for an upgrade ends the HTTP connection. A
 // proxy may treat the bytes that follow as the upgraded protocol, and a second

@@ -173,7 +173,7 @@ func (e *Endpoint) refuseEarly(w http.ResponseWriter, r *http.Request, f *refusa
 	return f.answer(w, r, origin)
 }
 
-// refusal refuses a request that comes after Shutdown or Drain.
+// refusal refuses a request that arrives after Shutdown or Drain.
 func (s *stopping) refusal() *refusal {
 	f := refuse(http.StatusServiceUnavailable, "This WebSocket endpoint is shutting down.")
 	f.retryAfter(s.retryAfter)
@@ -232,7 +232,7 @@ func (e *Endpoint) outcome(ctx *connContext, conn *Conn, err error) (reason erro
 	return errors.InternalError, "internal error", err
 }
 
-// logEnd says how a connection ended.
+// logEnd logs how a connection ended.
 func (e *Endpoint) logEnd(ctx *connContext, conn *Conn, r *ConnectionResult) {
 	l := e.acceptor.Logger
 	if l == nil || !l.Enabled(ctx, slog.LevelDebug) {
@@ -398,7 +398,7 @@ func (e *Endpoint) awaitIdle(ctx context.Context) bool {
 	select {
 	case <-e.idle:
 		return true
-	default: // e.idle goes first: it counts even if ctx has ended
+	default: // e.idle is checked first: it counts even if ctx has ended
 	}
 	select {
 	case <-e.idle:

@@ -35,9 +35,10 @@ const (
 // arrive at once.
 const rateBurst = 5
 
-// Limits are what an [Endpoint] grants to its clients. A nil pointer and the zero value
-// select the defaults, which are meant for the open Internet. In a numeric field, 0 means
-// the default, and a negative number means no limit. docs/limits.md has a table.
+// Limits bound the resources that clients of an [Endpoint] may use. A nil pointer and the
+// zero value select the defaults, which are meant for the open Internet. In a numeric
+// field, 0 means the default, and a negative number means no limit. docs/limits.md has a
+// table.
 //
 // An address is an IPv4 address or an IPv6 network of 64 bits, the smallest network that
 // providers assign to a customer. Without an IP address in [http.Request.RemoteAddr], as

@@ -17,8 +17,8 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// offer connects raw with an offer of compression, and returns the status and what the
-// server agreed to.
+// offer connects with an offer of compression. It returns the connection, the status and
+// the agreed extension.
 func offer(t *testing.T, l *pipeListener) (c net.Conn, status int, agreed string) {
 	t.Helper()
 	c, err := l.dial(t.Context(), "", "")

@@ -10,9 +10,9 @@ import (
 
 // Messages is like [Handler] for connections that only react to messages: it receives them,
 // and calls handle with one at a time for each connection, in their order. ctx and the
-// outcome of an error are those of a Handler's function; nil goes on with the next message.
-// A message's data belongs to handle. handle may send and wait; no other message of the
-// connection is handled until it returns. It should not receive.
+// outcome of an error are those of a Handler's function; nil continues with the next
+// message. A message's data belongs to handle. handle may send and wait; no other message
+// of the connection is handled until it returns. It should not receive.
 //
 // With Options.Detach, on Linux, a connection that was silent for about a second holds no
 // goroutine, and so half the memory of a Handler's. One goroutine waits for the next

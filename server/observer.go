@@ -20,11 +20,11 @@ import (
 // before ConnectionEnd, on any goroutine; for a request that is refused because of a limit,
 // it is the first. For different connections they are called at the same time.
 //
-// They may take their time, and call everything but Shutdown, Drain and Stop, which
-// would wait for their own call: a slow function delays the handshake or the end of its
-// own connection, and so a Shutdown, but no other connection. Only LimitStruck must
-// return at once. A panic is logged as one of the connection's function, and the
-// connection goes on.
+// They may take their time, and call everything but Shutdown, Drain and Stop, which would
+// wait for their own call: a slow function delays the handshake or the end of its own
+// connection, and so a Shutdown, but no other connection. Only LimitStruck must return at
+// once. A panic is logged as one of the connection's function, and the connection
+// continues.
 type Observer struct {
 	// HandshakeStart is called with each request, before it is checked. If the result is
 	// not nil, it replaces the request's context, from which it must be derived: for
@@ -61,9 +61,9 @@ type HandshakeResult struct {
 	// received. It has no query and no header of the request, unless the error of Authorize
 	// has.
 	Err error
-	// Probe says that the request was not a handshake: with it, this library's client,
-	// in a browser, asks why a handshake failed. A Status of 200 then means that it would
-	// be accepted.
+	// Probe is true if the request was not a handshake: with it, this library's client, in
+	// a browser, asks why a handshake failed. A Status of 200 then means that it would be
+	// accepted.
 	Probe bool
 	// Duration is the time from the call of ServeHTTP.
 	Duration time.Duration

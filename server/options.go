@@ -124,9 +124,9 @@ type Options struct {
 	// PingInterval plus PingTimeout. Anything that arrives from the peer is a sign of life,
 	// and so is progress in sending: a peer that reads a long stream slowly is alive. The
 	// connection also ends if the peer takes none of the waiting data for that long, even
-	// if it sends data. While the peer's TCP receive window is closed, the end comes after
-	// 5 seconds at the earliest (on Linux, where the library can ask for it), because TCP
-	// reports progress in steps of up to the peer's receive buffer. 0 means
+	// if it sends data. While the peer's TCP receive window is closed, the connection ends
+	// after 5 seconds at the earliest (on Linux, where the library can ask for it), because
+	// TCP reports progress in steps of up to the peer's receive buffer. 0 means
 	// [DefaultPingTimeout].
 	PingTimeout time.Duration
 

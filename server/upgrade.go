@@ -26,7 +26,7 @@ type upgrade struct {
 	http.ResponseWriter
 	subprotocol string
 	plain       bool                   // no compression is to be agreed on
-	principal   any                    // what Authorize returned
+	principal   any                    // returned by Authorize
 	extension   string                 // the answer for permessage-deflate, "" for no compression
 	deflate     *rfc6455.DeflateParams // the meaning of extension
 

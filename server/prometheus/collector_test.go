@@ -149,7 +149,7 @@ isosocket_sent_bytes_total{endpoint="chat"} 20
 	}
 }
 
-// TestCollectorsOfTwoEndpoints: a pedantic registry accepts both, and exports them as OpenMetrics.
+// TestCollectorsOfTwoEndpoints: a pedantic registry accepts both and exports them as OpenMetrics.
 func TestCollectorsOfTwoEndpoints(t *testing.T) {
 	t.Parallel()
 	registry := client.NewPedanticRegistry()
