@@ -156,13 +156,22 @@ func eval[T any](p *tab, expression string) (value T) {
 	return value
 }
 
-// waits waits until a JavaScript expression is true.
+// waits waits until a JavaScript expression is true. While the page is being loaded, the expression
+// may fail.
 func (p *tab) waits(expression string) {
 	p.t.Helper()
-	for end := time.Now().Add(patience); !eval[bool](p, expression); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			p.t.Fatalf("%s does not become true; the page shows %q", expression, eval[string](p, "document.body.innerText"))
+	ctx, cancel := context.WithTimeout(p.Context(), patience)
+	defer cancel()
+	for {
+		is := false
+		err := p.Evaluate(ctx, expression, &is)
+		switch {
+		case err == nil && is:
+			return
+		case ctx.Err() != nil:
+			p.t.Fatalf("%s does not become true (%v); the page shows %q", expression, err, eval[string](p, "document.body.innerText"))
 		}
+		time.Sleep(20 * time.Millisecond)
 	}
 }
 
