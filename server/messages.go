@@ -25,8 +25,8 @@ import (
 func Messages(handle func(ctx context.Context, conn *Conn, m ws.Message) error, o *Options) *Endpoint {
 	e := Handler(func(ctx context.Context, conn *Conn) error {
 		waiting := ctx
-		if c, ok := ctx.(*connContext); ok && conn.endpoint.acceptor.parks != nil {
-			waiting = (*waitContext)(c) // recognized by the transport
+		if conn.endpoint.acceptor.parks != nil {
+			waiting = (*waitContext)(ctx.(*connContext)) // recognized by the transport
 		}
 		for {
 			m, err := conn.Receive(waiting)

@@ -79,7 +79,7 @@ func (e *Endpoint) runLoop(t ticket, ctx *connContext, conn *Conn) {
 	ctx.loop.Store(l)
 	ctx.transport.Ending().Notify(l.wake)
 	e.acceptor.parks.activate(l)
-	l.run()
+	l.serve(ws.Message{}, false, nil)
 }
 
 // wake starts a goroutine for a parked loop. It does nothing if the loop runs.
@@ -98,22 +98,12 @@ func (l *messageLoop) resume() {
 		return
 	}
 	l.endpoint.acceptor.parks.activate(l)
-	if !ok && err == nil {
-		l.run()
-		return
-	}
-	l.serve(func() error {
-		if err != nil {
-			return err
-		}
-		return l.handle(m)
-	})
+	l.serve(m, ok, err)
 }
 
-func (l *messageLoop) run() { l.serve(func() error { return nil }) }
-
-// serve calls first, and then receives until the loop is parked or its connection ends.
-func (l *messageLoop) serve(first func() error) {
+// serve handles m, if received, and then receives until the loop is parked or its connection
+// ends, which it has if there is an err.
+func (l *messageLoop) serve(m ws.Message, received bool, err error) {
 	parked := false
 	reason, message := errors.InternalError, "internal error"
 	failure := errNotReturned
@@ -127,31 +117,29 @@ func (l *messageLoop) serve(first func() error) {
 			failure = l.endpoint.panicked(l.ctx, l.conn, v)
 		}
 	}()
-	err := first()
+	parks := l.endpoint.acceptor.parks
 	for err == nil {
-		var m ws.Message
+		if received {
+			l.messages.Add(1)
+			if err = parks.handle(l.ctx, l.conn, m); err != nil {
+				break
+			}
+		}
 		l.state.Store(loopWaits)
 		m, err = l.conn.Receive((*waitContext)(l.ctx))
 		l.state.Store(loopWorks)
-		switch {
-		case err == nil:
-			l.messages.Add(1)
-			err = l.handle(m)
-		case l.ctx.silent.Load() && l.ctx.cause() == nil:
+		received = err == nil
+		if !received && l.ctx.silent.Load() && l.ctx.cause() == nil {
 			l.ctx.silent.Store(false)
 			err = nil
-			l.endpoint.acceptor.parks.deactivate(l)
+			parks.deactivate(l)
 			if parked = l.park(); parked {
 				return
 			}
-			l.endpoint.acceptor.parks.activate(l)
+			parks.activate(l)
 		}
 	}
 	reason, message, failure = l.endpoint.outcome(l.ctx, l.conn, err)
-}
-
-func (l *messageLoop) handle(m ws.Message) error {
-	return l.endpoint.acceptor.parks.handle(l.ctx, l.conn, m)
 }
 
 // park parks the loop. It reports false if the loop has work to do instead.
