@@ -103,10 +103,7 @@ func (e *Endpoint) Drain(ctx context.Context, o *DrainOptions) error {
 	cause := &errors.ConnectionClosed{Reason: d.Reason, Message: d.Message}
 	e.mu.Lock()
 	e.stop(&stopping{cause, d.RetryAfter})
-	conns := make([]*connContext, 0, len(e.conns))
-	for _, c := range e.conns {
-		conns = append(conns, c)
-	}
+	conns := e.open()
 	e.mu.Unlock()
 	rand.Shuffle(len(conns), func(i, j int) { conns[i], conns[j] = conns[j], conns[i] })
 

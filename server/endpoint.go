@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"log"
 	"log/slog"
+	"maps"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -343,6 +345,11 @@ func (e *Endpoint) logAdvice(ctx context.Context, err error) {
 	if hidden, ok := errors.AsType[*hiddenError](err); ok && l == nil && e.advised.first(hidden.Error()) {
 		httpLogf(ctx)("%v", hidden)
 	}
+}
+
+// open returns the contexts of the open connections. mu is held.
+func (e *Endpoint) open() []*connContext {
+	return slices.AppendSeq(make([]*connContext, 0, len(e.conns)), maps.Values(e.conns))
 }
 
 // Len returns the number of connections whose function has not returned.

@@ -4,6 +4,7 @@ package server
 
 import (
 	"log/slog"
+	"maps"
 	"sync"
 
 	"github.com/isosocket/isosocket/internal/stream"
@@ -77,9 +78,7 @@ func (l *limits) counts() map[Limit]uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	counts := make(map[Limit]uint64, len(l.reached))
-	for limit, n := range l.reached {
-		counts[limit] = n
-	}
+	maps.Copy(counts, l.reached)
 	return counts
 }
 

@@ -64,10 +64,7 @@ func (e *Endpoint) pressure() pressure {
 // measure returns the memory that the connections hold.
 func (e *Endpoint) measure() (bytes int64) {
 	e.mu.Lock()
-	conns := make([]*connContext, 0, len(e.conns))
-	for _, ctx := range e.conns {
-		conns = append(conns, ctx)
-	}
+	conns := e.open()
 	e.mu.Unlock()
 	for _, ctx := range conns {
 		bytes += int64(ctx.transport.Memory())

@@ -213,10 +213,7 @@ func (e *Endpoint) Stats() Stats {
 		Closed:          maps.Clone(c.closed),
 		ConnectionTimes: histogram(c.connectionTimes),
 	}
-	open := make([]*connContext, 0, len(e.conns))
-	for _, ctx := range e.conns {
-		open = append(open, ctx)
-	}
+	open := e.open()
 	e.mu.Unlock()
 
 	// A connection that ends meanwhile is in open, but not yet in the sums above.
