@@ -169,14 +169,14 @@ func (m *messageWriter) fail(err error) error {
 	switch {
 	case c.ending.Cause() != nil:
 		m.err = c.ending.Cause()
-	case unsupported, errors.Is(err, errors.ErrInvalidUTF8), errors.Is(err, errors.ErrMessageTooBig):
+	case unsupported, err == errForgotten, errors.Is(err, errors.ErrInvalidUTF8), errors.Is(err, errors.ErrMessageTooBig):
 		m.err = &abandonedError{err}
 	default:
 		if m.err = c.explain(m.ctx, "write", err); c.ending.Cause() == nil {
 			m.err = &abandonedError{m.err}
 		}
 	}
-	if m.begun && !unsupported {
+	if m.begun && !unsupported && c.ending.Cause() == nil {
 		c.abort(errors.InternalError, abandonedMessage, m.err)
 	}
 	m.w.Abandon()
@@ -205,12 +205,7 @@ func (m *messageWriter) forgotten() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.err == nil {
-		m.err = &abandonedError{errForgotten}
-		if m.begun && m.c.ending.Cause() == nil {
-			m.c.abort(errors.InternalError, abandonedMessage, m.err)
-		}
-		m.w.Abandon()
-		m.release()
+		m.fail(errForgotten)
 	}
 }
 
