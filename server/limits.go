@@ -31,9 +31,8 @@ const (
 	DefaultMaxMemory = 1 << 30
 )
 
-// rateBurst is the number of seconds for which an unused rate accumulates: that much may
-// arrive at once.
-const rateBurst = 5
+// rateBurst is the burst of the rate of handshakes, as of the rates of a connection.
+const rateBurst = stream.RateBurst
 
 // Limits bound the resources that clients of an [Endpoint] may use. A nil pointer and the
 // zero value select the defaults, which are meant for the open Internet. In a numeric

@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	// rateBurst is the number of seconds for which an unused rate accumulates.
-	rateBurst = 5
+	// RateBurst is the number of seconds for which an unused rate accumulates: that much may
+	// arrive at once.
+	RateBurst = 5
 	// rateBatches is the number of parts in which the rate of a second is taken. It avoids
 	// reading the clock for each message.
 	rateBatches = 16
@@ -77,7 +78,7 @@ func newBucket(perSecond int) bucket {
 	if perSecond <= 0 {
 		return bucket{}
 	}
-	return bucket{limiter: rate.NewLimiter(rate.Limit(perSecond), rateBurst*perSecond)}
+	return bucket{limiter: rate.NewLimiter(rate.Limit(perSecond), RateBurst*perSecond)}
 }
 
 // use takes n from the bucket. If mayWait, it returns how long to wait before the next use.

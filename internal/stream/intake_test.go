@@ -157,7 +157,7 @@ func TestRateCloses(t *testing.T) {
 					if conn.Err() != nil {
 						t.Errorf("the connection ended with %v", conn.Err())
 					}
-					time.Sleep(rateBurst * time.Second)
+					time.Sleep(RateBurst * time.Second)
 				}
 				for range test.allowed {
 					write(t, c, test.frame)
@@ -285,7 +285,7 @@ func TestPauseWithoutDeadlines(t *testing.T) {
 		conn := ws.NewConn(transport, nil)
 		go flood(c, frame(0x81, true, []byte("x")))
 		begin := time.Now()
-		for range rateBurst + 10 {
+		for range RateBurst + 10 {
 			if _, err := conn.Receive(context.Background()); err != nil {
 				t.Fatal(err)
 			}
