@@ -128,13 +128,16 @@ type Limits struct {
 // limiter is a prepared Limits. Its numbers have their defaults, and 0 means no limit.
 type limiter struct {
 	maxConnections int
-	perAddress     addressLimits
-	perLocal       addressLimits // of local clients
-	stream         stream.Limits
-	streamLocal    stream.Limits // of local clients
+	remote, local  clientLimits
 	maxMemory      int64
 	maxLifetime    time.Duration
 	proxies        proxies
+}
+
+// clientLimits are the limits of one client.
+type clientLimits struct {
+	address addressLimits
+	stream  stream.Limits // of each connection
 }
 
 // addressLimits are the limits of one address.
@@ -151,11 +154,27 @@ func orDefault(n, standard int) int {
 	if n == 0 {
 		return standard
 	}
-	return given(n)
+	return given(n, 0)
 }
 
-// given returns n, and 0 for no limit.
-func given(n int) int { return min(max(n, 0), greatest) }
+// given returns n, and 0 for no limit, which is also the default of a local client.
+func given(n, _ int) int { return min(max(n, 0), greatest) }
+
+// ofClients returns the limits of each client. number is orDefault or given.
+func (o *Limits) ofClients(number func(n, standard int) int) clientLimits {
+	return clientLimits{
+		address: addressLimits{
+			connections: number(o.MaxConnectionsPerAddress, DefaultMaxConnectionsPerAddress),
+			handshakes:  rate.Limit(number(o.HandshakeRate, DefaultHandshakeRate)),
+		},
+		stream: stream.Limits{
+			Messages: number(o.MessageRate, DefaultMessageRate),
+			Bytes:    number(o.ByteRate, DefaultByteRate),
+			Close:    o.CloseAboveRate,
+			Idle:     max(o.IdleTimeout, 0),
+		},
+	}
+}
 
 func newLimiter(o *Limits) (*limiter, error) {
 	if o == nil {
@@ -167,47 +186,26 @@ func newLimiter(o *Limits) (*limiter, error) {
 	}
 	proxies, err := newProxies(o.TrustedProxies, o.ProxyHeader)
 	return &limiter{
-		stream: stream.Limits{
-			Messages: orDefault(o.MessageRate, DefaultMessageRate),
-			Bytes:    orDefault(o.ByteRate, DefaultByteRate),
-			Close:    o.CloseAboveRate,
-			Idle:     max(o.IdleTimeout, 0),
-		},
-		streamLocal: stream.Limits{
-			Messages: given(o.MessageRate),
-			Bytes:    given(o.ByteRate),
-			Close:    o.CloseAboveRate,
-			Idle:     max(o.IdleTimeout, 0),
-		},
+		maxConnections: orDefault(o.MaxConnections, DefaultMaxConnections),
+		remote:         o.ofClients(orDefault),
+		local:          o.ofClients(given),
 		maxMemory:      max(maxMemory, 0),
 		maxLifetime:    max(o.MaxLifetime, 0),
-		maxConnections: orDefault(o.MaxConnections, DefaultMaxConnections),
-		perAddress: addressLimits{
-			connections: orDefault(o.MaxConnectionsPerAddress, DefaultMaxConnectionsPerAddress),
-			handshakes:  rate.Limit(orDefault(o.HandshakeRate, DefaultHandshakeRate)),
-		},
-		perLocal: addressLimits{
-			connections: given(o.MaxConnectionsPerAddress),
-			handshakes:  rate.Limit(given(o.HandshakeRate)),
-		},
-		proxies: proxies,
+		proxies:        proxies,
 	}, err
 }
 
 // of returns the limits of the client that sent r.
-func (l *limiter) of(r *http.Request) addressLimits {
-	if isLocal(r) {
-		return l.perLocal
-	}
-	return l.perAddress
-}
+func (l *limiter) of(r *http.Request) addressLimits { return l.client(r).address }
 
 // ofStream returns the limits of a connection of the client that sent r.
-func (l *limiter) ofStream(r *http.Request) stream.Limits {
+func (l *limiter) ofStream(r *http.Request) stream.Limits { return l.client(r).stream }
+
+func (l *limiter) client(r *http.Request) *clientLimits {
 	if isLocal(r) {
-		return l.streamLocal
+		return &l.local
 	}
-	return l.stream
+	return &l.remote
 }
 
 // proxies are the trusted proxies.

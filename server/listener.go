@@ -69,9 +69,9 @@ func (l *limitedListener) enter(conn net.Conn) (a *address, ok bool) {
 	if !addr.IsValid() || l.limiter.proxies.trusts(addr) {
 		return nil, true
 	}
-	limits := l.limiter.perAddress
+	limits := l.limiter.remote.address
 	if addr.IsLoopback() {
-		limits = l.limiter.perLocal
+		limits = l.limiter.local.address
 	}
 	if limits == (addressLimits{}) {
 		return nil, true
