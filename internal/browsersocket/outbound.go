@@ -54,13 +54,8 @@ type outbound struct {
 func (b *outbound) queue(m driver.Message, limit int) (excess int, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.queued >= limit {
-		if err := b.measure(); err != nil {
-			return 0, err
-		}
-		if b.queued >= limit {
-			return b.queued - limit + 1, nil
-		}
+	if excess, err := b.excess(limit); excess > 0 || err != nil {
+		return excess, err
 	}
 	direct := len(b.gathered) == 0 && b.direct < maxDirect || len(m.Data) > maxGathered
 	if direct || len(b.gathered)+relay.HeaderSize+len(m.Data) > relay.OutboundRoom {
@@ -85,13 +80,8 @@ func (b *outbound) queue(m driver.Message, limit int) (excess int, err error) {
 func (b *outbound) queueWhole(message jscall.Value, size, limit int) (excess int, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.queued >= limit {
-		if err := b.measure(); err != nil {
-			return 0, err
-		}
-		if b.queued >= limit {
-			return b.queued - limit + 1, nil
-		}
+	if excess, err := b.excess(limit); excess > 0 || err != nil {
+		return excess, err
 	}
 	if err := b.flush(); err != nil {
 		return 0, err
@@ -99,6 +89,17 @@ func (b *outbound) queueWhole(message jscall.Value, size, limit int) (excess int
 	b.given += uint64(size)
 	// SendView accepts any value that WebSocket.send takes, not only a view.
 	return 0, b.sent(b.relay.SendView(message, false))
+}
+
+// excess returns how many bytes have to leave until less than limit bytes are queued.
+func (b *outbound) excess(limit int) (int, error) {
+	if b.queued < limit {
+		return 0, nil
+	}
+	if err := b.measure(); err != nil {
+		return 0, err
+	}
+	return max(b.queued-limit+1, 0), nil
 }
 
 // newTurn is called when the sending goroutine waits.
