@@ -26,19 +26,20 @@ DIST := cmd/isosocket/dist
 ADDR ?= 127.0.0.1:8080
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-unit test-wasm test-e2e parity bench fuzz lint fmt cover clean chromium engines proxies wabt FORCE
+.PHONY: help run build reproducible test test-unit test-wasm test-e2e parity bench fuzz lint fmt cover clean chromium engines proxies wabt FORCE
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## build everything and start the demo server; ADDR=host:port, default 127.0.0.1:8080
 	bin/isosocket serve -addr $(ADDR)
 
 build: bin/isosocket ## build the wasm client and bin/isosocket, which contains it
 
-# Go itself decides whether it is up to date.
+# Go itself decides whether it is up to date. The same bytes come out in every folder: no path, no
+# state of Git, and nothing from the C compiler of this machine.
 bin/isosocket: FORCE $(DIST)/client.wasm.gz $(DIST)/wasm_exec.js
-	$(GO) build -buildvcs=false -o $@ ./cmd/isosocket
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags=-buildid= -o $@ ./cmd/isosocket
 
 # Embedded files are built in a temporary folder and moved into place, so that several makes can run
 # at once.
@@ -46,13 +47,16 @@ $(DIST)/client.wasm.gz: FORCE
 	@mkdir -p bin $(DIST)
 	@rm -f $(DIST)/client.wasm
 	@set -eu; made=$$(mktemp -d bin/client.XXXXXX); trap 'rm -rf "$$made"' EXIT; set -x; \
-		$(WASM) $(GO) build -trimpath -buildvcs=false -ldflags="-s -w" -o "$$made/client.wasm" ./wasm; \
+		$(WASM) $(GO) build -trimpath -buildvcs=false -ldflags="-s -w -buildid=" -o "$$made/client.wasm" ./wasm; \
 		gzip -9 -n "$$made/client.wasm"; mv "$$made/client.wasm.gz" $@
 
 # wasm_exec.js must come from the Go that compiled the client.
 $(DIST)/wasm_exec.js: FORCE
 	@mkdir -p bin $(DIST)
 	@set -eu; made=$$(mktemp bin/wasm_exec.XXXXXX); cp "$$($(GO) env GOROOT)/lib/wasm/wasm_exec.js" "$$made"; mv "$$made" $@
+
+reproducible: ## build bin/isosocket twice, in two folders and with empty caches, and compare
+	@sh scripts/reproducible.sh
 
 test: ## all tests, natively with -race and in the JavaScript engines; ends with the engines that ran
 	@mkdir -p bin && rm -f $(RAN)
