@@ -101,6 +101,7 @@ func TestDecodeExamples(t *testing.T) {
 		{"compressed", Client, &DeflateParams{}, "c1 07 f248cdc9c90700", []string{`text message "Hello"`}},
 		{"compressed in two fragments", Client, &DeflateParams{}, "41 03 f248cd 80 04 c9c90700", []string{`text message "Hello"`}},
 		{"compressed with context takeover", Client, &DeflateParams{}, "c1 07 f248cdc9c90700 c1 05 f200110000", []string{`text message "Hello"`, `text message "Hello"`}},
+		{"uncompressed between two that are compressed", Client, &DeflateParams{}, "c1 07 f248cdc9c90700 81 02 6869 c1 05 f200110000", []string{`text message "Hello"`, `text message "hi"`, `text message "Hello"`}},
 		{"compressed, stored block", Client, &DeflateParams{}, "c1 0b 000500faff48656c6c6f00", []string{`text message "Hello"`}},
 		{"compressed, final block", Client, &DeflateParams{}, "c1 08 f348cdc9c9070000", []string{`text message "Hello"`}},
 		{"compressed, two blocks", Client, &DeflateParams{}, "c1 0d f248050000 00ffff cac9c90700", []string{`text message "Hello"`}},

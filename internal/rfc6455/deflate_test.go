@@ -182,3 +182,60 @@ func FuzzDeflate(f *testing.F) {
 		s.release()
 	})
 }
+
+// TestDeflateMakesNoFinalBlock: no block of a message is a final one, which would need padding
+// (RFC 7692, section 7.2.1).
+func TestDeflateMakesNoFinalBlock(t *testing.T) {
+	for level := 1; level <= maxLevel; level++ {
+		for _, bits := range []int{8, 12, 15} {
+			s := newDeflateState(Server, &DeflateParams{ServerNoContextTakeover: true, ServerMaxWindowBits: bits}, DeflatePolicy{Level: level})
+			for _, size := range []int{300, 3000, 100_000} {
+				payload := jsonMessages(1, size)[0]
+				wire, ok := s.message(nil, payload)
+				out, whole, final := referenceInflate(wire, nil, len(payload))
+				if !ok || !whole || final || !bytes.Equal(out, payload) {
+					t.Errorf("level %d, %d bits: %d bytes came as %d; compressed %t, whole %t, with a final block %t",
+						level, bits, len(payload), len(out), ok, whole, final)
+				}
+			}
+			s.release()
+		}
+	}
+}
+
+// TestUncompressedLeavesTheContext: messages that travel as they are change the window of neither
+// side (RFC 7692, section 7.2.3.2).
+func TestUncompressedLeavesTheContext(t *testing.T) {
+	for _, rests := range []bool{false, true} {
+		var e Encoder
+		e.Init(Server, &DeflateParams{}, DeflatePolicy{Threshold: 500})
+		own := newInflateState(Client, &DeflateParams{})
+		p := &peer{window: 1 << 15, takeover: true}
+		for i, size := range []int{2000, 300, 2000, 499, 0, 2000} {
+			payload := jsonMessages(1, 3000)[0][:size]
+			frame, err := e.AppendMessage(nil, OpText, payload)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wire, is := compressed(t, frame)
+			if is != (size >= 500) {
+				t.Fatalf("message %d of %d bytes is compressed: %t", i, size, is)
+			}
+			if is {
+				if got := p.inflate(t, wire); !bytes.Equal(got, payload) {
+					t.Errorf("message %d came as others", i)
+				}
+				if got, failed := own.message(nil, wire, size); failed != nil || !bytes.Equal(got, payload) {
+					t.Errorf("message %d came as others, %v", i, failed)
+				}
+				if i > 0 && len(wire) > 100 {
+					t.Errorf("message %d takes %d bytes: it does not refer to the same one before", i, len(wire))
+				}
+			}
+			if rests {
+				e.Rest()
+			}
+		}
+		e.Release()
+	}
+}

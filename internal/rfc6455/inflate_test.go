@@ -137,6 +137,53 @@ func TestInflateLevels(t *testing.T) {
 	}
 }
 
+// TestInflateFarthest: a message may refer to the first byte of the 32,768 that came before it,
+// unless the handshake agreed on a smaller window (RFC 7692, section 7.2.2), and to nothing before.
+func TestInflateFarthest(t *testing.T) {
+	// A block with the fixed codes: 258 bytes at a distance of 24,577 and what 13 more bits say,
+	// the end of the block, and the header of an empty stored one.
+	block := func(more int) (payload []byte) {
+		bits := "0" + "10" + "11000101" + "11101"
+		for i := range 13 {
+			bits += string('0' + rune(more>>i&1))
+		}
+		bits += "0000000" + "000"
+		for i, bit := range bits {
+			if i%8 == 0 {
+				payload = append(payload, 0)
+			}
+			payload[i/8] |= byte(bit-'0') << (i % 8)
+		}
+		return payload
+	}
+	for _, role := range []Role{Client, Server} {
+		for _, before := range []int{32768, 40_000} {
+			s := newInflateState(role, &DeflateParams{})
+			history := noise(before, 12)
+			for len(history) > 0 { // stored blocks of one message each
+				n := min(len(history), 20_000)
+				stored := append([]byte{0, byte(n), byte(n >> 8), ^byte(n), ^byte(n >> 8)}, history[:n]...)
+				if got, failed := s.message(nil, append(stored, 0), n); failed != nil || !bytes.Equal(got, history[:n]) {
+					t.Fatalf("%v: a stored block came as %d bytes, %v", role, len(got), failed)
+				}
+				history = history[n:]
+			}
+			want := noise(before, 12)[before-32768:][:258]
+			if got, failed := s.message(nil, block(1<<13-1), 1000); failed != nil || !bytes.Equal(got, want) {
+				t.Errorf("%v, after %d bytes: %d bytes from a distance of 32,768, %v", role, before, len(got), failed)
+			}
+		}
+		s := newInflateState(role, &DeflateParams{})
+		stored := append([]byte{0, 0xff, 0x7f, 0x00, 0x80}, noise(32767, 12)...)
+		if _, failed := s.message(nil, append(stored, 0), 32767); failed != nil {
+			t.Fatal(failed)
+		}
+		if got, failed := s.message(nil, block(1<<13-1), 1000); failed == nil {
+			t.Errorf("%v: %d bytes from before the first byte", role, len(got))
+		}
+	}
+}
+
 func TestInflateCorrupt(t *testing.T) {
 	tests := []struct{ name, payload, reason string }{
 		{"reserved block kind", "06", "not valid deflate"},
