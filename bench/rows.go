@@ -192,14 +192,15 @@ var rows = []*row{
 		},
 	},
 	{
-		id: "t", title: "server: 10,000 connections of a handler by message that echoed once, then idle for 3 s",
+		id: "t", title: "server: 10,000 connections of a handler by message that echoed, then idle for 3 s",
 		short: "server, by message, idle", unit: "connections", about: "KiB/conn",
 		peers: []string{own, "gws", "gobwas"},
-		cases: []scenario{serving("10,000 connections", process.Task{Size: small, ByMessage: true}, func(m *measurement, t process.Task) (report.Figures, error) {
-			return m.idle(t, 10_000, wire.Repeat(t.Size), 1, 3*time.Second)
-		})},
+		cases: []scenario{silences("one message each", 1), silences("64 messages each", 64)},
 		bars: func(r *report.Result) []report.Check {
-			return []report.Check{absolute(r, "10,000 connections", report.ConnKiB, "KiB resident for each", 3.5)}
+			return []report.Check{
+				absolute(r, "one message each", report.ConnKiB, "KiB resident for each", 3.5),
+				absolute(r, "64 messages each", report.ConnKiB, "KiB resident for each", 4.5),
+			}
 		},
 	},
 	{
@@ -274,6 +275,14 @@ func serving(name string, t process.Task, run func(*measurement, process.Task) (
 func rests(name string, t process.Task) scenario {
 	return serving(name, t, func(m *measurement, t process.Task) (report.Figures, error) {
 		return m.idle(t, 10_000, wire.Repeat(t.Size), 1, time.Second)
+	})
+}
+
+// silences returns a scenario of connections of a handler by message that are idle after a number
+// of messages, for long enough to park.
+func silences(name string, messages int) scenario {
+	return serving(name, process.Task{Size: small, ByMessage: true}, func(m *measurement, t process.Task) (report.Figures, error) {
+		return m.idle(t, 10_000, wire.Repeat(t.Size), messages, 3*time.Second)
 	})
 }
 

@@ -26,6 +26,12 @@ func BenchmarkHandshake(b *testing.B) {
 			return err
 		}, nil))
 	})
+	b.Run("isosocket with Authorize", func(b *testing.B) {
+		benchmarkHandshake(b, server.Handler(func(ctx context.Context, conn *server.Conn) error {
+			_, err := conn.Receive(ctx)
+			return err
+		}, &server.Options{Authorize: func(r *http.Request) (any, error) { return r.Host, nil }}))
+	})
 	b.Run("coder", func(b *testing.B) {
 		benchmarkHandshake(b, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			conn, err := websocket.Accept(w, r, nil)

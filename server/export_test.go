@@ -15,3 +15,16 @@ func (e *Endpoint) Active() int {
 	defer p.mu.Unlock()
 	return len(p.active)
 }
+
+// MadeContexts returns the number of connections for which the standard library made a context.
+func (e *Endpoint) MadeContexts() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n := 0
+	for _, ctx := range e.conns {
+		if ctx.made.Load() != nil {
+			n++
+		}
+	}
+	return n
+}

@@ -74,6 +74,17 @@ func parkedConn(t *testing.T, e *server.Endpoint, s *httptest.Server, o *isosock
 	return conn
 }
 
+// There may be very many parked connections.
+func TestParkingMakesNoContext(t *testing.T) {
+	t.Parallel()
+	e, s := startMessages(t, sendBack, &server.Options{Detach: true})
+	conn := parkedConn(t, e, s, nil)
+	if n := e.MadeContexts(); n != 0 {
+		t.Errorf("the standard library made a context for %d parked connections, want none", n)
+	}
+	mustEcho(t, conn, "second")
+}
+
 func TestMessagesEcho(t *testing.T) {
 	t.Parallel()
 	for _, o := range []*server.Options{nil, {Detach: true}, {Detach: true, Compression: &ws.Compression{ContextTakeover: true}}} {

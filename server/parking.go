@@ -58,7 +58,15 @@ type waitContext connContext
 func (c *waitContext) whole() *connContext         { return (*connContext)(c) }
 func (c *waitContext) Deadline() (time.Time, bool) { return c.whole().Deadline() }
 func (c *waitContext) Done() <-chan struct{}       { return c.whole().Done() }
-func (c *waitContext) Value(key any) any           { return c.whole().Value(key) }
+
+// Value has no values while the loop is to be parked: context.Cause would otherwise create a
+// context of the standard library for every connection that parks.
+func (c *waitContext) Value(key any) any {
+	if c.silent.Load() && c.whole().cause() == nil {
+		return nil
+	}
+	return c.whole().Value(key)
+}
 
 // Err does not ask a context that the standard library made, which ends after its cause is set.
 func (c *waitContext) Err() error {
