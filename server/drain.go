@@ -122,6 +122,7 @@ func (e *Endpoint) Drain(ctx context.Context, o *DrainOptions) error {
 			}
 		}
 		c.drain(cause)
+		conns[i] = nil // its memory is free once it has ended
 	}
 	if e.awaitIdle(ctx) {
 		return nil

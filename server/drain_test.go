@@ -6,10 +6,12 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/server"
@@ -275,5 +277,31 @@ func TestStop(t *testing.T) {
 	assertEnd(t, second, errors.ServiceRestart, "server restarting")
 	if _, err := http.Get(url); err == nil {
 		t.Error("the server still listens")
+	}
+}
+
+// The memory of a drained connection is free while the drain goes on with the others.
+func TestDrainReleasesWhatHasEnded(t *testing.T) {
+	t.Parallel()
+	conns := make(chan weak.Pointer[server.Conn], 2)
+	e, s := startEndpoint(t, func(ctx context.Context, conn *server.Conn) error {
+		conns <- weak.Make(conn)
+		_, err := conn.Receive(ctx)
+		return err
+	}, nil)
+	dial(t, s, nil)
+	dial(t, s, nil)
+	first, second := <-conns, <-conns
+	ctx, cancel := context.WithCancel(t.Context())
+	drained := make(chan error, 1)
+	go func() { drained <- e.Drain(ctx, &server.DrainOptions{Spread: time.Hour}) }()
+	waitUntil(t, "the memory of one connection is free", func() bool {
+		runtime.GC()
+		return (first.Value() == nil) != (second.Value() == nil)
+	})
+	cancel()
+	var cut *server.DrainError
+	if err := <-drained; !errors.As(err, &cut) || cut.Cut != 1 {
+		t.Errorf("Drain = %v, want a DrainError that counts 1", err)
 	}
 }
