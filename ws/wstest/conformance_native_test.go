@@ -42,6 +42,19 @@ func serverAddresses(t *testing.T) (a wstest.Addresses) {
 	return server.Addresses()
 }
 
+// TestConformanceOverMessages runs every case against a test server whose library endpoints are
+// made by server.Messages.
+func TestConformanceOverMessages(t *testing.T) {
+	server, err := parity.StartMessagesServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	target := dialTarget(server.Addresses())
+	target.Name += "-messages"
+	wstest.Run(t, target)
+}
+
 // trust returns options that trust the test server's certificate, PEM, and record each dialled
 // socket.
 func trust(certificate string) *isosocket.NativeOptions {

@@ -17,8 +17,24 @@ import (
 // the test server as JSON; a native run without it starts a server. WSTEST_TARGET names the
 // target in the results: an engine and, after a dash, a place in it.
 func TestConformance(t *testing.T) {
-	addresses := serverAddresses(t)
-	target := wstest.Target{
+	target := dialTarget(serverAddresses(t))
+	if s := os.Getenv("WSTEST_TARGET"); s != "" {
+		target.Name = s
+		if class == wstest.Browser {
+			target.Engine, _, _ = strings.Cut(s, "-")
+		}
+	}
+	if s := os.Getenv("WSTEST_SKIP"); s != "" {
+		if err := json.Unmarshal([]byte(s), &target.Skip); err != nil {
+			t.Fatalf("WSTEST_SKIP: %v", err)
+		}
+	}
+	wstest.Run(t, target)
+}
+
+// dialTarget is this target's Dial against the test server at addresses.
+func dialTarget(addresses wstest.Addresses) wstest.Target {
+	return wstest.Target{
 		Name:   name,
 		Class:  class,
 		Server: addresses,
@@ -42,18 +58,6 @@ func TestConformance(t *testing.T) {
 		},
 		Check: checkLeft,
 	}
-	if s := os.Getenv("WSTEST_TARGET"); s != "" {
-		target.Name = s
-		if class == wstest.Browser {
-			target.Engine, _, _ = strings.Cut(s, "-")
-		}
-	}
-	if s := os.Getenv("WSTEST_SKIP"); s != "" {
-		if err := json.Unmarshal([]byte(s), &target.Skip); err != nil {
-			t.Fatalf("WSTEST_SKIP: %v", err)
-		}
-	}
-	wstest.Run(t, target)
 }
 
 // TestPipe runs the cases that need no network over the in-memory pipe.

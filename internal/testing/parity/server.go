@@ -18,7 +18,15 @@ func StartServer() (*peer.Server, error) {
 }
 
 func accept(w http.ResponseWriter, r *http.Request, a peer.Acceptance) (peer.Conn, error) {
-	conn, err := server.Accept(w, r, &server.Options{
+	conn, err := server.Accept(w, r, options(a))
+	if err != nil {
+		return nil, err // not a nil *server.Conn in a Conn
+	}
+	return conn, nil
+}
+
+func options(a peer.Acceptance) *server.Options {
+	return &server.Options{
 		OriginPatterns:    []string{"*"},
 		Subprotocols:      a.Subprotocols,
 		ChooseSubprotocol: a.ChooseSubprotocol,
@@ -26,9 +34,5 @@ func accept(w http.ResponseWriter, r *http.Request, a peer.Acceptance) (peer.Con
 		PingInterval:      a.PingInterval,
 		PingTimeout:       a.PingTimeout,
 		Compression:       a.Compression,
-	})
-	if err != nil {
-		return nil, err // not a nil *server.Conn in a Conn
 	}
-	return conn, nil
 }
