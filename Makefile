@@ -12,6 +12,12 @@ GO ?= go
 STATICCHECK_VERSION := v0.8.2
 STATICCHECK := bin/staticcheck-$(STATICCHECK_VERSION)
 
+# The checker of known vulnerabilities, likewise. Its database is on the network; VULNDB may name
+# another one, such as file:///path.
+GOVULNCHECK_VERSION := v1.9.0
+GOVULNCHECK := bin/govulncheck-$(GOVULNCHECK_VERSION)
+VULNDB ?= https://vuln.go.dev
+
 # The modules below this one, each with its own go.mod; their tests and checks run with the rest.
 MODULES := $(patsubst %/go.mod,%,$(wildcard bench/go.mod examples/go.mod server/*/go.mod))
 
@@ -26,7 +32,7 @@ DIST := cmd/isosocket/dist
 ADDR ?= 127.0.0.1:8080
 
 .DEFAULT_GOAL := help
-.PHONY: help run build reproducible test test-unit test-wasm test-e2e parity bench fuzz lint fmt cover clean chromium engines proxies wabt FORCE
+.PHONY: help run build reproducible test test-unit test-wasm test-e2e parity bench fuzz lint vulncheck fmt cover clean chromium engines proxies wabt FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -110,6 +116,17 @@ $(STATICCHECK):
 	@mkdir -p bin/install
 	GOBIN=$(CURDIR)/bin/install $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
 	@mv bin/install/staticcheck $@ && rmdir bin/install
+
+# The peers that bench measures are not part of what anyone imports.
+vulncheck: $(GOVULNCHECK) ## known vulnerabilities in code that is called, by govulncheck; needs https://vuln.go.dev
+	$(GOVULNCHECK) -db $(VULNDB) ./...
+	$(WASM) $(GOVULNCHECK) -db $(VULNDB) ./...
+	@set -e; for module in $(filter-out bench,$(MODULES)); do (set -x; cd $$module && $(CURDIR)/$(GOVULNCHECK) -db $(VULNDB) ./...); done
+
+$(GOVULNCHECK):
+	@mkdir -p bin/install-govulncheck
+	GOBIN=$(CURDIR)/bin/install-govulncheck $(GO) install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
+	@mv bin/install-govulncheck/govulncheck $@ && rmdir bin/install-govulncheck
 
 fmt: ## format all Go files
 	gofmt -w .
