@@ -31,6 +31,8 @@ func TestLengthsOverflow(t *testing.T) {
 		{"one byte over the limit", []uint64{mebibyte + 1}, errors.MessageTooBig},
 		{"2^31", []uint64{1 << 31}, errors.MessageTooBig},
 		{"2^32", []uint64{1 << 32}, errors.MessageTooBig},
+		{"2^32 and a few", []uint64{1<<32 + 5}, errors.MessageTooBig}, // 5 in an int of 32 bits
+		{"2^53+1", []uint64{1<<53 + 1}, errors.MessageTooBig},         // which no float64 holds
 		{"2^62", []uint64{1 << 62}, errors.MessageTooBig},
 		{"2^63-1", []uint64{1<<63 - 1}, errors.MessageTooBig},
 		{"2^63", []uint64{1 << 63}, errors.ProtocolError},
@@ -154,6 +156,32 @@ func TestDecompressionBomb(t *testing.T) {
 					a.mustClose(t, errors.MessageTooBig)
 					attacker.Wait()
 				})
+			})
+		})
+	}
+}
+
+// TestLimitOfTheInflated: the limit counts the bytes of the message, not those of its frames.
+func TestLimitOfTheInflated(t *testing.T) {
+	for _, size := range []int{mebibyte, mebibyte + 1} {
+		var deflated bytes.Buffer
+		w, err := flate.NewWriter(&deflated, flate.BestCompression)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Write(make([]byte, size))
+		w.Flush()
+		payload := bytes.TrimSuffix(deflated.Bytes(), []byte{0, 0, 0xff, 0xff})
+		t.Run(fmt.Sprint(size, " bytes"), func(t *testing.T) {
+			onBothRoles(t, &ws.Compression{}, func(t *testing.T, a *attacked) {
+				if _, err := a.raw.Write(a.appendFrame(nil, 0xc2, uint64(len(payload)), payload)); err != nil {
+					t.Fatal(err)
+				}
+				if size > mebibyte {
+					a.mustClose(t, errors.MessageTooBig)
+				} else if m, err := a.conn.Receive(within(t)); err != nil || len(m.Data) != size {
+					t.Errorf("a message of %d bytes, the limit: %d bytes, %v", size, len(m.Data), err)
+				}
 			})
 		})
 	}
