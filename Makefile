@@ -18,6 +18,10 @@ GOVULNCHECK_VERSION := v1.9.0
 GOVULNCHECK := bin/govulncheck-$(GOVULNCHECK_VERSION)
 VULNDB ?= https://vuln.go.dev
 
+# What writes the SBOM of a release, likewise.
+CYCLONEDX_VERSION := v1.10.0
+CYCLONEDX := bin/cyclonedx-gomod-$(CYCLONEDX_VERSION)
+
 # The modules below this one, each with its own go.mod; their tests and checks run with the rest.
 MODULES := $(patsubst %/go.mod,%,$(wildcard bench/go.mod examples/go.mod server/*/go.mod))
 
@@ -32,7 +36,7 @@ DIST := cmd/isosocket/dist
 ADDR ?= 127.0.0.1:8080
 
 .DEFAULT_GOAL := help
-.PHONY: help run build reproducible test test-unit test-wasm test-e2e parity bench fuzz lint vulncheck fmt cover clean chromium engines proxies wabt FORCE
+.PHONY: help run build reproducible test test-unit test-wasm test-e2e parity bench fuzz lint vulncheck release fmt cover clean chromium engines proxies wabt FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -127,6 +131,14 @@ $(GOVULNCHECK):
 	@mkdir -p bin/install-govulncheck
 	GOBIN=$(CURDIR)/bin/install-govulncheck $(GO) install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
 	@mv bin/install-govulncheck/govulncheck $@ && rmdir bin/install-govulncheck
+
+release: $(CYCLONEDX) ## the files of the release VERSION=v0.1.0, which is the tag checked out, in bin/release
+	sh scripts/release.sh "$(VERSION)" $(CYCLONEDX)
+
+$(CYCLONEDX):
+	@mkdir -p bin/install-cyclonedx
+	GOBIN=$(CURDIR)/bin/install-cyclonedx $(GO) install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_VERSION)
+	@mv bin/install-cyclonedx/cyclonedx-gomod $@ && rmdir bin/install-cyclonedx
 
 fmt: ## format all Go files
 	gofmt -w .
