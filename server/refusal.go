@@ -171,7 +171,7 @@ func check(r *http.Request) *refusal {
 		return refuse(http.StatusMethodNotAllowed, "This is a WebSocket endpoint: the method must be GET, not %s.", r.Method)
 	case dropped != "":
 		f := refuse(http.StatusUpgradeRequired, "The WebSocket handshake %s. "+
-			"nginx needs the lines: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\"; proxy_set_header Host $host;",
+			"nginx needs the lines: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\"; proxy_set_header Host $http_host;",
 			dropped)
 		f.err = &droppedError{f.sentence}
 		return f
