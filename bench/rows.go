@@ -172,8 +172,10 @@ var rows = []*row{
 		cases: []scenario{
 			echoes("function, 16 connections", process.Task{Size: small}, 16, 1),
 			echoes("by message, 16 connections", process.Task{Size: small, ByMessage: true}, 16, 1),
+			echoes("by message with ReuseMessages, 16 connections", process.Task{Size: small, ByMessage: true, Reuse: true}, 16, 1),
 			echoes("function, 32 in flight on each", process.Task{Size: small}, 16, 32),
 			echoes("by message, 32 in flight on each", process.Task{Size: small, ByMessage: true}, 16, 32),
+			echoes("by message with ReuseMessages, 32 in flight on each", process.Task{Size: small, ByMessage: true, Reuse: true}, 16, 32),
 		},
 		bars: func(r *report.Result) []report.Check {
 			check := func(text string, from, to int, figure report.Figure, limit float64, least bool) report.Check {
@@ -187,7 +189,8 @@ var rows = []*row{
 			}
 			return []report.Check{
 				check("16 connections: CPU to a function's", 0, 1, report.CPU, 1.05, false),
-				check("32 in flight on each: rate to a function's", 2, 3, report.Rate, 0.95, true),
+				check("32 in flight on each: rate to a function's", 3, 4, report.Rate, 0.95, true),
+				check("32 in flight on each, with ReuseMessages: rate to a function's", 3, 5, report.Rate, 0.95, true),
 			}
 		},
 	},

@@ -11,7 +11,7 @@ import (
 // Messages is like [Handler] for connections that only react to messages: it receives them,
 // and calls handle with one at a time for each connection, in their order. ctx and the
 // outcome of an error are those of a Handler's function; nil continues with the next
-// message. A message's data belongs to handle. handle may send and wait; no other message
+// message. A message's data belongs to handle, unless Options.ReuseMessages is set. handle may send and wait; no other message
 // of the connection is handled until it returns. It should not receive.
 //
 // With Options.Detach, on Linux, a connection that was silent for about a second holds no
@@ -28,8 +28,9 @@ func Messages(handle func(ctx context.Context, conn *Conn, m ws.Message) error, 
 		if conn.endpoint.acceptor.parks != nil {
 			waiting = (*waitContext)(ctx.(*connContext)) // recognized by the transport
 		}
+		in := conn.incoming()
 		for {
-			m, err := conn.Receive(waiting)
+			m, err := in.receive(waiting)
 			if err != nil {
 				return err
 			}
@@ -42,4 +43,29 @@ func Messages(handle func(ctx context.Context, conn *Conn, m ws.Message) error, 
 		e.acceptor.parks = &parking{handle: handle, interval: parkingInterval}
 	}
 	return e
+}
+
+// largestReused is the largest buffer, in bytes, that is kept for the next message.
+const largestReused = 64 << 10
+
+// incoming receives the messages of a connection of an endpoint made by Messages.
+type incoming struct {
+	conn   *Conn
+	reuse  bool
+	buffer []byte
+}
+
+func (c *Conn) incoming() incoming {
+	return incoming{conn: c, reuse: c.endpoint.acceptor.ReuseMessages}
+}
+
+func (in *incoming) receive(ctx context.Context) (ws.Message, error) {
+	if !in.reuse {
+		return in.conn.Receive(ctx)
+	}
+	m, err := in.conn.ReceiveInto(ctx, in.buffer)
+	if cap(m.Data) > cap(in.buffer) && cap(m.Data) <= largestReused {
+		in.buffer = m.Data
+	}
+	return m, err
 }

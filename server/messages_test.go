@@ -85,6 +85,48 @@ func TestParkingMakesNoContext(t *testing.T) {
 	mustEcho(t, conn, "second")
 }
 
+// Messages of growing, large and shrinking sizes in flight together keep their data until handle
+// returns, and small ones share memory.
+func TestReuseMessages(t *testing.T) {
+	t.Parallel()
+	for _, detach := range []bool{false, true} {
+		for _, reuse := range []bool{false, true} {
+			var mu sync.Mutex
+			memory := make(map[*byte]bool)
+			e, s := startMessages(t, func(ctx context.Context, conn *server.Conn, m ws.Message) error {
+				mu.Lock()
+				memory[&m.Data[0]] = true
+				mu.Unlock()
+				return conn.Send(ctx, m)
+			}, &server.Options{Detach: detach, ReuseMessages: reuse})
+			conn := dial(t, s, nil)
+			sizes := []int{100, 10, 100, 70_000, 20, 60_000, 60_000, 5}
+			for i, size := range sizes {
+				if err := conn.Send(timeout(t), ws.Text(strings.Repeat(string(rune('a'+i)), size))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for i, size := range sizes {
+				m, err := conn.Receive(timeout(t))
+				if err != nil || m.String() != strings.Repeat(string(rune('a'+i)), size) {
+					t.Fatalf("message %d: %d bytes, %v, want %d of %c", i, len(m.Data), err, size, 'a'+i)
+				}
+			}
+			mu.Lock()
+			n := len(memory)
+			mu.Unlock()
+			// The buffer, twice, and the message that is too large for it.
+			if most := 3; reuse && n > most || !reuse && n != len(sizes) {
+				t.Errorf("Detach %v, ReuseMessages %v: %d places in memory for %d messages, want at most %d with ReuseMessages", detach, reuse, n, len(sizes), most)
+			}
+			if detach && canPark() {
+				waitUntil(t, "the connection is parked", func() bool { return e.Active() == 0 })
+			}
+			mustEcho(t, conn, "after a silence")
+		}
+	}
+}
+
 func TestMessagesEcho(t *testing.T) {
 	t.Parallel()
 	for _, o := range []*server.Options{nil, {Detach: true}, {Detach: true, Compression: &ws.Compression{ContextTakeover: true}}} {

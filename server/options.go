@@ -79,6 +79,13 @@ type Options struct {
 	// effect on Accept.
 	Detach bool
 
+	// ReuseMessages makes an endpoint made by Messages receive into a buffer that the
+	// connection reuses, instead of new memory for each message. The drawbacks: a message's
+	// data is valid only until handle returns, and a connection with a goroutine holds a
+	// buffer as large as its largest message, at most 64 KiB. It has no effect on
+	// Handler and Accept, whose functions call [ws.Conn.ReceiveInto].
+	ReuseMessages bool
+
 	// MaxMessageSize is the most bytes of data that one message may have, sent
 	// or received. An incoming message over it ends the connection with
 	// [errors.MessageTooBig]. 0 means 1 MiB, a negative number no limit.

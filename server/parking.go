@@ -126,6 +126,7 @@ func (l *messageLoop) serve(m ws.Message, received bool, err error) {
 		}
 	}()
 	parks := l.endpoint.acceptor.parks
+	in := l.conn.incoming()
 	for err == nil {
 		if received {
 			l.messages.Add(1)
@@ -134,7 +135,7 @@ func (l *messageLoop) serve(m ws.Message, received bool, err error) {
 			}
 		}
 		l.state.Store(loopWaits)
-		m, err = l.conn.Receive((*waitContext)(l.ctx))
+		m, err = in.receive((*waitContext)(l.ctx))
 		l.state.Store(loopWorks)
 		received = err == nil
 		if !received && l.ctx.silent.Load() && l.ctx.cause() == nil {

@@ -22,7 +22,7 @@ var Isosocket = Peer{
 		if t.ByMessage { // an echo is all that it is measured with
 			return http.Serve(l, server.Messages(func(ctx context.Context, conn *server.Conn, m ws.Message) error {
 				return conn.Send(ctx, m)
-			}, &server.Options{Detach: true, MaxMessageSize: max(t.Size, 1<<20)}))
+			}, &server.Options{Detach: true, ReuseMessages: t.Reuse, MaxMessageSize: max(t.Size, 1<<20)}))
 		}
 		return http.Serve(l, server.Handler(func(ctx context.Context, conn *server.Conn) error {
 			serve(newIsosocketConn(ctx, conn.Conn, t))

@@ -39,6 +39,7 @@ type Task struct {
 	Limit       time.Duration    // a fresh limit for every receive, 0 for none
 	Attached    bool             // keep net/http's goroutine and buffers, if there is an option for it
 	ByMessage   bool             // a handler by message, where that is another API
+	Reuse       bool             // by message, with memory that is reused
 	Fresh       bool             // receive into new memory, not a reused buffer
 	Profile     string           // file for a CPU profile of the measured window, or a heap profile; "" for none
 }
