@@ -41,7 +41,7 @@ internal/testing/transcript:
 internal/testing/faultproxy:
 internal/testing/herd: . server
 internal/testing/storm: errors ws server internal/testing/faultproxy
-internal/testing/parity: server ws/wstest
+internal/testing/parity: errors ws server ws/wstest
 internal/testing/browser: errors ws . github.com/chromedp/chromedp github.com/chromedp/cdproto
 e2e: errors ws ws/wstest . server wasm internal/chat internal/testing/browser internal/testing/leak github.com/chromedp/chromedp github.com/chromedp/cdproto internal/testing/storm
 '
