@@ -1,18 +1,24 @@
 #!/bin/sh
-# Runs every fuzz target of the module for $1, such as 1m, one after the other, and fails with the
-# first that finds something. $2, if given, is a pattern of the targets' names.
+# Runs every fuzz target for $1, such as 1m, one after the other, and fails with the first that finds
+# something. $2, if given, is a pattern of the targets' names. Targets of the browser's target run in
+# Node.js, with random input.
 set -eu
 cd "$(dirname "$0")/.."
 time=${1:?how long each target runs, such as 1m}
 pattern=${2:-.}
 
-targets=$(grep -rn --include='*_test.go' -o '^func Fuzz[A-Za-z0-9_]*' . | grep -v -e '/testdata/' -e '^./bench/' -e '^./examples/' |
-	sed -E 's|^(.*)/[^/]*:[0-9]+:func (.*)$|\1 \2|' | sort)
+targets=$(sh scripts/fuzztargets.sh)
 count=0
-while read -r folder target; do
+while read -r module package target os; do
 	echo "$target" | grep -Eq "$pattern" || continue
-	echo "$folder: $target"
-	go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" "$folder" </dev/null
+	echo "$module $package: $target"
+	if [ "$os" = js ]; then
+		node=$(sh scripts/engine.sh node)
+		PATH=$(dirname "$node"):$PATH FUZZTIME=$time GOOS=js GOARCH=wasm \
+			go test -exec "$(go env GOROOT)/lib/wasm/go_js_wasm_exec" -timeout 0 -count=1 -run "^$target\$" "$package" </dev/null
+	else
+		(cd "$module" && go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" ${FUZZFLAGS-} "$package" </dev/null)
+	fi
 	count=$((count + 1))
 done <<EOF
 $targets
