@@ -143,13 +143,21 @@ $(CYCLONEDX):
 fmt: ## format all Go files
 	gofmt -w .
 
-cover: ## native test coverage, as cover.html
-	$(GO) test -timeout 30m -coverpkg=./... -coverprofile=cover.out $$($(GO) list ./... | grep -v '/e2e$$')
-	$(GO) tool cover -func=cover.out | tail -1
-	$(GO) tool cover -html=cover.out -o cover.html
+# The programs that the end-to-end tests build and start are built with -cover, too, by GOFLAGS.
+COVERAGE := $(CURDIR)/bin/coverage
+COVERFLAGS := -cover -covermode=atomic -coverpkg=github.com/isosocket/isosocket/...
+
+cover: chromium proxies wabt ## coverage by all tests, natively and in Chromium; writes docs/coverage.md, and fails below the floors
+	@rm -rf $(COVERAGE) && mkdir -p $(COVERAGE)/native $(COVERAGE)/wasm $(COVERAGE)/programs
+	$(GO) test $(COVERFLAGS) -timeout 30m $$($(GO) list ./... | grep -v '/e2e$$') -args -test.gocoverdir=$(COVERAGE)/native
+	@$(MAKE) --no-print-directory build
+	$(GO) test -c -o $(COVERAGE)/e2e.test ./e2e
+	cd e2e && GOFLAGS="$(COVERFLAGS)" GOCOVERDIR=$(COVERAGE)/programs ISOSOCKET_COVERDIR=$(COVERAGE)/wasm ENGINE=chromium \
+		$(COVERAGE)/e2e.test -test.timeout 30m -test.skip '^TestHarness'
+	$(GO) run ./internal/testing/coverage -explain -write docs/coverage.md native=$(COVERAGE)/native wasm=$(COVERAGE)/wasm programs=$(COVERAGE)/programs
 
 clean: ## remove what was built, and the reports of tests
-	rm -rf bin parity e2e/screenshots cover.out cover.html
+	rm -rf bin parity e2e/screenshots
 	find $(DIST) -mindepth 1 ! -name .gitkeep -delete
 
 chromium:

@@ -7,7 +7,8 @@ import "sync"
 // report is one message from the page or process in which a wasm test binary runs.
 type report struct {
 	Type  string `json:"type"`
-	Text  string `json:"text"`  // of output, error and console
+	Text  string `json:"text"`  // of output, error and console; the name of a file
+	Data  []byte `json:"data"`  // of a file; base64 on the wire
 	Code  int    `json:"code"`  // of exit
 	Level string `json:"level"` // of console: "log", "error", …
 }
@@ -16,6 +17,7 @@ type report struct {
 const (
 	reportOutput  = "output"  // the binary wrote Text
 	reportConsole = "console" // something wrote Text to a worker's console
+	reportFile    = "file"    // the binary left a file
 	reportExit    = "exit"    // the binary exited with Code
 	reportError   = "error"   // the binary cannot run or continue
 )

@@ -80,7 +80,7 @@ func (test WasmTest) startRuntime(ctx context.Context, to *reports) (_ func() st
 	}
 
 	ctx, cancel := context.WithCancel(ctx)
-	args := engine.command(path, script, append([]string{binary}, test.arguments(ctx)...))
+	args := engine.command(path, script, append([]string{binary}, test.arguments(ctx, coverageDir())...))
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir = test.Dir
 	// Runtimes store compiled code and the time of their update checks in DENO_DIR and HOME.

@@ -31,6 +31,7 @@ type pageConfig struct {
 	Env   map[string]string `json:"env"`
 	Where string            `json:"where"` // an element of places
 	Files map[string][]byte `json:"files"` // absolute path to contents, base64 on the wire
+	Keep  string            `json:"keep"`  // a directory whose files are reported at the end, or ""
 }
 
 func (test WasmTest) startPage(ctx context.Context, b *Browser, to *reports) (func() string, error) {
@@ -84,8 +85,13 @@ func (test WasmTest) handler(ctx context.Context, reported func(text string)) (h
 	if err != nil {
 		return nil, err
 	}
+	keep := ""
+	if coverageDir() != "" {
+		keep = "/coverage"
+	}
 	config, err := json.Marshal(pageConfig{
-		Argv:  append([]string{filepath.Base(test.Binary)}, test.arguments(ctx)...),
+		Argv:  append([]string{filepath.Base(test.Binary)}, test.arguments(ctx, keep)...),
+		Keep:  keep,
 		Env:   test.environment(map[string]string{"HOME": "/", "PWD": "/src", "TMPDIR": "/tmp"}),
 		Where: test.Where.String(),
 		Files: files,

@@ -107,7 +107,11 @@ func CompileWasmTest(tb testing.TB, pkg string) WasmTest {
 	binary := filepath.Join(tb.TempDir(), filepath.Base(dir)+".test.wasm")
 	// No -trimpath or -s: panics in a browser should name files and lines. internal/testing/leak
 	// needs the tag and the linker flag to count callbacks.
-	said, err := goCommand(tb.Context(), target, "test", "-c", "-tags=callbacks", "-ldflags=-checklinkname=0", "-o", binary, pkg)
+	command := []string{"test", "-c", "-tags=callbacks", "-ldflags=-checklinkname=0", "-o", binary}
+	if coverageDir() != "" {
+		command = append(command, coverageFlags...)
+	}
+	said, err := goCommand(tb.Context(), target, append(command, pkg)...)
 	if err != nil {
 		tb.Fatalf("compiling the tests of %s for js/wasm: %v", pkg, err)
 	}
@@ -207,6 +211,10 @@ func follow(ctx context.Context, reports *reports, output func(text string)) (in
 			switch r.Type {
 			case reportOutput:
 				output(r.Text)
+			case reportFile:
+				if err := keepCoverage(r.Text, r.Data); err != nil {
+					return -1, err
+				}
 			case reportExit:
 				return r.Code, nil
 			case reportError:
@@ -285,9 +293,13 @@ func (test WasmTest) start(ctx context.Context, b *Browser, to *reports) (stop f
 	return test.startPage(ctx, b, to)
 }
 
-// arguments returns the binary's arguments without its name.
-func (test WasmTest) arguments(ctx context.Context) []string {
+// arguments returns the binary's arguments without its name. It writes its coverage to the
+// directory coverage, unless that is "".
+func (test WasmTest) arguments(ctx context.Context, coverage string) []string {
 	args := []string{"-test.v=test2json", "-test.paniconexit0"}
+	if coverage != "" {
+		args = append(args, "-test.gocoverdir="+coverage)
+	}
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
 		args = append(args, "-test.timeout="+max(left-max(left/10, 2*time.Second), time.Second).Round(time.Millisecond).String())

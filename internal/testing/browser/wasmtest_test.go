@@ -110,7 +110,7 @@ func TestArguments(t *testing.T) {
 		}
 		for _, tt := range tests {
 			ctx, cancel := context.WithTimeout(t.Context(), tt.left)
-			args := test.arguments(ctx)
+			args := test.arguments(ctx, "")
 			cancel()
 			if !slices.Contains(args, tt.want) || args[len(args)-1] != "-test.run=X" {
 				t.Errorf("with %v left the arguments are %q, want %q and, last, -test.run=X", tt.left, args, tt.want)

@@ -169,6 +169,9 @@ globalThis.newMemoryFS = (files, writeOutput) => {
 	return {
 		fs,
 		path: { resolve },
+		makeDirectories,
+		// files returns the files below a directory: path to contents.
+		files: (directory) => [...nodes].filter(([path, node]) => path.startsWith(directory + "/") && !isDirectory(node)).map(([path, node]) => [path, node.data]),
 		cwd: () => workingDirectory,
 		chdir(path) {
 			if (!isDirectory(lookup(path))) fail("ENOTDIR");
