@@ -240,6 +240,8 @@ func (c *Client) drain(l *link) {
 			c.mu.Lock()
 		case l.ctx.Err() != nil:
 			c.waiting.pushFront(m) // it waited for space: nothing of it was sent
+			c.wake()
+			return
 		default:
 			c.mu.Unlock()
 			c.lose([]ws.Message{m}, errors.ErrNotSent, err)

@@ -123,6 +123,10 @@ func TestConnectionError(t *testing.T) {
 	if got, want := err.Error(), `websocket: cannot connect to "ws://host/": HTTP status 403: context deadline exceeded`; got != want {
 		t.Errorf("Error = %q, want %q", got, want)
 	}
+	guessed := &errors.ConnectionError{StatusCode: 403, StatusGuessed: true}
+	if got, want := guessed.Error(), "websocket: cannot connect: HTTP status 403 (of a plain GET; the handshake's is unknown)"; got != want {
+		t.Errorf("Error = %q, want %q", got, want)
+	}
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Error("the cause is hidden")
 	}

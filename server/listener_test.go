@@ -183,3 +183,41 @@ type remoteConn struct {
 }
 
 func (c remoteConn) RemoteAddr() net.Addr { return c.remote }
+
+// net/http sends files by ReadFrom, and ends connections by CloseWrite.
+func TestLimitedConnKeepsItsConnectionsMethods(t *testing.T) {
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tcp.Close()
+	client, err := net.Dial("tcp", tcp.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	served, err := tcp.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer served.Close()
+	direct := &limitedConn{Conn: served}
+	if n, err := direct.ReadFrom(strings.NewReader("sent ")); n != 5 || err != nil {
+		t.Errorf("ReadFrom = %d, %v", n, err)
+	}
+	// A connection without these methods has its Write only.
+	wrapped := &limitedConn{Conn: struct{ net.Conn }{served}}
+	if n, err := wrapped.ReadFrom(strings.NewReader("whole")); n != 5 || err != nil {
+		t.Errorf("ReadFrom of a wrapped connection = %d, %v", n, err)
+	}
+	if err := wrapped.CloseWrite(); err != nil {
+		t.Errorf("CloseWrite of a wrapped connection = %v", err)
+	}
+	if err := direct.CloseWrite(); err != nil {
+		t.Errorf("CloseWrite = %v", err)
+	}
+	client.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if all, err := io.ReadAll(client); string(all) != "sent whole" || err != nil {
+		t.Errorf("received %q, %v", all, err)
+	}
+}

@@ -167,6 +167,7 @@ func FuzzTextInParts(f *testing.F) {
 	f.Add("größe 世界 😀", uint8(1))
 	f.Add("\xe4\xb8", uint8(1))
 	f.Add("\xf0\x9f\x98\x80\xff", uint8(2))
+	f.Add("\xc3(", uint8(0)) // a rune that is not continued
 	f.Fuzz(func(t *testing.T, text string, step uint8) {
 		a, b := ws.Pipe(nil, nil)
 		defer a.Close(errors.NormalClosure, "")
@@ -189,6 +190,68 @@ func FuzzTextInParts(f *testing.F) {
 			if m, err := b.Receive(t.Context()); err != nil || m.String() != text {
 				t.Fatalf("received %q, %v", m, err)
 			}
+		}
+	})
+}
+
+// TestMisusedParts checks the calls on readers and writers that cannot succeed.
+func TestMisusedParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := ws.Pipe(nil, nil)
+		ctx := t.Context()
+		go a.Send(ctx, ws.Text("text"))
+		_, r, err := b.NextReader(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := r.Read(nil); n != 0 || err != nil {
+			t.Errorf("Read(nil) = %d, %v", n, err)
+		}
+		received, stop := context.WithCancel(ctx)
+		waits := make(chan error)
+		go func() {
+			_, err := b.Receive(received)
+			waits <- err
+		}()
+		synctest.Wait()
+		if _, err := r.Read(make([]byte, 1)); !errors.Is(err, errors.ErrConcurrentReceive) {
+			t.Errorf("Read during Receive = %v", err)
+		}
+		if _, _, err := b.NextReader(ctx); !errors.Is(err, errors.ErrConcurrentReceive) {
+			t.Errorf("NextReader during Receive = %v", err)
+		}
+		stop()
+		if err := <-waits; !errors.Is(err, context.Canceled) {
+			t.Errorf("Receive = %v", err)
+		}
+
+		w, err := a.NextWriter(ctx, ws.KindText)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := w.Write(nil); n != 0 || err != nil {
+			t.Errorf("Write(nil) = %d, %v", n, err)
+		}
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := w.Write([]byte("x")); !errors.Is(err, io.ErrClosedPipe) || err.Error() != "websocket: write after Close" {
+			t.Errorf("Write after Close = %v", err)
+		}
+
+		_, r, err = b.NextReader(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Close(errors.GoingAway, "")
+		if _, err := r.Read(make([]byte, 1)); !errors.Is(err, errors.GoingAway) {
+			t.Errorf("Read after Close = %v", err)
+		}
+		if _, _, err := b.NextReader(ctx); !errors.Is(err, errors.GoingAway) {
+			t.Errorf("NextReader after Close = %v", err)
+		}
+		if _, err := a.NextWriter(ctx, ws.KindText); !errors.Is(err, errors.GoingAway) {
+			t.Errorf("NextWriter after the end = %v", err)
 		}
 	})
 }

@@ -13,7 +13,7 @@ import (
 
 // block is a range of statements that are reached together.
 type block struct {
-	file                                   string // import path of the package, slash, name of the file
+	file                                    string // import path of the package, slash, name of the file
 	startLine, startColumn, endLine, endCol int
 }
 
