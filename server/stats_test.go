@@ -341,6 +341,46 @@ func TestStatsOfAFunctionThatPauses(t *testing.T) {
 	close(proceed)
 }
 
+// A message that is sent and received in parts counts once, with the bytes of all its parts.
+func TestStatsOfMessagesInParts(t *testing.T) {
+	t.Parallel()
+	const size = 300_000
+	e, s := startEndpoint(t, func(ctx context.Context, conn *server.Conn) error {
+		_, r, err := conn.NextReader(ctx)
+		if err != nil {
+			return err
+		}
+		w, err := conn.NextWriter(ctx, ws.KindBinary)
+		if err != nil {
+			return err
+		}
+		if _, err := io.Copy(w, r); err != nil {
+			return err
+		}
+		if err := w.Close(); err != nil {
+			return err
+		}
+		_, err = conn.Receive(ctx)
+		return err
+	}, nil)
+	conn, err := isosocket.Dial(timeout(t), "ws"+strings.TrimPrefix(s.URL, "http"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(errors.NormalClosure, "")
+	if err := conn.Send(t.Context(), ws.Binary(make([]byte, size))); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := conn.Receive(timeout(t)); err != nil || len(m.Data) != size {
+		t.Fatalf("received %d bytes, %v", len(m.Data), err)
+	}
+	stats := e.Stats()
+	if stats.Received.Messages != 1 || stats.Received.Bytes != size || stats.Sent.Messages != 1 || stats.Sent.Bytes != size {
+		t.Errorf("received %d messages of %d bytes, sent %d of %d, want 1 of %d each",
+			stats.Received.Messages, stats.Received.Bytes, stats.Sent.Messages, stats.Sent.Bytes, size)
+	}
+}
+
 func TestStatsOfAFullQueue(t *testing.T) {
 	t.Parallel()
 	e, s := startEndpoint(t, func(ctx context.Context, conn *server.Conn) error {

@@ -225,3 +225,64 @@ func events(d *Decoder, wire []byte) (happened []string) {
 		}
 	}
 }
+
+// TestInvalidParts: a message that is not valid fails with the same code in parts as whole, however
+// it is cut.
+func TestInvalidParts(t *testing.T) {
+	frame := func(first byte, payload string) string {
+		if len(payload) > 125 {
+			t.Fatalf("a payload of %d bytes", len(payload))
+		}
+		return string([]byte{first, byte(len(payload))}) + payload
+	}
+	deflated := func(text string) string {
+		var e Encoder
+		e.Init(Server, &DeflateParams{ServerMaxWindowBits: 15, ClientMaxWindowBits: 15}, DeflatePolicy{Threshold: -1})
+		wire, _ := e.AppendMessage(nil, OpBinary, []byte(text))
+		if wire[0] != 0xc2 || wire[1] > 125 {
+			t.Fatalf("the frame of %q begins with %x", text, wire[:2])
+		}
+		return string(wire[2:])
+	}
+	const finText, finBinary, text, fin, compressed = 0x81, 0x82, 0x01, 0x80, 0x40
+	for _, test := range []struct{ name, wire, want string }{
+		{"text", frame(finText, "abc\xff"), "1007"},
+		{"text that ends within a rune", frame(finText, "abc\xe4\xb8"), "1007"},
+		{"text with a rune that is not continued", frame(finText, "abc\xe4(xyz"), "1007"},
+		{"text in fragments", frame(text, "abc\xe4") + frame(fin, "(xyz"), "1007"},
+		{"text whose last fragment ends within a rune", frame(text, "abc") + frame(fin, "\xe4"), "1007"},
+		{"text that ends within a rune, and an empty fragment", frame(text, "abc\xe4") + frame(fin, ""), "1007"},
+		{"compressed text", frame(compressed|finText, deflated("abc\xffabc")), "1007"},
+		{"compressed text that ends within a rune", frame(compressed|finText, deflated("abc\xe4")), "1007"},
+		{"a block of an invalid type", frame(compressed|finBinary, "\x07\x00\x00"), "1007"},
+		{"a block with an invalid length", frame(compressed|finBinary, "\x00\x01\x00\x01\x00a"), "1007"},
+		{"a block that does not end", frame(compressed|finBinary, "\x00\x10\x00\xef\xffabc"), "1007"},
+		{"a distance before the beginning", frame(compressed|finBinary, "\x02\x06\x00\x00\x00"), "1007"},
+		{"too much", frame(compressed|finBinary, deflated(strings.Repeat("a", 3000))), "1009"},
+		{"no payload", frame(compressed|finBinary, ""), `binary ""`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for seed := range uint64(200) {
+				params := &DeflateParams{ServerMaxWindowBits: 15, ClientMaxWindowBits: 15}
+				var whole, parts Decoder
+				whole.Init(Client, 2000, params)
+				parts.Init(Client, 2000, params)
+				if got := strings.Join(events(&whole, []byte(test.wire)), "\n"); got != test.want {
+					t.Fatalf("whole: %s, want %s", got, test.want)
+				}
+				if got := strings.Join(inParts(&parts, []byte(test.wire), rand.New(rand.NewPCG(seed, 4))), "\n"); got != test.want {
+					t.Fatalf("in parts, cut by %d: %s, want %s", seed, got, test.want)
+				}
+				parts.Discard()
+			}
+		})
+	}
+}
+
+func TestNamesOfEvents(t *testing.T) {
+	for ev, want := range []string{"none", "message", "ping", "pong", "close", "begin", "part", "large", "unknown event"} {
+		if got := Event(ev).String(); got != want {
+			t.Errorf("event %d is %q, want %q", ev, got, want)
+		}
+	}
+}

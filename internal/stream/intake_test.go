@@ -127,7 +127,7 @@ func TestRateCloses(t *testing.T) {
 		{"pongs", Limits{Messages: 8, Close: true}, frame(0x8A, true, nil), 40, 0, LimitMessageRate, "more than 8 messages a second, which is the limit"},
 		{"bytes", Limits{Bytes: 110, Close: true}, message, 50, 0, LimitByteRate, "more than 110 bytes a second, which is the limit"},
 	} {
-		t.Run(test.name, func(t *testing.T) {
+		rateCloses := func(t *testing.T, receive func(context.Context, *ws.Conn) error) {
 			synctest.Test(t, func(t *testing.T) {
 				c, s := net.Pipe()
 				w := newWatcher()
@@ -136,7 +136,7 @@ func TestRateCloses(t *testing.T) {
 				go func() {
 					n := 0
 					for {
-						if _, err := conn.Receive(w); err != nil {
+						if err := receive(w, conn); err != nil {
 							received <- n
 							return
 						}
@@ -188,6 +188,51 @@ func TestRateCloses(t *testing.T) {
 				if n := <-received; test.frame[0] == 0x81 && n < 4*test.allowed {
 					t.Errorf("received %d messages", n)
 				}
+			})
+		}
+		t.Run(test.name, func(t *testing.T) { rateCloses(t, receiveWhole) })
+		t.Run(test.name+" in parts", func(t *testing.T) { rateCloses(t, receiveInParts) })
+	}
+}
+
+func receiveWhole(ctx context.Context, conn *ws.Conn) error {
+	_, err := conn.Receive(ctx)
+	return err
+}
+
+func receiveInParts(ctx context.Context, conn *ws.Conn) error {
+	_, r, err := conn.NextReader(ctx)
+	if err == nil {
+		_, err = io.Copy(io.Discard, r)
+	}
+	return err
+}
+
+// TestInflatedBytesAreCounted: the limit of bytes is also one of what they inflate to.
+func TestInflatedBytesAreCounted(t *testing.T) {
+	params := &rfc6455.DeflateParams{ServerMaxWindowBits: 15, ClientMaxWindowBits: 15}
+	var e rfc6455.Encoder
+	e.Init(rfc6455.Client, params, rfc6455.DeflatePolicy{Threshold: -1})
+	small, err := e.AppendMessage(nil, rfc6455.OpBinary, make([]byte, 100_000))
+	if err != nil || len(small) > 1000 {
+		t.Fatalf("the frame has %d bytes, %v", len(small), err)
+	}
+	for name, receive := range map[string]func(context.Context, *ws.Conn) error{"whole": receiveWhole, "in parts": receiveInParts} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, s := net.Pipe()
+				w := newWatcher()
+				conn := ws.NewConn(New(s, Options{Role: rfc6455.Server, Deflate: params, Limits: Limits{Bytes: 1000, Close: true}, EndsWith: w}), nil)
+				go io.Copy(io.Discard, c)
+				write(t, c, small)
+				if err := receive(t.Context(), conn); !errors.Is(err, errors.PolicyViolation) {
+					t.Errorf("received with %v, want 1008", err)
+				}
+				if w.count(LimitByteRate) != 1 || len(w.reached) != 1 {
+					t.Errorf("reached were %v", w.reached)
+				}
+				c.Close()
+				conn.Close(errors.NormalClosure, "")
 			})
 		})
 	}
