@@ -27,6 +27,7 @@ internal/testing/apidoc:
 internal/testing/docs:
 internal/testing/attacks:
 internal/testing/evidence:
+internal/testing/coverage:
 internal/subprotocol: errors
 internal/wsurl: errors js:internal/jscall native:golang.org/x/net/idna
 internal/browsersocket: errors ws ws/driver internal/jscall internal/relay
