@@ -101,22 +101,25 @@ func TestReuseMessages(t *testing.T) {
 			}, &server.Options{Detach: detach, ReuseMessages: reuse})
 			conn := dial(t, s, nil)
 			sizes := []int{100, 10, 100, 70_000, 20, 60_000, 60_000, 5}
+			for range 200 {
+				sizes = append(sizes, 50)
+			}
 			for i, size := range sizes {
-				if err := conn.Send(timeout(t), ws.Text(strings.Repeat(string(rune('a'+i)), size))); err != nil {
+				if err := conn.Send(timeout(t), ws.Text(strings.Repeat(string(rune('a'+i%26)), size))); err != nil {
 					t.Fatal(err)
 				}
 			}
 			for i, size := range sizes {
 				m, err := conn.Receive(timeout(t))
-				if err != nil || m.String() != strings.Repeat(string(rune('a'+i)), size) {
-					t.Fatalf("message %d: %d bytes, %v, want %d of %c", i, len(m.Data), err, size, 'a'+i)
+				if err != nil || m.String() != strings.Repeat(string(rune('a'+i%26)), size) {
+					t.Fatalf("message %d: %d bytes, %v, want %d of %c", i, len(m.Data), err, size, 'a'+i%26)
 				}
 			}
 			mu.Lock()
 			n := len(memory)
 			mu.Unlock()
-			// The buffer, twice, and the message that is too large for it.
-			if most := 3; reuse && n > most || !reuse && n != len(sizes) {
+			// A connection that is parked between two messages gives its buffer back, so their number is not certain.
+			if most := len(sizes) / 2; reuse && n > most || !reuse && n != len(sizes) {
 				t.Errorf("Detach %v, ReuseMessages %v: %d places in memory for %d messages, want at most %d with ReuseMessages", detach, reuse, n, len(sizes), most)
 			}
 			if detach && canPark() {
