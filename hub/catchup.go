@@ -28,7 +28,7 @@ type behind struct {
 	told     Position // the message before which a gap was reported
 	latest   bool     // continue from topic.latest
 	after    uint64   // the number in topic.latest of the last message that it got, or does not need
-	joined   bool     // it joined with an earlier position
+	recovers bool     // it began at an earlier position, so that Limits.Recovery applies
 	messages int      // that it got meanwhile
 	began    time.Time
 
@@ -192,7 +192,7 @@ func (t *topic) begin(b *behind) (after Position, _ step) {
 	defer t.mu.Unlock()
 	m := b.member
 	switch {
-	case m.index < 0:
+	case m.index < 0, m.behind != b:
 		return Position{}, stepDone
 	case b.latest:
 		return Position{}, t.bringLatest(b)
@@ -224,10 +224,13 @@ func (t *topic) bring(b *behind, entries []*Entry, top Position) step {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	m := b.member
-	if m.index < 0 {
+	if m.index < 0 || m.behind != b {
 		return stepDone
 	}
 	for _, e := range entries {
+		if b.recovers && b.messages >= t.hub.limits.Recovery {
+			return t.skip(b, top)
+		}
 		if !b.oldest && e.Prev != b.position && b.told != e.Position {
 			if next := t.bringGap(b, &Gap{Topic: t.name, After: b.position, Until: e.Prev}); next != stepOn {
 				return next
@@ -256,6 +259,19 @@ func (t *topic) bring(b *behind, entries []*Entry, top Position) step {
 	}
 	b.position = top
 	return stepOn
+}
+
+// skip reports everything after b's position as a gap. top is the newest position that is
+// known from history. mu is held.
+func (t *topic) skip(b *behind, top Position) step {
+	if !t.position.notAfter(top) {
+		top = t.position
+	}
+	if next := t.bringGap(b, &Gap{Topic: t.name, After: b.position, Until: top}); next != stepOn {
+		return next
+	}
+	b.position = top
+	return t.caughtUp(b)
 }
 
 // bringEntry sends b's member e unless it is not for it. mu is held.

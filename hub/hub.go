@@ -149,6 +149,10 @@ type JoinOptions struct {
 	// Oldest begins with the oldest message in history, without a gap. Since must then be
 	// the zero Position.
 	Oldest bool
+	// Paused begins with a [Membership.Pause]: until Resume nothing is sent, and
+	// [Membership.Position] is where it will begin. So a server can send something before
+	// the first message.
+	Paused bool
 	// Format defines how messages are sent. nil sends them as they were published, and
 	// closes the connection at a [Gap].
 	Format *Format
@@ -359,6 +363,29 @@ func (h *Hub) Since(ctx context.Context, topic string, p Position) iter.Seq2[*En
 			}
 		}
 	}
+}
+
+// Position returns the position of the newest message of a topic, or, without messages, of
+// the place where the first one will be. A member that joins with it in JoinOptions.Since
+// gets every later message. Read it before the state that the messages change: messages
+// published in between then arrive again, and none is missing.
+func (h *Hub) Position(ctx context.Context, topic string) (Position, error) {
+	if err := h.checkTopic(topic); err != nil {
+		return Position{}, err
+	}
+	h.mu.RLock()
+	t := h.topics[topic]
+	h.mu.RUnlock()
+	if t != nil {
+		t.mu.Lock()
+		live, p := t.live && !t.closed, t.position
+		t.mu.Unlock()
+		if live {
+			return p, nil
+		}
+	}
+	_, top, err := h.since(ctx, topic, Position{}, 1)
+	return top, err
 }
 
 // since asks the engine.

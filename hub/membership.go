@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/isosocket/isosocket/ws"
 )
@@ -21,7 +22,8 @@ type Membership struct {
 
 	// Guarded by the topic's mu.
 	index  int       // in the topic's members, -1 if it is not there
-	behind *behind   // not nil while it catches up
+	behind *behind   // not nil while it catches up, or is paused
+	paused bool      // nothing catches up for it
 	ahead  *Position // the last entry from history that will still arrive live, nil for none
 
 	arrived bool // guarded by the topic's presence
@@ -77,6 +79,62 @@ func (m *Membership) PublishToOthers(ctx context.Context, msg ws.Message, o *Pub
 	}
 	h := m.peer.hub
 	return h.publish(ctx, m.name, msg, o, h.except(m.peer))
+}
+
+// Pause stops sending messages to the member until Resume. Unlike Leave it keeps the
+// member's presence. Messages queued before are still sent.
+func (m *Membership) Pause() {
+	if t := m.topic.Load(); t != nil {
+		t.pause(m)
+	}
+}
+
+// Resume ends a Pause, and continues after a position, as a Join with JoinOptions.Since.
+// The zero Position means the one at which the member paused. Without a Pause, Resume does
+// nothing.
+func (m *Membership) Resume(since Position) {
+	t := m.topic.Load()
+	if t == nil {
+		return
+	}
+	if b := t.resume(m, since); b != nil {
+		m.peer.hub.later(b, 0)
+	}
+}
+
+// pause makes m a member that is behind, and does not catch up. What catches up for m at the
+// time notices that m.behind is another one.
+func (t *topic) pause(m *Membership) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if m.index < 0 || m.paused {
+		return
+	}
+	b := &behind{member: m, position: t.position, recovers: true}
+	switch {
+	case m.behind != nil:
+		t.stopWaiting(m)
+		b.position, b.oldest, b.told = m.behind.position, m.behind.oldest, m.behind.told
+	case m.ahead != nil:
+		b.position = *m.ahead
+	}
+	m.behind, m.ahead, m.paused = b, nil, true
+}
+
+// resume returns the behind of m, which is to catch up, nil for none.
+func (t *topic) resume(m *Membership, since Position) *behind {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if m.index < 0 || !m.paused {
+		return nil
+	}
+	b := m.behind
+	m.paused = false
+	if !since.IsZero() && since != b.position {
+		b.position, b.oldest, b.told = since, false, Position{}
+	}
+	b.began = time.Now()
+	return b
 }
 
 // SetInfo replaces JoinOptions.Info and announces it. It copies the data. Without a

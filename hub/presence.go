@@ -189,66 +189,80 @@ func (h *Hub) Present(ctx context.Context, topic string) ([]Presence, error) {
 // makes no key present.
 func (h *Hub) WatchPresence(ctx context.Context, topic string) iter.Seq2[Presence, error] {
 	return func(yield func(Presence, error) bool) {
-		fail := func(err error) { yield(Presence{}, err) }
-		if err := h.checkTopic(topic); err != nil {
-			fail(err)
-			return
-		}
-		t, err := h.acquire(ctx, topic)
-		if err != nil {
-			fail(err)
-			return
-		}
-		defer h.release(t)
-		w := &watcher{wake: make(chan struct{}, 1), changes: make(map[string]Presence)}
-		if !t.presence.watch(w) {
-			fail(ErrClosed)
-			return
-		}
-		defer t.presence.unwatch(w)
-		first, err := h.Present(ctx, topic)
-		if err != nil {
-			fail(err)
-			return
-		}
-		known := make(map[string]string)
-		for _, p := range first {
-			known[p.Key] = string(p.Info)
-			if !yield(p, nil) {
-				return
-			}
-		}
-		for {
-			changes, ended := w.take()
+		stopped := false
+		err := h.FollowPresence(ctx, topic, func(changes []Presence) bool {
 			for _, p := range changes {
-				info, here := known[p.Key]
-				switch {
-				case here == p.Here && (!here || info == string(p.Info)):
-					continue
-				case p.Here:
-					known[p.Key] = string(p.Info)
-				default:
-					delete(known, p.Key)
-				}
 				if !yield(p, nil) {
-					return
+					stopped = true
+					return false
 				}
 			}
-			if ended {
-				fail(ErrClosed)
-				return
-			}
-			select {
-			case <-w.wake:
-			case <-ctx.Done():
-				fail(ctx.Err())
-				return
-			}
+			return true
+		})
+		if !stopped {
+			yield(Presence{}, err)
 		}
 	}
 }
 
-// watcher is a WatchPresence under way.
+// FollowPresence is [Hub.WatchPresence] for a function: its first call gets all who are
+// present, possibly none, and each later one what has changed since. It is called by the
+// goroutine of FollowPresence, which returns nil when the function returns false, and
+// otherwise the error that ended it.
+func (h *Hub) FollowPresence(ctx context.Context, topic string, f func(changes []Presence) bool) error {
+	if err := h.checkTopic(topic); err != nil {
+		return err
+	}
+	t, err := h.acquire(ctx, topic)
+	if err != nil {
+		return err
+	}
+	defer h.release(t)
+	w := &watcher{wake: make(chan struct{}, 1), changes: make(map[string]Presence)}
+	if !t.presence.watch(w) {
+		return ErrClosed
+	}
+	defer t.presence.unwatch(w)
+	first, err := h.Present(ctx, topic)
+	if err != nil {
+		return err
+	}
+	known := make(map[string]string)
+	for _, p := range first {
+		known[p.Key] = string(p.Info)
+	}
+	if !f(first) {
+		return nil
+	}
+	for {
+		changes, ended := w.take()
+		changes = slices.DeleteFunc(changes, func(p Presence) bool {
+			info, here := known[p.Key]
+			switch {
+			case here == p.Here && (!here || info == string(p.Info)):
+				return true
+			case p.Here:
+				known[p.Key] = string(p.Info)
+			default:
+				delete(known, p.Key)
+			}
+			return false
+		})
+		if len(changes) > 0 && !f(changes) {
+			return nil
+		}
+		if ended {
+			return ErrClosed
+		}
+		select {
+		case <-w.wake:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// watcher is a FollowPresence under way.
 type watcher struct {
 	wake chan struct{} // one element at most
 

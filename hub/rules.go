@@ -102,6 +102,8 @@ const (
 	DefaultAllTopics = 100_000
 	// DefaultKeys is 4,096.
 	DefaultKeys = 4_096
+	// DefaultRecovery is 1,000 messages.
+	DefaultRecovery = 1_000
 )
 
 // Limits bound what a Hub holds. 0 is a field's default, a negative number no limit, unless
@@ -130,6 +132,11 @@ type Limits struct {
 	// oldest one beyond that is dropped, which is a [Gap] for those that waited for it. 0
 	// means [DefaultKeys].
 	Keys int
+	// Recovery is how many messages a member may get from history that begins at an earlier
+	// position: with JoinOptions.Since, JoinOptions.Oldest or [Membership.Resume]. More
+	// missing messages are a [Gap] after these. A slow member gets any number. 0 means
+	// [DefaultRecovery].
+	Recovery int
 }
 
 // withDefaults returns l with its zero fields filled in, and no limit as the largest
@@ -155,5 +162,6 @@ func (l Limits) withDefaults() (Limits, error) {
 	fill(&l.MessageSize, DefaultMessageSize)
 	fill(&l.AllTopics, DefaultAllTopics)
 	fill(&l.Keys, DefaultKeys)
+	fill(&l.Recovery, DefaultRecovery)
 	return l, nil
 }

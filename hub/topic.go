@@ -126,10 +126,17 @@ func (t *topic) add(m *Membership, o *JoinOptions) (*behind, error) {
 	m.index = len(t.members)
 	t.members = append(t.members, m)
 	t.hub.stats.members.Add(1)
-	if o.Since.IsZero() && !o.Oldest {
+	live := o.Since.IsZero() && !o.Oldest
+	if live && !o.Paused {
 		return nil, nil
 	}
-	m.behind = &behind{member: m, position: o.Since, oldest: o.Oldest, joined: true, began: time.Now()}
+	m.behind = &behind{member: m, position: o.Since, oldest: o.Oldest, recovers: true, began: time.Now()}
+	if live {
+		m.behind.position = t.position
+	}
+	if m.paused = o.Paused; m.paused {
+		return nil, nil
+	}
 	return m.behind, nil
 }
 

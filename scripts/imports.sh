@@ -16,6 +16,8 @@ ws/wsjson: errors ws
 ws/wstest: errors ws
 hub: errors ws
 hub/enginetest: ws hub
+hub/topicserver: errors ws hub server internal/topicwire golang.org/x/time/rate
+internal/topicwire: errors ws
 internal/rfc6455: errors github.com/klauspost/compress
 internal/stream: errors ws ws/driver internal/rfc6455 golang.org/x/time/rate
 internal/jscall:

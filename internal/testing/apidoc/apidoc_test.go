@@ -102,6 +102,14 @@ var packages = map[string]map[string]string{
 		"Subscriber":     engines,
 		"Subscription":   engines,
 	},
+	"hub/topicserver": {
+		"Access":  shownBy("ExampleNew"),
+		"Grant":   shownBy("ExampleNew"),
+		"Member":  shownBy("ExampleNew"),
+		"Options": "options of server.Handler, and two limits",
+		"Refusal": shownBy("ExampleNew"),
+		"Who":     shownBy("ExampleNew"),
+	},
 	"ws/netconn": {},
 	"ws/wsjson": {
 		"Closer":   "an interface that connections implement; users implement it in tests only",
@@ -233,6 +241,10 @@ var unshown = map[string]map[string]string{
 		"Client.Probe":    probe,
 	},
 	"hub": {
+		"Hub.FollowPresence": "WatchPresence, which has an example, for a function",
+		"Hub.Position":       "the position of a topic; ExampleHub_Join uses one",
+		"Membership.Pause":   "stops messages; it has no arguments and no result",
+		"Membership.Resume":  "ends a Pause",
 		"Membership.Leave":   "ends a membership; it has no arguments and no result",
 		"Membership.SetInfo": "replaces the info of JoinOptions",
 		"Memory.Present":     bus,

@@ -13,6 +13,7 @@ import (
 
 	"github.com/isosocket/isosocket"
 	"github.com/isosocket/isosocket/hub"
+	"github.com/isosocket/isosocket/hub/topicserver"
 	"github.com/isosocket/isosocket/server"
 	"github.com/isosocket/isosocket/ws"
 )
@@ -36,6 +37,7 @@ var documented = []reflect.Type{
 	reflect.TypeFor[hub.JoinOptions](),
 	reflect.TypeFor[hub.PublishOptions](),
 	reflect.TypeFor[hub.MemoryOptions](),
+	reflect.TypeFor[topicserver.Options](),
 }
 
 // TestEveryOptionHasATest checks that documented and negative have the same structs.

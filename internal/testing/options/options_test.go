@@ -13,6 +13,7 @@ import (
 	"github.com/isosocket/isosocket"
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/hub"
+	"github.com/isosocket/isosocket/hub/topicserver"
 	"github.com/isosocket/isosocket/server"
 	"github.com/isosocket/isosocket/ws"
 )
@@ -109,6 +110,7 @@ var negative = map[reflect.Type]map[string]string{
 		"MessageSize": off,
 		"AllTopics":   off,
 		"Keys":        off,
+		"Recovery":    off,
 	},
 	reflect.TypeFor[hub.JoinOptions]():    {},
 	reflect.TypeFor[hub.PublishOptions](): {},
@@ -116,6 +118,10 @@ var negative = map[reflect.Type]map[string]string{
 		"MaxTopics": off,
 		"MaxBytes":  off,
 		"Forget":    off,
+	},
+	reflect.TypeFor[topicserver.Options](): {
+		"PublishRate":   off,
+		"SubscribeRate": off,
 	},
 }
 
@@ -210,6 +216,14 @@ func accepted(t *testing.T, options any) error {
 		return nil // no quantities
 	case hub.MemoryOptions:
 		_, err := hub.NewMemory(&o)
+		return err
+	case topicserver.Options:
+		h, err := hub.New(nil)
+		if err != nil {
+			return err
+		}
+		defer h.Close(t.Context())
+		_, err = topicserver.New(h, topicserver.Access{}, &o)
 		return err
 	case server.DrainOptions:
 		return server.Handler(nil, nil).Drain(t.Context(), &o)

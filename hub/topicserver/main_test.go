@@ -1,0 +1,11 @@
+//go:build !js
+
+package topicserver_test
+
+import (
+	"testing"
+
+	"github.com/isosocket/isosocket/internal/testing/leak"
+)
+
+func TestMain(m *testing.M) { leak.Main(m) }
