@@ -56,7 +56,10 @@ func TestParity(t *testing.T) {
 	if os.Getenv("PARITY_PLACES") == "all" {
 		places = slices.Concat(venues, furtherVenues)
 	}
-	options := &browser.Options{Trust: addresses.Certificate, TrustAt: strings.TrimPrefix(addresses.TLS, "wss://")}
+	options := &browser.Options{
+		Trust: addresses.Certificate, TrustAt: strings.TrimPrefix(addresses.TLS, "wss://"),
+		NoReconnectDelay: true, // no case may depend on the ones before it
+	}
 	eachVenue(t, places, options, func(t *testing.T, b *browser.Browser, v venue) {
 		test := test
 		test.Where, test.Env = v.where, parityEnv(t, v.String(), addresses)

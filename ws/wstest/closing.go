@@ -249,7 +249,7 @@ func wantDrops() []Expectation {
 	for _, d := range drops {
 		want = append(want, same(d.name+": received", "3 in order"), same(d.name+": then Receive, Receive, Send", strings.Repeat("CC(1006, …, local), ", 2)+"CC(1006, …, local)"))
 	}
-	return want
+	return append(want, same("FIN right behind the handshake", "3 in order, then CC(1006, …, local)"))
 }
 
 func runDrops(r *row) {
@@ -258,6 +258,7 @@ func runDrops(r *row) {
 		var n string
 		var err error
 		if d.how == "fin" {
+			r.letDrop(conn)
 			r.waitDone(conn) // the app receives only after that
 			n, err = r.receiveNumbered(conn)
 		} else {
@@ -267,6 +268,23 @@ func runDrops(r *row) {
 		r.see(d.name+": then Receive, Receive, Send", quote([]string{
 			describeReason(err), describeReason(r.receiveError(conn)), describeReason(conn.Send(r.ctx, ws.Text("late"))),
 		}))
+	}
+
+	conn, err := r.dialURL(r.url("/drop", "how", "fin", "n", 3, "at", "once"), nil)
+	got := Describe(err)
+	if err == nil {
+		r.waitDone(conn)
+		n, err := r.receiveNumbered(conn)
+		got = n + ", then " + describeReason(err)
+	}
+	r.see("FIN right behind the handshake", got)
+}
+
+// letDrop tells the peer of conn, which is /drop, that the connection is open.
+func (r *row) letDrop(conn *ws.Conn) {
+	r.t.Helper()
+	if err := conn.Send(r.ctx, ws.Text("open")); err != nil {
+		r.t.Fatalf("Send: %v", err)
 	}
 }
 
@@ -429,6 +447,7 @@ func runCloseAgain(r *row) {
 	r.see("then the cause", r.receive(conn))
 
 	conn = r.dial(nil, "/drop", "how", "fin")
+	r.letDrop(conn)
 	r.waitDone(conn)
 	r.see("Close after the connection was lost", twice(conn))
 	r.see("then the cause, after the loss", describeReason(r.receiveError(conn)))

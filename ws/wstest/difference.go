@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/isosocket/isosocket/ws"
 )
 
 // Difference is something that cannot be the same in a browser.
@@ -165,6 +167,9 @@ func wantViolations() []Expectation {
 func runViolations(r *row) {
 	got := each(len(violations), func(i int) string {
 		conn, err := r.dialURL(r.url("/violate", "what", violations[i].what), nil)
+		if err == nil {
+			err = conn.Send(r.ctx, ws.Text("open"))
+		}
 		if err != nil {
 			return Describe(err)
 		}

@@ -194,15 +194,17 @@ func runCloseNowReads(r *row) {
 const (
 	fillSize = 32 << 10
 	fillMark = 128 << 10
+	fillMost = 64 << 20 // more than every system buffers
 )
 
 // fill calls put with numbered messages, for a connection whose peer does not read, until put
-// has returned errors for a second. Within that second, the system may still accept data. fill
-// returns how many messages put accepted, and the error.
+// has returned errors for a second. Within that second, the system may still accept data. WebKit
+// accepts everything, so fill stops at fillMost bytes. It returns how many messages put accepted,
+// and the error.
 func (r *row) fill(put func(m ws.Message) error) (accepted int, err error) {
 	message := Pattern(fillSize)
 	var refused time.Time
-	for r.ctx.Err() == nil {
+	for r.ctx.Err() == nil && accepted < fillMost/fillSize {
 		copy(message, fmt.Sprintf("%08d", accepted))
 		if err = put(ws.Binary(message)); err == nil {
 			accepted++
@@ -349,6 +351,7 @@ func runMessages(r *row) {
 	conn = r.dial(nil, "/close", "code", 1005)
 	r.see("the peer closes without a status", loop(r.ctx, conn, Describe, nil))
 	conn = r.dial(nil, "/drop", "how", "fin", "n", 3)
+	r.letDrop(conn)
 	r.see("the connection is lost", loop(r.ctx, conn, describeReason, nil))
 	r.see("again, after 1000", loop(r.ctx, closed, Describe, nil))
 

@@ -56,8 +56,9 @@ type Target struct {
 type Addresses struct {
 	// URL is the test server's, such as "ws://127.0.0.1:4000".
 	URL string
-	// Control is the same server on another port. The cases request the records of behaviours
-	// there, because a browser opens only one connection to a port at a time.
+	// Control is the same server on another port and, where this machine has one, another address
+	// of loopback. The cases request the records of behaviours there, because a browser opens
+	// only one connection to a port, or as Firefox does to an address, at a time.
 	Control string
 	// IPv6 is the same server on [::1], or "" if the machine has no IPv6.
 	IPv6 string

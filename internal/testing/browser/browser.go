@@ -31,6 +31,10 @@ type Options struct {
 	// driver trusts every certificate or none: it trusts every one if Trust is set. If Trust is
 	// empty, pages only trust the certificates of the system.
 	Trust, TrustAt string
+
+	// NoReconnectDelay keeps Firefox from delaying a handshake because an earlier one to the same
+	// host and path failed.
+	NoReconnectDelay bool
 }
 
 // driver runs a browser of one engine; each engine's file has one. Its methods may be

@@ -139,6 +139,9 @@ func firefoxProfile(o *Options) (string, error) {
 		text, _ := json.Marshal(value)
 		fmt.Fprintf(&preferences, "user_pref(%q, %s);\n", name, text)
 	}
+	if o.NoReconnectDelay {
+		preferences.WriteString("user_pref(\"network.websocket.delay-failed-reconnects\", false);\n")
+	}
 	err = os.WriteFile(filepath.Join(dir, "user.js"), []byte(preferences.String()), 0o600)
 	if err == nil && o.Trust != "" {
 		err = overrideCertificate(dir, o)

@@ -9,9 +9,9 @@ import (
 	"github.com/isosocket/isosocket/ws/wstest"
 )
 
-// engines are the columns of [Document]: the engines of make test, in which every case has the
-// expected values or those of a quirk.
-var engines = []string{"chromium", "node", "deno", "bun"}
+// engines are the columns of [Document]: the engines in which every case has the expected values
+// or those of a quirk.
+var engines = []string{"chromium", "firefox", "webkit", "node", "deno", "bun"}
 
 // Document returns docs/parity.md: the results of each case in each engine, as the data of
 // wstest specifies them. A run with other results fails TestParity of package e2e.
@@ -32,9 +32,6 @@ compares it.
 	b.WriteString(wstest.QuirksTable())
 	b.WriteString(`
 ## Case by case
-
-The columns are the engines in which ` + "`make test`" + ` runs the suite. WebKitGTK has no column: its quirks are known, but the suite has not
-run in it often enough.
 
 B1 and so on are the differences of every browser; E1 and so on are those of one engine, listed above. "=" means the same values as
 natively. The same is true of every case that is not listed.

@@ -123,9 +123,8 @@ func (l *link) drop() error {
 			return err
 		}
 	}
-	how := l.query.Get("how")
-	if how != "fin" {
-		// A reset discards data in transit, so wait until the messages have arrived.
+	if l.query.Get("at") != "once" {
+		// The client is open now, and has the messages that a reset would discard.
 		if m, err := l.read(); err != nil || m.op != opText {
 			return l.sawEnd(fmt.Errorf("waiting for a text: %v %v", m, err))
 		}
@@ -139,7 +138,7 @@ func (l *link) drop() error {
 	if !ok {
 		return errors.New("/drop needs TCP without TLS")
 	}
-	switch how {
+	switch how := l.query.Get("how"); how {
 	case "fin":
 		return tcp.CloseWrite()
 	case "rst":
@@ -149,8 +148,9 @@ func (l *link) drop() error {
 		return tcp.Close()
 	case "killed":
 		return l.kill(tcp)
+	default:
+		return fmt.Errorf("how=%q is not fin, rst or killed", how)
 	}
-	return fmt.Errorf("how=%q is not fin, rst or killed", how)
 }
 
 // kill passes the socket to a process, closes its own copy, and kills the process. The kernel
@@ -448,8 +448,11 @@ func (l *link) flood() error {
 	return l.echo()
 }
 
-// violate commits the protocol violation that what= names.
+// violate commits the protocol violation that what= names, when the client has sent a text.
 func (l *link) violate() error {
+	if m, err := l.read(); err != nil || m.op != opText {
+		return l.sawEnd(fmt.Errorf("waiting for a text: %v %v", m, err))
+	}
 	var out []byte
 	switch what := l.query.Get("what"); what {
 	case "text that is not UTF-8":
@@ -534,12 +537,25 @@ func (l *link) describeRequest() error {
 	return l.echo()
 }
 
-// hang reads until the client ends the handshake.
+// hangTime bounds the wait for the client to end a handshake that is not answered.
+const hangTime = 20 * time.Second
+
+// hang reads until the client ends the handshake, for hold= at most.
 func (l *link) hang() error {
 	l.saw("request")
-	_, err := io.Copy(io.Discard, l.reader)
-	if err == nil {
+	hold, err := time.ParseDuration(l.query.Get("hold"))
+	if err != nil {
+		hold = hangTime
+	}
+	if err := l.conn.SetReadDeadline(time.Now().Add(hold)); err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, l.reader)
+	switch {
+	case err == nil:
 		err = io.EOF
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return err
 	}
 	return l.sawEnd(err)
 }

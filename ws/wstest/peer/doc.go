@@ -12,13 +12,14 @@
 // The server keeps the behaviour's record under it. A WebSocket connection to
 // /observed?id=… receives the record as a JSON list of strings: once the
 // behaviour is over, with &until=… as soon as the record contains that, and with
-// &now=1 at once. A behaviour that waits continues after /tell?id=….
+// &now=1 at once or, with &within=…, after that time at most. A behaviour that waits continues after /tell?id=….
 //
 //	/echo                echoes every message; records each message
 //	/fragments           text= in one-byte fragments with pings between, then echoes
 //	/burst               n= messages of size= bytes, then close= with message=, or echoes
 //	/close               closes with code= (1005: no status) and message=
-//	/drop                n= messages, then, as how= says, FIN, RST or a killed process
+//	/drop                n= messages, then, after a text or with at=once, as how= says, FIN, RST or a
+//	                     killed process
 //	/silent              reads everything and never answers, not even a close; ends hold= after a
 //	                     close; record=1 records
 //	/stall               reads nothing until /tell
@@ -32,12 +33,12 @@
 //	/sip                 reads rate= bytes a second and never answers, not even a close
 //	/ticker              a message every every=, and the answer to each heartbeat
 //	/flood               n= messages of size= bytes as fast as possible, then echoes
-//	/violate             what= names a violation of the protocol
+//	/violate             after a text, the violation of the protocol that what= names
 //	/request             sends the contents of the handshake request, as JSON
 //	/status              refuses the handshake with code=
 //	/redirect            answers code= with a Location to=
 //	/handshake           an answer with a wrong accept=, protocol= or extension=
-//	/hang                never answers the handshake
+//	/hang                never answers the handshake; ends it after hold=, 20 seconds unless set
 //	/quiet               opens a client that goes silent on /library/idle?id=…
 //	/library/echo        echoes, with compress=1 over permessage-deflate
 //	/library/end         receives until the end, and records it
