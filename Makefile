@@ -23,7 +23,7 @@ CYCLONEDX_VERSION := v1.10.0
 CYCLONEDX := bin/cyclonedx-gomod-$(CYCLONEDX_VERSION)
 
 # The modules below this one, each with its own go.mod; their tests and checks run with the rest.
-MODULES := $(patsubst %/go.mod,%,$(wildcard bench/go.mod examples/go.mod server/*/go.mod))
+MODULES := $(patsubst %/go.mod,%,$(wildcard bench/go.mod examples/go.mod server/*/go.mod hub/*/go.mod))
 
 # The engines of the tests and of the parity table; make parity ENGINE=firefox uses another one.
 TEST_ENGINES := chromium node deno bun

@@ -412,9 +412,12 @@ func presenceLasts(b *bench) {
 	b.awaitHere("both", "ann=1")
 	second.sub.Announce(ann)
 	second.sub.Announce(ann) // counts once
+	// It has reached all machines when the next one has.
+	second.sub.Announce(hub.Presence{Key: "bob", Here: true})
+	b.awaitHere("both", "ann=1 bob=")
 	b.publishEntry(1, "both", &hub.Entry{Message: ws.Text("x")}, plenty)
 	first.sub.Announce(hub.Presence{Key: "ann"})
-	time.Sleep(50 * time.Millisecond)
+	second.sub.Announce(hub.Presence{Key: "bob"})
 	b.awaitHere("both", "ann=1")
 	second.sub.Announce(hub.Presence{Key: "ann"})
 	b.awaitHere("both", "")

@@ -110,6 +110,11 @@ var packages = map[string]map[string]string{
 		"Refusal": shownBy("ExampleNew"),
 		"Who":     shownBy("ExampleNew"),
 	},
+	"hub/nats": {
+		"KeepError": "the error of a misconfigured topic, which a program logs",
+		"Status":    "what ExampleEngine_Status prints",
+		"Trace":     shownBy("ExampleOptions_trace"),
+	},
 	"ws/netconn": {},
 	"ws/wsjson": {
 		"Closer":   "an interface that connections implement; users implement it in tests only",
@@ -250,6 +255,11 @@ var unshown = map[string]map[string]string{
 		"Memory.Present":     bus,
 		"Memory.Since":       bus,
 		"Memory.Subscribe":   bus,
+	},
+	"hub/nats": {
+		"Engine.Present":   bus,
+		"Engine.Since":     bus,
+		"Engine.Subscribe": bus,
 	},
 	"server": {
 		"Histogram.Quantile": "an estimate from the counts of a Histogram",

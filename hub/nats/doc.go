@@ -1,0 +1,60 @@
+// Package nats is an engine for package hub that carries messages between machines by NATS,
+// and keeps their history in JetStream. It is a module of its own, so that programs on one
+// machine do not depend on NATS:
+//
+//	engine, err := nats.Connect(ctx, "nats://10.0.0.1:4222,nats://10.0.0.2:4222", nil)
+//	if err != nil {
+//		return err
+//	}
+//	h, err := hub.New(&hub.Options{Engine: engine})
+//
+// # History
+//
+// One JetStream stream has the history of all topics. JetStream stores a published message,
+// numbers it, and republishes it with its number and that of the message before it in the
+// same topic. So an engine needs no consumer: it subscribes to the topics that have members
+// on its machine, all with one channel and one goroutine, and a message that was lost on the
+// way is visible from the next one. It is then read from the stream. Every Options.Check the
+// engine also compares the ends of its topics with the stream, because a lost message may
+// have none after it; the same happens after a lost connection, a change of the stream's
+// leader, and an overflow of the queue.
+//
+// The stream is created by the first engine. Its name is Options.Prefix, a hyphen and a
+// random part, so that a stream that was deleted and made again has another name: positions
+// of the old one are recognised and lead to a gap, never to wrong messages. The stream also
+// contains a marker with a random ID, in case its messages vanish and its name stays, as
+// those of a stream in memory do. Deleting single messages from the stream by hand would be
+// a loss that is not reported; purging all of it, or a topic, is reported as a gap.
+//
+// A topic without history (Rules.History -1) bypasses JetStream, unless a message has an ID:
+// core NATS carries its messages, at most once and without numbers. Members on the
+// machine of the publisher get them directly.
+//
+// # Without JetStream
+//
+// With Options.NoHistory the engine uses core NATS only. Publications under a topic with
+// history are then refused with [ErrNoHistory]: set Rules.History to -1.
+//
+// # Presence
+//
+// Each machine announces the keys that are present there to all others, and repeats its own
+// name and a version number three times per Options.Lease. A machine that others have not
+// heard for a lease is gone for them, with all its keys. Each one measures the time by its
+// own clock since it last heard the other, so clocks need not agree. Presence does not need
+// JetStream, and takes memory for all keys of all machines on each of them.
+//
+// # A lost connection
+//
+// The engine reconnects forever. Meanwhile publications to a topic with history fail with
+// [ErrDisconnected]; those to a topic without history reach the members on this machine
+// only. Members stay joined, and who is present stays as it was last known.
+// [Engine.Status] and Trace.Link show the state. After that, missed messages are sent from
+// history; for topics without history a possible loss is reported as a gap.
+//
+// # Permissions
+//
+// The account needs publish and subscribe permissions for Options.Prefix followed by ".>",
+// for "_INBOX.>" and, with history, publish permission for "$JS.API.>" and subscribe permission for
+// "$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED.>". Whoever else may publish under the prefix
+// can forge messages and presence.
+package nats

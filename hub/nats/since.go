@@ -1,0 +1,159 @@
+package nats
+
+import (
+	"context"
+
+	"github.com/isosocket/isosocket/hub"
+)
+
+// Since implements [hub.Engine]. One request returns the message at the position after, if it is
+// still stored, and those that follow it. The stream drops the oldest messages first, so if that
+// message is there, none behind it is missing.
+func (e *Engine) Since(ctx context.Context, name string, after hub.Position, limit int) ([]*hub.Entry, hub.Position, error) {
+	if e.closed.Load() {
+		return nil, hub.Position{}, errClosed
+	}
+	ctx, cancel := e.bounded(ctx)
+	defer cancel()
+	key := token(name)
+	e.mu.RLock()
+	t := e.topics[key]
+	e.mu.RUnlock()
+	var local local
+	if t != nil {
+		local = t.local()
+	}
+	st := e.storage.Load()
+	if st == nil || local.unstored {
+		if local.top.IsZero() {
+			return nil, e.next(), nil
+		}
+		return nil, local.top, nil
+	}
+	p := page{storage: st, after: after, local: local, limit: max(limit, 0), wanted: max(limit, 0) + 2}
+	// If after has expired, nothing was missed, and the topic was begun anew, the place after
+	// which it continues is that beginning.
+	p.from = 1
+	if after.Epoch() == st.epoch && after.Offset() > 0 {
+		p.from, p.chained = after.Offset(), true
+	}
+	subject := e.storedSubject(key)
+	for {
+		a, err := e.batch(ctx, st.stream, getRequest{Seq: p.from, NextFor: subject, Batch: p.wanted})
+		if err != nil {
+			return nil, hub.Position{}, err
+		}
+		p.add(a.messages)
+		if a.pending == 0 || len(a.messages) == 0 || p.full {
+			p.more = p.full || a.pending > 0
+			break
+		}
+		p.from = a.messages[len(a.messages)-1].seq + 1
+	}
+	top, err := p.top(func() (stored, bool, error) {
+		last, _, found, err := e.lastOf(ctx, st.stream, subject)
+		return last, found, err
+	})
+	if err != nil {
+		return nil, hub.Position{}, err
+	}
+	return p.entries, top, nil
+}
+
+// local is what a machine knows of a topic that it subscribes to.
+type local struct {
+	top      hub.Position
+	born     uint64
+	unstored bool
+	recent   bool // top was compared with the stream a short time ago
+}
+
+func (t *topic) local() local {
+	st := t.engine.storage.Load()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l := local{top: t.top, born: t.born, unstored: t.unstored}
+	l.recent = st != nil && t.covered && t.top.Epoch() == st.epoch && t.engine.keeper.recent(st)
+	return l
+}
+
+// page collects the result of Since.
+type page struct {
+	storage *storage
+	after   hub.Position
+	local   local
+	limit   int
+	wanted  int
+	from    uint64
+	chained bool // after is of this epoch
+	full    bool
+	more    bool
+
+	entries []*hub.Entry
+	started bool
+	prev    hub.Position // the zero Position if it is not known
+	last    uint64       // the last sequence seen
+}
+
+// add adds messages in their order.
+func (p *page) add(messages []stored) {
+	for i := range messages {
+		m := &messages[i]
+		at := p.storage.at(m.seq)
+		first := !p.started
+		p.started = true
+		switch {
+		case first && p.chained && at == p.after: // it is still there
+			p.prev, p.last = at, m.seq
+			continue
+		case first && p.chained && p.local.born == m.seq && p.local.top == p.after:
+			p.prev, p.last = p.after, m.seq
+			continue
+		}
+		if len(p.entries) == p.limit {
+			p.full = true
+			return
+		}
+		p.last = m.seq
+		switch k := m.packet; {
+		case k == nil, k.flags&flagNoChain != 0: // not a message of this topic's history
+		case k.flags&flagBirth != 0:
+			p.prev = at
+		default:
+			e := &k.entry
+			e.Position, e.Time, e.Prev = at, m.time, p.prev
+			if e.Prev.IsZero() {
+				e.Prev = p.storage.at(m.seq - 1) // a place after whatever was dropped
+			}
+			p.entries = append(p.entries, e)
+			p.prev = at
+		}
+	}
+}
+
+// top returns the position of the topic's last message.
+func (p *page) top(lastOf func() (stored, bool, error)) (hub.Position, error) {
+	last := p.last
+	if p.more || last == 0 {
+		m, found, err := lastOf()
+		if err != nil {
+			return hub.Position{}, err
+		}
+		if found {
+			last = max(last, m.seq)
+		}
+	}
+	switch {
+	case p.chained && p.local.top == p.after && p.local.recent && (last == 0 || last == p.local.born), last > 0 && last == p.local.born:
+		return p.local.top, nil
+	}
+	return p.storage.at(last), nil
+}
+
+// Present implements [hub.Engine].
+func (e *Engine) Present(ctx context.Context, topic string) ([]hub.Presence, error) {
+	if e.closed.Load() {
+		return nil, errClosed
+	}
+	return e.presence.in(ctx, topic)
+}
