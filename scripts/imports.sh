@@ -23,6 +23,8 @@ internal/stream: errors ws ws/driver internal/rfc6455 golang.org/x/time/rate
 internal/jscall:
 internal/relay: internal/jscall
 internal/presence: js:internal/jscall
+internal/http2stream:
+internal/testing/h2client: ws internal/rfc6455 internal/stream golang.org/x/net/http2
 internal/testing/client:
 internal/testing/options:
 internal/testing/apidoc:
@@ -35,7 +37,8 @@ internal/wsurl: errors js:internal/jscall native:golang.org/x/net/idna
 internal/browsersocket: errors ws ws/driver internal/jscall internal/relay
 internal/handshake: errors ws internal/rfc6455 internal/subprotocol github.com/coder/websocket
 .: errors ws ws/driver internal/presence internal/subprotocol internal/wsurl js:internal/jscall js:internal/browsersocket native:internal/rfc6455 native:internal/stream native:internal/handshake
-server: errors ws . internal/subprotocol internal/rfc6455 internal/stream internal/handshake github.com/coder/websocket golang.org/x/net/idna golang.org/x/time/rate
+server: errors ws . internal/subprotocol internal/rfc6455 internal/stream internal/handshake internal/http2stream github.com/coder/websocket golang.org/x/net/idna golang.org/x/time/rate
+server/http2:
 internal/chat: errors ws
 wasm: errors ws . internal/chat js:github.com/hack-pad/safejs
 cmd/isosocket: errors ws . server internal/chat wasm

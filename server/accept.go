@@ -27,7 +27,7 @@ import (
 // Accept also answers a request that it refuses: with 426 if it is not a
 // WebSocket handshake, 405 if its method is not GET, 400 if the handshake is
 // malformed, 403 if it comes from a page that may not connect, 501 if w cannot be
-// hijacked, and 500 if o is invalid. The error is then a
+// hijacked, as in WebSocket over HTTP/2, and 500 if o is invalid. The error is then a
 // [*errors.ConnectionError] with that status, or with status 0 if the client
 // disconnected before the answer. The handler has nothing left to do.
 //
@@ -93,18 +93,27 @@ func (a *acceptor) accept(w http.ResponseWriter, r *http.Request, ctx *connConte
 	return a.connect(u, r, ctx), nil
 }
 
-// handshake hijacks the connection into u and answers with 101, or refuses.
+// handshake hijacks the connection into u and answers with 101, or with 200 over HTTP/2, or
+// refuses.
 func (a *acceptor) handshake(u *upgrade, r *http.Request) error {
 	subprotocols, probe := probed(r)
 	if probe {
 		r = asHandshake(r, subprotocols)
 	}
 	origin, f := a.check(u, r, probe)
+	var err error
 	if f == nil && probe {
 		f = wouldAccept(u.ResponseWriter, r)
 	}
+	if f == nil && isExtended(r) {
+		if f, err = a.extend(u, r); f == nil && err == nil {
+			return nil
+		} else if err != nil {
+			return &errors.ConnectionError{URL: requestURL(r), Err: err}
+		}
+	}
 	if f == nil {
-		_, err := websocket.Accept(u, r, &websocket.AcceptOptions{
+		_, err = websocket.Accept(u, r, &websocket.AcceptOptions{
 			InsecureSkipVerify: true, // checked above
 			CompressionMode:    websocket.CompressionDisabled,
 		})
@@ -187,6 +196,7 @@ func (a *acceptor) connect(u *upgrade, r *http.Request, ctx *connContext) *Conn 
 		tls:        r.TLS,
 		principal:  u.principal,
 		endpoint:   a.endpoint,
+		stream:     u.stream,
 	}
 	conn.url.set(r)
 	if ctx != nil {

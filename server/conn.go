@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/isosocket/isosocket/internal/http2stream"
 	"github.com/isosocket/isosocket/ws"
 )
 
@@ -22,7 +23,8 @@ type Conn struct {
 	remoteAddr string
 	tls        *tls.ConnectionState
 	principal  any
-	endpoint   *Endpoint // nil with Accept
+	endpoint   *Endpoint           // nil with Accept
+	stream     *http2stream.Stream // nil unless it came over HTTP/2
 }
 
 // Header returns the header of the request, including cookies, but without the

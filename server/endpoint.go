@@ -78,7 +78,8 @@ func Handler(serve func(ctx context.Context, conn *Conn) error, o *Options) *End
 
 // ServeHTTP performs the handshake, calls the function that was passed to Handler,
 // and returns when the function has returned and the connection is closed. With
-// Options.Detach it returns after the handshake, and the function continues to run.
+// Options.Detach it returns after the handshake, and the function continues to run; over
+// HTTP/2 it returns when the connection is closed.
 // ServeHTTP refuses requests that are not handshakes, and, with 503, all requests
 // after Shutdown or Drain.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -119,6 +120,16 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		t.life = e.limitLifetime(ctx, conn)
 	}
 	running = true
+	if conn.stream != nil {
+		// The stream of HTTP/2 needs this goroutine, and ends when it returns.
+		var function sync.WaitGroup
+		function.Go(func() { run(t, ctx, conn) })
+		conn.stream.Pump()
+		if !e.acceptor.Detach {
+			function.Wait()
+		}
+		return
+	}
 	if e.acceptor.Detach {
 		go run(t, ctx, conn)
 	} else {

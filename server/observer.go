@@ -54,8 +54,8 @@ type Observer struct {
 
 // HandshakeResult is how a handshake ended.
 type HandshakeResult struct {
-	// Status is the HTTP status of the answer: 101 if the handshake was accepted. It is
-	// 0 if there was none, because the client was gone, or a function panicked.
+	// Status is the HTTP status of the answer: 101 if the handshake was accepted, also over
+	// HTTP/2, whose answer on the wire is 200. It is 0 if there was none, because the client was gone, or a function panicked.
 	Status int
 	// Err says why the handshake was not accepted. Its text may have more than the client
 	// received. It has no query and no header of the request, unless the error of Authorize

@@ -75,8 +75,9 @@ type Options struct {
 	// after the handshake, a pooled object is reused for another request. For this reason
 	// the function's ctx has only two values of the request's context,
 	// [http.ServerContextKey] and [http.LocalAddrContextKey]. Other details of the request
-	// come from Authorize, as the Conn's Principal, or from the Conn itself. Detach has no
-	// effect on Accept.
+	// come from Authorize, as the Conn's Principal, or from the Conn itself. Over HTTP/2,
+	// ServeHTTP returns when the connection is closed, and no memory is saved. Detach has
+	// no effect on Accept.
 	Detach bool
 
 	// ReuseMessages makes an endpoint made by Messages receive into a buffer that the

@@ -165,6 +165,8 @@ func check(r *http.Request) *refusal {
 	header := r.Header
 	dropped := droppedByProxy(r)
 	switch {
+	case isExtended(r):
+		return checkExtended(r)
 	case r.Method == http.MethodConnect:
 		return refuse(http.StatusNotImplemented, "WebSocket over HTTP/%d is not supported; connect with HTTP/1.1.", r.ProtoMajor)
 	case r.Method != http.MethodGet:
@@ -186,11 +188,8 @@ func check(r *http.Request) *refusal {
 	case r.ContentLength != 0 || len(r.TransferEncoding) > 0:
 		return refuse(http.StatusBadRequest, "A WebSocket handshake has no body.")
 	}
-	switch versions := header["Sec-Websocket-Version"]; {
-	case len(versions) == 0:
-		return refuse(http.StatusUpgradeRequired, "The WebSocket handshake lacks the header Sec-WebSocket-Version: 13.")
-	case len(versions) > 1 || versions[0] != "13":
-		return refuse(http.StatusUpgradeRequired, "The WebSocket handshake asks for the version %q; only 13 is supported.", versions)
+	if f := checkVersion(header); f != nil {
+		return f
 	}
 	switch keys := header["Sec-Websocket-Key"]; {
 	case len(keys) == 0:
@@ -200,6 +199,22 @@ func check(r *http.Request) *refusal {
 	case !isKey(keys[0]):
 		return refuse(http.StatusBadRequest, "The Sec-WebSocket-Key %q of the WebSocket handshake is not 16 bytes in base64.", keys[0])
 	}
+	return checkExtensions(header)
+}
+
+// checkVersion checks the version of the protocol (RFC 6455, section 4.2.1).
+func checkVersion(header http.Header) *refusal {
+	switch versions := header["Sec-Websocket-Version"]; {
+	case len(versions) == 0:
+		return refuse(http.StatusUpgradeRequired, "The WebSocket handshake lacks the header Sec-WebSocket-Version: 13.")
+	case len(versions) > 1 || versions[0] != "13":
+		return refuse(http.StatusUpgradeRequired, "The WebSocket handshake asks for the version %q; only 13 is supported.", versions)
+	}
+	return nil
+}
+
+// checkExtensions checks the grammar of the offered extensions.
+func checkExtensions(header http.Header) *refusal {
 	if err := rfc6455.CheckExtensions(header["Sec-Websocket-Extensions"]); err != nil {
 		return refuse(http.StatusBadRequest, "The Sec-WebSocket-Extensions of the WebSocket handshake cannot be read: %v.", err)
 	}

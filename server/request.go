@@ -20,7 +20,7 @@ const wildcard = "{"
 
 func packRequest(r *http.Request) packedRequest {
 	packed := handshake.PackHeader(r.Header, func(name string) bool {
-		return name == "Connection" || name == "Upgrade" || strings.HasPrefix(name, "Sec-Websocket-") || strings.HasPrefix(name, wildcard)
+		return name == ":protocol" || name == "Connection" || name == "Upgrade" || strings.HasPrefix(name, "Sec-Websocket-") || strings.HasPrefix(name, wildcard)
 	})
 	var values http.Header
 	for name := range wildcards(r.Pattern) {
@@ -75,8 +75,8 @@ func (p packedRequest) setPathValues(r *http.Request) {
 
 // Request returns a copy of the request that opened the connection, for code that expects
 // an [http.Request]: its Cookie, BasicAuth, UserAgent, PathValue and FormValue work. It has
-// the method GET, the URL, the host, the client's address, the state of TLS, and the header
-// without the fields of the handshake itself. Its context is [context.Background], and its
+// the method GET, the URL, the host, the client's address, the state of TLS, the version of
+// HTTP, and the header without the fields of the handshake itself. Its context is [context.Background], and its
 // Body is empty. It remains valid with Options.Detach, and each call returns a new one,
 // which the caller may change.
 func (c *Conn) Request() *http.Request {
@@ -94,6 +94,9 @@ func (c *Conn) Request() *http.Request {
 		RemoteAddr: c.remoteAddr,
 		TLS:        c.tls,
 	}).WithContext(context.Background())
+	if c.stream != nil {
+		r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/2.0", 2, 0
+	}
 	c.request.setPathValues(r)
 	return r
 }

@@ -17,7 +17,7 @@ type Stats struct {
 	// returns it.
 	Open int
 
-	// Accepted is the number of handshakes answered with 101, and so the total number of
+	// Accepted is the number of accepted handshakes, and so the total number of
 	// connections: those of Open and those of Closed.
 	Accepted uint64
 	// Refused is the number of handshakes answered with another status, by status.

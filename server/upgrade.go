@@ -12,6 +12,7 @@ import (
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/handshake"
+	"github.com/isosocket/isosocket/internal/http2stream"
 	"github.com/isosocket/isosocket/internal/rfc6455"
 )
 
@@ -30,6 +31,7 @@ type upgrade struct {
 	extension   string                 // the answer for permessage-deflate, "" for no compression
 	deflate     *rfc6455.DeflateParams // the meaning of extension
 
+	stream *http2stream.Stream // of an extended CONNECT, otherwise nil
 	conn   net.Conn
 	prefix []byte // bytes that net/http has already read from conn
 	err    error  // why conn is nil

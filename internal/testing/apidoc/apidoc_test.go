@@ -48,6 +48,7 @@ var packages = map[string]map[string]string{
 		"Stats":            shownBy("ExampleEndpoint_Stats"),
 		"Traffic":          "the type of Stats.Received; ExampleEndpoint_Stats prints one",
 	},
+	"server/http2": {},
 	"server/otel": {
 		"Options": shownBy("ExampleNewObserver"),
 	},

@@ -1,0 +1,176 @@
+//go:build !js
+
+package h2client
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/net/http2"
+)
+
+// Stream is a net.Conn over one stream.
+type Stream struct {
+	client   *Client
+	id       uint32
+	response *http.Response
+
+	// Guarded by client.mu.
+	changed sync.Cond // something has arrived, or ended
+	input   []byte
+	end     error // what Read returns behind the input
+	credit  int64 // what may be sent
+	expired bool  // the read deadline is over
+	sentEnd bool
+	closed  bool
+}
+
+var _ net.Conn = (*Stream)(nil)
+
+// endLocked ends the stream. client.mu is held.
+func (s *Stream) endLocked(err error) {
+	if s.end == nil {
+		s.end = err
+	}
+	delete(s.client.streams, s.id)
+	s.changed.Broadcast()
+	s.client.grown.Broadcast()
+}
+
+// whole reads the body of the response.
+func (s *Stream) whole() (*http.Response, error) {
+	body, err := io.ReadAll(s)
+	s.response.Body = io.NopCloser(bytes.NewReader(body))
+	return s.response, err
+}
+
+// Read implements net.Conn. It gives the server as much window as it returns.
+func (s *Stream) Read(p []byte) (int, error) {
+	c := s.client
+	c.mu.Lock()
+	for {
+		switch {
+		case s.closed:
+			c.mu.Unlock()
+			return 0, net.ErrClosed
+		case s.expired:
+			c.mu.Unlock()
+			return 0, os.ErrDeadlineExceeded
+		case len(s.input) > 0:
+			n := copy(p, s.input)
+			if s.input = s.input[n:]; len(s.input) == 0 {
+				s.input = nil
+			}
+			open := s.end == nil
+			c.mu.Unlock()
+			return n, s.grant(n, open)
+		case s.end != nil:
+			err := s.end
+			c.mu.Unlock()
+			return 0, err
+		}
+		s.changed.Wait()
+	}
+}
+
+func (s *Stream) grant(n int, open bool) error {
+	c := s.client
+	return c.write(func() error {
+		err := c.framer.WriteWindowUpdate(0, uint32(n))
+		if open && err == nil {
+			err = c.framer.WriteWindowUpdate(s.id, uint32(n))
+		}
+		if !open {
+			return nil // the connection may have ended, too
+		}
+		return err
+	})
+}
+
+// Write implements net.Conn. It waits until the server's windows have space.
+func (s *Stream) Write(p []byte) (int, error) {
+	c, sent := s.client, 0
+	for sent < len(p) {
+		c.mu.Lock()
+		for !s.closed && s.end == nil && min(s.credit, c.credit) <= 0 {
+			c.grown.Wait()
+		}
+		if s.closed || s.end != nil || s.sentEnd {
+			c.mu.Unlock()
+			return sent, net.ErrClosed
+		}
+		n := min(int(min(s.credit, c.credit)), len(p)-sent, maxFrame)
+		s.credit -= int64(n)
+		c.credit -= int64(n)
+		c.mu.Unlock()
+		if err := c.write(func() error { return c.framer.WriteData(s.id, false, p[sent:sent+n]) }); err != nil {
+			return sent, err
+		}
+		sent += n
+	}
+	return sent, nil
+}
+
+// CloseWrite ends the request.
+func (s *Stream) CloseWrite() error {
+	c := s.client
+	c.mu.Lock()
+	ended := s.sentEnd || s.end != nil
+	s.sentEnd = true
+	c.mu.Unlock()
+	if ended {
+		return nil
+	}
+	return c.write(func() error { return c.framer.WriteData(s.id, true, nil) })
+}
+
+// Close ends the request, so that the server ends the stream. What it still sends is dropped.
+func (s *Stream) Close() error {
+	err := s.CloseWrite()
+	c := s.client
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.closed = true
+	s.input = nil
+	delete(c.streams, s.id)
+	s.changed.Broadcast()
+	c.grown.Broadcast()
+	return err
+}
+
+// reset resets the stream.
+func (s *Stream) reset() {
+	c := s.client
+	c.mu.Lock()
+	s.endLocked(net.ErrClosed)
+	c.mu.Unlock()
+	_ = c.write(func() error { return c.framer.WriteRSTStream(s.id, http2.ErrCodeCancel) })
+}
+
+// SetReadDeadline implements net.Conn for the two deadlines that a connection sets: none, and one that
+// is over.
+func (s *Stream) SetReadDeadline(t time.Time) error {
+	c := s.client
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.expired = !t.IsZero() && !time.Now().Before(t)
+	s.changed.Broadcast()
+	return nil
+}
+
+// SetWriteDeadline returns an error.
+func (s *Stream) SetWriteDeadline(time.Time) error { return os.ErrNoDeadline }
+
+// SetDeadline returns an error.
+func (s *Stream) SetDeadline(time.Time) error { return os.ErrNoDeadline }
+
+// LocalAddr implements net.Conn.
+func (s *Stream) LocalAddr() net.Addr { return s.client.conn.LocalAddr() }
+
+// RemoteAddr implements net.Conn.
+func (s *Stream) RemoteAddr() net.Addr { return s.client.conn.RemoteAddr() }
