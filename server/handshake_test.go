@@ -199,6 +199,7 @@ func TestHandshakeRefused(t *testing.T) {
 		{"HEAD", []string{"HEAD / HTTP/1.1", "Host: example.com"}, 405, "", map[string]string{"Allow": "GET"}},
 		{"OPTIONS", []string{"OPTIONS / HTTP/1.1", "Host: example.com"}, 405, "not OPTIONS", map[string]string{"Allow": "GET"}},
 		{"no Connection: Upgrade", with("Connection: keep-alive"), 426, "lacks the header Connection: Upgrade", nil},
+		{"no Connection: Upgrade and no key", with("Connection: keep-alive", "Sec-WebSocket-Key:"), 426, "lacks the header Connection: Upgrade", nil},
 		{"no Upgrade", with("Upgrade:"), 426, "lacks the header Upgrade: websocket", nil},
 		{"another Upgrade", with("Upgrade: h2c"), 426, "lacks the header Upgrade: websocket", nil},
 		{"no version", with("Sec-WebSocket-Version:"), 426, "lacks the header Sec-WebSocket-Version", map[string]string{"Sec-Websocket-Version": "13"}},

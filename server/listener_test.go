@@ -221,3 +221,67 @@ func TestLimitedConnKeepsItsConnectionsMethods(t *testing.T) {
 		t.Errorf("received %q, %v", all, err)
 	}
 }
+
+// A connection that has no address, or that of a proxy that Limits trust, is not limited.
+func TestListenerLetsOthersPass(t *testing.T) {
+	l, _ := listening(t, &Limits{MaxConnectionsPerAddress: 1, TrustedProxies: []string{"10.0.0.0/8"}}, http.NotFoundHandler())
+	for _, addr := range []net.Addr{&net.UnixAddr{Name: "/run/socket", Net: "unix"}, &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3), Port: 4}} {
+		for range 3 {
+			if a, ok := l.enter(&addressed{addr: addr}); a != nil || !ok {
+				t.Errorf("%v: counted %v, accepted %v", addr, a != nil, ok)
+			}
+		}
+	}
+	for i := range 2 {
+		if _, ok := l.enter(&addressed{addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 4}}); ok != (i == 0) {
+			t.Errorf("connection %d of one address: accepted %v", i+1, ok)
+		}
+	}
+}
+
+// addressed is a connection with nothing but an address.
+type addressed struct {
+	net.Conn
+	addr net.Addr
+}
+
+func (a *addressed) RemoteAddr() net.Addr { return a.addr }
+
+// wrapper is a http.ResponseWriter of a middleware.
+type wrapper struct{ http.ResponseWriter }
+
+func (w wrapper) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// hijackable is a http.ResponseWriter as net/http's.
+type hijackable struct {
+	http.ResponseWriter
+	http.Hijacker
+}
+
+func TestHijackerIsFoundBelowWrappers(t *testing.T) {
+	for w, want := range map[http.ResponseWriter]bool{
+		hijackable{}:                             true,
+		wrapper{wrapper{hijackable{}}}:           true,
+		wrapper{struct{ http.ResponseWriter }{}}: false,
+		struct{ http.ResponseWriter }{}:          false,
+	} {
+		if got := canHijack(w); got != want {
+			t.Errorf("%T: %v, want %v", w, got, want)
+		}
+	}
+}
+
+func TestDrainErrorCounts(t *testing.T) {
+	for n, want := range map[int]string{1: "websocket: drain: 1 connection was cut: EOF", 2: "websocket: drain: 2 connections were cut: EOF"} {
+		if got := (&DrainError{Cut: n, Err: io.EOF}).Error(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestObserverWithoutAContext(t *testing.T) {
+	r := &http.Request{}
+	if got := (&Observer{HandshakeStart: func(*http.Request) context.Context { return nil }}).handshakeStart(r); got != r {
+		t.Error("the request was replaced")
+	}
+}

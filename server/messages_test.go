@@ -371,3 +371,18 @@ func TestMessagesOverTLS(t *testing.T) {
 	mustEcho(t, conn, "y")
 	mustShutdown(t, e)
 }
+
+// The error of handle is the connection's end, with and without a goroutine of its own.
+func TestMessagesEndWithTheErrorOfHandle(t *testing.T) {
+	t.Parallel()
+	for _, detach := range []bool{false, true} {
+		_, s := startMessages(t, func(context.Context, *server.Conn, ws.Message) error { return errors.CloseReason(4321) }, &server.Options{Detach: detach})
+		conn := dial(t, s, nil)
+		if err := conn.Send(timeout(t), ws.Text("x")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Receive(timeout(t)); !errors.Is(err, errors.CloseReason(4321)) {
+			t.Errorf("Detach %v: Receive = %v", detach, err)
+		}
+	}
+}

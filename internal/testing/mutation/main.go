@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"time"
 )
 
 // target is a set of files and the tests that must notice a change in them.
@@ -51,19 +52,24 @@ func main() {
 // candidate is a mutant with the tests that must notice it.
 type candidate struct {
 	mutant
-	target target
+	target   target
+	patience time.Duration
 }
 
 func run(ctx context.Context, n int, seed uint64, page string, explain bool, out io.Writer) error {
 	var all []candidate
 	for _, t := range targets {
+		patience, err := measure(ctx, t)
+		if err != nil {
+			return err
+		}
 		for _, file := range t.files {
 			changes, err := mutants(file)
 			if err != nil {
 				return err
 			}
 			for _, m := range changes {
-				all = append(all, candidate{m, t})
+				all = append(all, candidate{m, t, patience})
 			}
 		}
 	}
@@ -75,7 +81,7 @@ func run(ctx context.Context, n int, seed uint64, page string, explain bool, out
 		if tried == n {
 			break
 		}
-		result, err := try(ctx, c.mutant, c.target)
+		result, err := try(ctx, c.mutant, c.target, c.patience)
 		if err != nil {
 			return fmt.Errorf("%v: %w", c.mutant, err)
 		}

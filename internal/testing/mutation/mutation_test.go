@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 const source = `package p
@@ -83,7 +84,7 @@ func TestOutcomes(t *testing.T) {
 	}
 	got := make(map[string]outcome)
 	for _, m := range all {
-		result, err := try(t.Context(), m, target{[]string{"f.go"}, ".", "."})
+		result, err := try(t.Context(), m, target{[]string{"f.go"}, ".", "."}, time.Minute)
 		if err != nil {
 			t.Fatalf("%v: %v", m, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,11 +23,18 @@ const (
 	invalid  outcome = "invalid"  // it does not compile
 )
 
-// patience is the time for the tests of one mutant. They take a small part of it.
-const patience = 3 * time.Minute
+// measure runs the tests of a target without a change, and returns the time that a mutant may take.
+func measure(ctx context.Context, t target) (time.Duration, error) {
+	began := time.Now()
+	test := exec.CommandContext(ctx, "go", "test", "-count=1", "-vet=off", "-run="+t.run, t.tests)
+	if output, err := test.CombinedOutput(); err != nil {
+		return 0, fmt.Errorf("the tests of %s fail without a change: %w\n%s", t.tests, err, output)
+	}
+	return max(5*time.Since(began), 10*time.Second), nil
+}
 
-// try runs the tests of a target with one mutant.
-func try(ctx context.Context, m mutant, t target) (outcome, error) {
+// try runs the tests of a target with one mutant, for at most patience.
+func try(ctx context.Context, m mutant, t target, patience time.Duration) (outcome, error) {
 	dir, err := os.MkdirTemp("", "mutant-")
 	if err != nil {
 		return "", err

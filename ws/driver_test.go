@@ -1,0 +1,203 @@
+package ws_test
+
+import (
+	"context"
+	"io"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/ws"
+	"github.com/isosocket/isosocket/ws/driver"
+)
+
+// inCallback is a transport whose caller must not wait, as in a callback of a browser.
+type inCallback struct {
+	fakeTransport
+	refused []string
+}
+
+func (c *inCallback) MayWait(call, _ string) error {
+	c.refused = append(c.refused, call)
+	return errors.ErrWouldBlock
+}
+
+// TestCallsThatMustNotWait checks that no call waits where the transport does not allow it.
+func TestCallsThatMustNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		transport := &inCallback{fakeTransport: fakeTransport{
+			send:  func(context.Context, driver.Message) error { return nil },
+			close: func(context.Context, errors.CloseReason, string) error { <-release; return nil },
+		}}
+		transport.receive = func(ctx context.Context) (driver.Message, error) {
+			<-transport.ending.Done()
+			return driver.Message{}, errors.ErrWouldBlock
+		}
+		conn := ws.NewConn(transport, &ws.Config{Heartbeat: &ws.Heartbeat{Every: time.Hour}})
+		w, err := conn.NextWriter(t.Context(), ws.KindText)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.NextWriter(t.Context(), ws.KindText); !errors.Is(err, errors.ErrWouldBlock) {
+			t.Errorf("NextWriter = %v", err)
+		}
+		if err := conn.Send(t.Context(), ws.Text("x")); !errors.Is(err, errors.ErrWouldBlock) {
+			t.Errorf("Send = %v", err)
+		}
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := conn.Confirm(t.Context()); !errors.Is(err, errors.ErrWouldBlock) {
+			t.Errorf("Confirm = %v", err)
+		}
+		go conn.Close(errors.NormalClosure, "")
+		synctest.Wait()
+		if err := conn.Close(errors.NormalClosure, ""); !errors.Is(err, errors.ErrWouldBlock) {
+			t.Errorf("Close during another = %v", err)
+		}
+		close(release)
+		synctest.Wait()
+		for i, want := range []string{"NextWriter", "Send", "Confirm", "Close"} {
+			if i >= len(transport.refused) || transport.refused[i] != want {
+				t.Errorf("asked for %q, want %q", transport.refused, want)
+				break
+			}
+		}
+	})
+}
+
+// preparer is a transport that refuses prepared messages.
+type preparer struct {
+	fakeTransport
+	err error
+}
+
+func (p *preparer) SendPrepared(context.Context, *driver.Prepared) error { return p.err }
+func (p *preparer) TrySendPrepared(*driver.Prepared) error               { return p.err }
+
+// TestPreparedMessagesThatCannotBeSent checks what SendPrepared makes of the transport's error.
+func TestPreparedMessagesThatCannotBeSent(t *testing.T) {
+	broken := errors.New("broken")
+	p := &preparer{err: broken}
+	conn := ws.NewConn(p, &ws.Config{MaxMessageSize: 4})
+	long := ws.Prepare(ws.Text("longer"))
+	if err := conn.SendPrepared(t.Context(), long); !errors.Is(err, errors.ErrMessageTooBig) {
+		t.Errorf("SendPrepared = %v, want ErrMessageTooBig", err)
+	}
+	if err := conn.TrySendPrepared(long); !errors.Is(err, errors.ErrMessageTooBig) {
+		t.Errorf("TrySendPrepared = %v, want ErrMessageTooBig", err)
+	}
+	if err := conn.SendPrepared(t.Context(), ws.Prepare(ws.Text("x"))); !errors.Is(err, errors.AbnormalClosure) || !errors.Is(err, broken) {
+		t.Errorf("SendPrepared = %v, want the end of the connection", err)
+	}
+}
+
+// inParts is a transport that sends messages in parts, by its functions.
+type inParts struct {
+	fakeTransport
+	begin, write, end error
+	abandoned         bool
+}
+
+func (p *inParts) NextWriter(context.Context, driver.Kind, int) (driver.MessageWriter, error) {
+	if p.begin != nil {
+		return nil, p.begin
+	}
+	return &partWriter{p}, nil
+}
+
+type partWriter struct{ p *inParts }
+
+func (w *partWriter) Write(_ context.Context, b []byte) (int, error) {
+	if w.p.write != nil {
+		return 0, w.p.write
+	}
+	return len(b), nil
+}
+func (w *partWriter) Close(context.Context) error { return w.p.end }
+func (w *partWriter) Abandon()                    { w.p.abandoned = true }
+
+// TestWritersOfTransportsThatFail checks what becomes of a transport's errors.
+func TestWritersOfTransportsThatFail(t *testing.T) {
+	broken := errors.New("broken")
+	begin := func(p *inParts) (*ws.Conn, io.WriteCloser) {
+		t.Helper()
+		p.close = func(context.Context, errors.CloseReason, string) error { return nil }
+		conn := ws.NewConn(p, nil)
+		w, err := conn.NextWriter(t.Context(), ws.KindBinary)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return conn, w
+	}
+
+	conn := ws.NewConn(&inParts{begin: errors.ErrUnsupported}, nil)
+	if _, err := conn.NextWriter(t.Context(), ws.KindBinary); !errors.Is(err, errors.ErrUnsupported) || conn.Err() != nil {
+		t.Errorf("NextWriter = %v, and the connection has %v", err, conn.Err())
+	}
+	conn = ws.NewConn(&inParts{begin: broken}, nil)
+	if _, err := conn.NextWriter(t.Context(), ws.KindBinary); !errors.Is(err, errors.AbnormalClosure) || !errors.Is(err, broken) {
+		t.Errorf("NextWriter = %v", err)
+	}
+
+	p := &inParts{write: broken}
+	conn, w := begin(p)
+	if _, err := w.Write([]byte("x")); !errors.Is(err, errors.AbnormalClosure) || !errors.Is(err, broken) || !p.abandoned {
+		t.Errorf("Write = %v, abandoned %v", err, p.abandoned)
+	}
+
+	p = &inParts{end: errors.ErrWouldBlock}
+	conn, w = begin(p)
+	if err := w.Close(); !errors.Is(err, errors.ErrWouldBlock) || conn.Err() != nil {
+		t.Errorf("Close = %v, and the connection has %v", err, conn.Err())
+	}
+	p.end = nil
+	if err := w.Close(); err != nil {
+		t.Errorf("the second Close = %v", err)
+	}
+
+	p = &inParts{end: errors.ErrUnsupported}
+	conn, w = begin(p)
+	if err := w.Close(); !errors.Is(err, errors.ErrMessageAbandoned) || !errors.Is(err, errors.ErrUnsupported) || conn.Err() != nil || !p.abandoned {
+		t.Errorf("Close = %v, and the connection has %v", err, conn.Err())
+	}
+}
+
+// TestNothingIsReadOfAMessageAfterClose checks a Read that was waiting.
+func TestNothingIsReadOfAMessageAfterClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &partReceiver{come: make(chan []byte)}
+		p.close = func(context.Context, errors.CloseReason, string) error { return nil }
+		conn := ws.NewConn(p, nil)
+		_, r, err := conn.NextReader(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		result := make(chan error)
+		go func() {
+			n, err := r.Read(make([]byte, 8))
+			if n != 0 {
+				t.Errorf("Read %d bytes", n)
+			}
+			result <- err
+		}()
+		synctest.Wait()
+		conn.Close(errors.GoingAway, "")
+		p.come <- []byte("late")
+		if err := <-result; !errors.Is(err, errors.GoingAway) {
+			t.Errorf("Read = %v", err)
+		}
+	})
+}
+
+// partReceiver is a transport whose only message arrives in parts.
+type partReceiver struct {
+	fakeTransport
+	come chan []byte
+}
+
+func (p *partReceiver) NextReader(context.Context) (driver.MessageReader, error) { return p, nil }
+func (p *partReceiver) Kind() driver.Kind                                        { return driver.KindBinary }
+func (p *partReceiver) Read(_ context.Context, b []byte) (int, error)            { return copy(b, <-p.come), nil }
