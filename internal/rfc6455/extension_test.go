@@ -309,7 +309,7 @@ func exchange(t *testing.T, server, client *DeflateParams) {
 
 func FuzzExtensions(f *testing.F) {
 	for _, s := range []string{
-		"permessage-deflate", "permessage-deflate; client_max_window_bits", `foo; a="b\"c", bar;x=y`, ",,a;b=c,", "a;b=\"", "permessage-deflate;server_max_window_bits=10;server_no_context_takeover", "a b", ";", "\x00",
+		"permessage-deflate", "permessage-deflate; client_max_window_bits", `foo; a="b\"c", bar;x=y`, ",,a;b=c,", "a;b=\"", `a;b="\`, `a;b="c\`, "permessage-deflate;server_max_window_bits=10;server_no_context_takeover", "a b", ";", "\x00",
 	} {
 		f.Add(s)
 	}
