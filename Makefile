@@ -36,7 +36,7 @@ DIST := cmd/isosocket/dist
 ADDR ?= 127.0.0.1:8080
 
 .DEFAULT_GOAL := help
-.PHONY: help run build reproducible test test-unit test-wasm test-e2e parity bench fuzz lint vulncheck release fmt cover clean chromium engines proxies wabt FORCE
+.PHONY: help run build reproducible test test-unit test-wasm test-e2e parity bench fuzz lint vulncheck release fmt cover mutation clean chromium engines proxies wabt FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -155,6 +155,13 @@ cover: chromium proxies wabt ## coverage by all tests, natively and in Chromium;
 	cd e2e && GOFLAGS="$(COVERFLAGS)" GOCOVERDIR=$(COVERAGE)/programs ISOSOCKET_COVERDIR=$(COVERAGE)/wasm ENGINE=chromium \
 		$(COVERAGE)/e2e.test -test.timeout 30m -test.skip '^TestHarness'
 	$(GO) run ./internal/testing/coverage -explain -write docs/coverage.md native=$(COVERAGE)/native wasm=$(COVERAGE)/wasm programs=$(COVERAGE)/programs
+
+# How many mutants, and what draws them.
+MUTANTS ?= 200
+SEED ?= 1
+
+mutation: ## change the codec and the closing handshake in MUTANTS (200) places, and list what no test notices
+	$(GO) run ./internal/testing/mutation -n $(MUTANTS) -seed $(SEED) -write docs/coverage.md
 
 clean: ## remove what was built, and the reports of tests
 	rm -rf bin parity e2e/screenshots

@@ -32,6 +32,7 @@ internal/testing/docs:
 internal/testing/attacks:
 internal/testing/evidence:
 internal/testing/coverage:
+internal/testing/mutation:
 internal/subprotocol: errors
 internal/wsurl: errors js:internal/jscall native:golang.org/x/net/idna
 internal/browsersocket: errors ws ws/driver internal/jscall internal/relay
