@@ -71,3 +71,14 @@ func TestAgreement(t *testing.T) {
 		t.Errorf("%q, %q of a side that agreed on nothing", b.Subprotocol(), b.Extensions())
 	}
 }
+
+func TestPingOfAPipeThatEnded(t *testing.T) {
+	a, b := ws.Pipe(nil, nil)
+	if _, err := a.Native().Ping(t.Context()); err != nil {
+		t.Errorf("Ping = %v", err)
+	}
+	b.Close(errors.NormalClosure, "")
+	if _, err := a.Native().Ping(t.Context()); !errors.Is(err, errors.NormalClosure) {
+		t.Errorf("Ping after the end = %v", err)
+	}
+}

@@ -195,14 +195,3 @@ func TestPipeBothCloseAtOnce(t *testing.T) {
 		}
 	}
 }
-
-func TestPingOfAPipeThatEnded(t *testing.T) {
-	a, b := ws.Pipe(nil, nil)
-	if _, err := a.Native().Ping(t.Context()); err != nil {
-		t.Errorf("Ping = %v", err)
-	}
-	b.Close(errors.NormalClosure, "")
-	if _, err := a.Native().Ping(t.Context()); !errors.Is(err, errors.NormalClosure) {
-		t.Errorf("Ping after the end = %v", err)
-	}
-}
