@@ -143,7 +143,7 @@ func TestWritersOfTransportsThatFail(t *testing.T) {
 	}
 
 	p := &inParts{write: broken}
-	conn, w := begin(p)
+	_, w := begin(p)
 	if _, err := w.Write([]byte("x")); !errors.Is(err, errors.AbnormalClosure) || !errors.Is(err, broken) || !p.abandoned {
 		t.Errorf("Write = %v, abandoned %v", err, p.abandoned)
 	}
