@@ -9,6 +9,7 @@ grep -rn --include='*_test.go' -o '^func Fuzz[A-Za-z0-9_]*' . | grep -v -e '/tes
 	module=. package=${file%/*}
 	case $file in
 	./bench/*) module=bench package=./${package#./bench/} ;;
+	./hub/nats/*) module=hub/nats package=. ;;
 	esac
 	os=native
 	if head -n 1 "$file" | grep -q '^//go:build js$'; then

@@ -63,6 +63,7 @@ func Connect(ctx context.Context, url string, o *Options) (*Engine, error) {
 		ended:   make(chan struct{}),
 		topics:  make(map[string]*topic),
 	}
+	e.keeper.start = time.Now()
 	e.presence.init(e)
 	e.link.hook(e, &connection)
 	if e.nc, err = dial(ctx, connection); err != nil {

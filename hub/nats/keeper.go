@@ -25,6 +25,7 @@ type keeper struct {
 	urgent     atomic.Bool // compare even if the stream seems unchanged
 	overflowed atomic.Bool
 	sure       atomic.Int64 // when the last comparison of all topics began, as time since start
+	start      time.Time
 
 	// Of the keeper's goroutine.
 	checked uint64 // all messages up to it have been compared
@@ -35,13 +36,11 @@ type keeper struct {
 	beforeAt time.Duration
 }
 
-var start = time.Now()
-
 // recent reports whether all topics have been compared such a short time ago that no message that
 // came after that can have expired.
 func (k *keeper) recent(s *storage) bool {
 	sure := k.sure.Load()
-	return sure > 0 && (s.age == 0 || time.Since(start)-time.Duration(sure) < s.age/2)
+	return sure > 0 && (s.age == 0 || time.Since(k.start)-time.Duration(sure) < s.age/2)
 }
 
 // keep runs until the engine is closed.
@@ -108,7 +107,7 @@ func (e *Engine) checkAll(ctx context.Context) (again bool) {
 
 // check looks at the stream, and compares the topics with it.
 func (e *Engine) check(ctx context.Context, urgent bool) error {
-	began := time.Since(start)
+	began := time.Since(e.keeper.start)
 	known := e.storage.Load()
 	st, info, err := e.look(ctx, known, e.keeper.behind >= patience)
 	if errors.Is(err, errBehind) {

@@ -2,6 +2,7 @@ package nats
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	natsio "github.com/nats-io/nats.go"
@@ -37,7 +38,8 @@ type Options struct {
 	// NATS are options of the connection, such as credentials and TLS. The engine sets
 	// MaxReconnects to -1, for ever, and ReconnectBufSize to -1, so that a publication that
 	// cannot be sent fails. It refuses other values of them, NoReconnect and
-	// UseOldRequestStyle. Handlers are called as usual.
+	// UseOldRequestStyle. PingInterval is 10 seconds unless it is set. Handlers are called as
+	// usual.
 	NATS []natsio.Option
 	// Prefix begins all subjects and the name of the stream. It has letters, digits, - and _.
 	// Programs with different prefixes share nothing. "" means [DefaultPrefix].
@@ -76,6 +78,8 @@ type Options struct {
 	Queue int
 	// Trace has functions that are called when something happens. nil means none.
 	Trace *Trace
+
+	now func() time.Time // the clock of the machine, for tests
 }
 
 // Trace has functions that are called when something happens in an [Engine]. Each may be nil.
@@ -159,16 +163,26 @@ func (o *Options) withDefaults() (Options, error) {
 	if d.Trace == nil {
 		d.Trace = &Trace{}
 	}
+	if d.now == nil {
+		d.now = time.Now
+	}
 	return d, nil
 }
 
-// minLease is the least Options.Lease.
-const minLease = 300 * time.Millisecond
+const (
+	// minLease is the least Options.Lease.
+	minLease = 300 * time.Millisecond
+	// pingInterval is the time between two pings of the connection. It is lost without the
+	// answers to two.
+	pingInterval = 10 * time.Second
+)
 
 // connection returns the options of the connection.
 func (o *Options) connection(url string) (natsio.Options, error) {
 	c := natsio.GetDefaultOptions()
-	c.Url = url
+	for _, server := range strings.Split(url, ",") {
+		c.Servers = append(c.Servers, strings.TrimSpace(server))
+	}
 	for _, option := range o.NATS {
 		if option == nil {
 			continue
@@ -186,6 +200,9 @@ func (o *Options) connection(url string) (natsio.Options, error) {
 		return c, &optionError{"Options.NATS", "sets ReconnectBufSize to " + strconv.Itoa(c.ReconnectBufSize) + "; allowed is -1"}
 	case c.UseOldRequestStyle:
 		return c, &optionError{"Options.NATS", "sets UseOldRequestStyle, which the engine cannot use"}
+	}
+	if c.PingInterval == natsio.DefaultPingInterval {
+		c.PingInterval = pingInterval
 	}
 	c.MaxReconnect, c.ReconnectBufSize = -1, -1
 	c.NoEcho = true // own messages have been delivered here already, or come back from the stream

@@ -122,7 +122,7 @@ func (p *presence) open() error {
 		}
 	}
 	p.mu.Lock()
-	p.opened = time.Now()
+	p.opened = p.now()
 	p.greeting = true
 	p.mu.Unlock()
 	p.wake()
@@ -271,7 +271,7 @@ func (p *presence) receive(m *natsio.Msg) {
 		p.machines[n.From] = other
 		p.told(n.From, true)
 	}
-	other.heard = time.Now()
+	other.heard = p.now()
 	if n.Greets {
 		p.answers = append(p.answers, n.From)
 	}
@@ -298,10 +298,10 @@ func (p *presence) receive(m *natsio.Msg) {
 
 // ask asks a machine for all its keys. mu is held.
 func (p *presence) ask(name string, other *machine) {
-	if time.Since(other.asked) < settle {
+	if p.now().Sub(other.asked) < settle {
 		return // its next notice shows whether the answer was lost
 	}
-	other.asked, other.parts, other.part = time.Now(), nil, 0
+	other.asked, other.parts, other.part = p.now(), nil, 0
 	p.publish(name, &notice{From: p.engine.name, Version: p.version, Asks: true})
 }
 
@@ -427,29 +427,55 @@ func (p *presence) drop(name string) {
 
 // expire drops the machines that have not been heard for a lease, while this one was connected.
 func (p *presence) expire() {
+	if !p.look(false) {
+		return
+	}
+	// The answer to a ping proves that the connection works, and comes after all earlier notices.
+	if p.engine.nc.FlushTimeout(p.engine.options.Timeout) != nil {
+		return
+	}
+	for {
+		select {
+		case m := <-p.queue:
+			p.receive(m)
+			continue
+		default:
+		}
+		break
+	}
+	p.look(true)
+}
+
+// look reports whether there are machines that have not been heard for a lease, and drops them if
+// drop is set.
+func (p *presence) look(drop bool) (some bool) {
 	connected, since := p.engine.link.up()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !connected {
-		return
+		return false
 	}
 	pending := false
+	now := p.now()
 	for name, other := range p.machines {
-		last := other.heard
-		if since.After(last) {
-			last = since
-		}
-		if time.Since(last) > p.engine.options.Lease {
-			p.drop(name)
-		} else if !other.known {
+		switch {
+		case now.Sub(other.heard) > p.engine.options.Lease && time.Since(since) > p.engine.options.Lease:
+			some = true
+			if drop {
+				p.drop(name)
+			}
+		case !other.known:
 			pending = true
 		}
 	}
-	if age := time.Since(p.opened); !p.isReady && (age >= settle && !pending || age >= p.engine.options.Timeout) {
+	if age := now.Sub(p.opened); !p.isReady && (age >= settle && !pending || age >= p.engine.options.Timeout) {
 		p.isReady = true
 		close(p.ready)
 	}
+	return some
 }
+
+func (p *presence) now() time.Time { return p.engine.options.now() }
 
 // announce announces a key by a subscription here.
 func (p *presence) announce(s *subscription, who hub.Presence) {

@@ -41,7 +41,7 @@ func (e *Engine) publishUnstored(name string, entry *hub.Entry) (hub.Position, e
 		t.mu.Lock()
 		defer t.mu.Unlock()
 	}
-	entry.Position, entry.Prev, entry.Time = e.next(), hub.Position{}, time.Now()
+	entry.Position, entry.Prev, entry.Time = e.next(), hub.Position{}, e.options.now()
 	p := packet{flags: flagUnstored, source: e.name, number: entry.Position.Offset(), entry: hub.Entry{
 		Key: entry.Key, ID: entry.ID, Except: entry.Except, Message: entry.Message,
 	}}

@@ -233,7 +233,7 @@ func (t *topic) takeUnstored(p *packet) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	entry := &p.entry
-	entry.Position, entry.Time = hub.MakePosition(p.source, p.number), time.Now()
+	entry.Position, entry.Time = hub.MakePosition(p.source, p.number), t.engine.options.now()
 	t.unstored = true
 	t.deliver(entry)
 }
