@@ -22,6 +22,8 @@ var wasmPackages = []struct {
 	{"ws/netconn", "../ws/netconn"},
 	{"ws/wsjson", "../ws/wsjson"},
 	{"hub", "../hub"},
+	{"hub/topic", "../hub/topic"},
+	{"internal/topicwire", "../internal/topicwire"},
 	{"ws/wstest", "../ws/wstest"}, // except TestConformance, which TestParity runs against its server
 	{"internal/jscall", "../internal/jscall"},
 	{"internal/relay", "../internal/relay"},

@@ -4,15 +4,11 @@ package topicserver
 
 import (
 	"context"
-	"time"
 
 	"github.com/isosocket/isosocket/hub"
 	"github.com/isosocket/isosocket/internal/topicwire"
 	"github.com/isosocket/isosocket/ws"
 )
-
-// watchAgain is the time before a watch that has failed begins again.
-const watchAgain = time.Second
 
 // watch begins to send who is present. It answers a success itself.
 func (e *Endpoint) watch(m *Member, number, topic string) answer {
@@ -57,37 +53,32 @@ func (m *Member) unwatch(number string) {
 	}
 }
 
-// follow sends who is present until ctx ends.
+// follow sends who is present until ctx ends, or the Hub fails. Then the client watches
+// again.
 func (e *Endpoint) follow(ctx context.Context, m *Member, number, topic string) {
 	if m.Send(ctx, answer{}.message(number)) != nil {
 		return
 	}
-	for {
-		first := true
-		err := e.hub.FollowPresence(ctx, topic, func(changes []hub.Presence) bool {
-			for _, p := range changes {
-				msg := topicwire.Make(ws.Message{}, "gone", number, p.Key)
-				if p.Here {
-					msg = topicwire.Make(topicwire.Bytes(p.Info), "here", number, p.Key)
-				}
-				if m.Send(ctx, msg) != nil {
-					return false
-				}
+	first := true
+	err := e.hub.FollowPresence(ctx, topic, func(changes []hub.Presence) bool {
+		for _, p := range changes {
+			msg := topicwire.Make(ws.Message{}, "gone", number, p.Key)
+			if p.Here {
+				msg = topicwire.Make(topicwire.Bytes(p.Info), "here", number, p.Key)
 			}
-			if first && m.Send(ctx, topicwire.Make(ws.Message{}, "all", number)) != nil {
+			if m.Send(ctx, msg) != nil {
 				return false
 			}
-			first = false
-			return true
-		})
-		if err == nil || ctx.Err() != nil {
-			return
 		}
-		e.log(m, "a watch of presence has failed", topic, err)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(watchAgain):
+		if first && m.Send(ctx, topicwire.Make(ws.Message{}, "all", number)) != nil {
+			return false
 		}
+		first = false
+		return true
+	})
+	if err == nil || ctx.Err() != nil {
+		return
 	}
+	m.unwatch(number)
+	m.tell(e.hubRefusal(m, "a watch of presence has failed", topic, err).message(number))
 }

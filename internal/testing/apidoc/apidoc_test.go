@@ -103,6 +103,15 @@ var packages = map[string]map[string]string{
 		"Subscriber":     engines,
 		"Subscription":   engines,
 	},
+	"hub/topic": {
+		"Gap":            shownBy("ExampleSubscription_Receive"),
+		"Message":        "what ExampleSubscription_Receive prints",
+		"Options":        shownBy("ExampleNewClient"),
+		"Position":       shownBy("ExampleSubscription_Position"),
+		"Presence":       "what ExampleSubscription_Present prints",
+		"PublishOptions": shownBy("ExampleClient_Publish"),
+		"RefusedError":   shownBy("ExampleClient_Subscribe"),
+	},
 	"hub/topicserver": {
 		"Access":  shownBy("ExampleNew"),
 		"Grant":   shownBy("ExampleNew"),
@@ -261,6 +270,10 @@ var unshown = map[string]map[string]string{
 		"Engine.Present":   bus,
 		"Engine.Since":     bus,
 		"Engine.Subscribe": bus,
+	},
+	"hub/topic": {
+		"Subscription.Leave":    shownBy("ExampleNewClient"),
+		"Subscription.Messages": shownBy("ExampleNewClient"),
 	},
 	"server": {
 		"Histogram.Quantile": "an estimate from the counts of a Histogram",

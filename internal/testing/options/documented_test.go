@@ -13,6 +13,7 @@ import (
 
 	"github.com/isosocket/isosocket"
 	"github.com/isosocket/isosocket/hub"
+	"github.com/isosocket/isosocket/hub/topic"
 	"github.com/isosocket/isosocket/hub/topicserver"
 	"github.com/isosocket/isosocket/server"
 	"github.com/isosocket/isosocket/ws"
@@ -38,6 +39,9 @@ var documented = []reflect.Type{
 	reflect.TypeFor[hub.PublishOptions](),
 	reflect.TypeFor[hub.MemoryOptions](),
 	reflect.TypeFor[topicserver.Options](),
+	reflect.TypeFor[topic.Options](),
+	reflect.TypeFor[topic.SubscribeOptions](),
+	reflect.TypeFor[topic.PublishOptions](),
 }
 
 // TestEveryOptionHasATest checks that documented and negative have the same structs.

@@ -13,6 +13,7 @@ import (
 	"github.com/isosocket/isosocket"
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/hub"
+	"github.com/isosocket/isosocket/hub/topic"
 	"github.com/isosocket/isosocket/hub/topicserver"
 	"github.com/isosocket/isosocket/server"
 	"github.com/isosocket/isosocket/ws"
@@ -123,6 +124,11 @@ var negative = map[reflect.Type]map[string]string{
 		"PublishRate":   off,
 		"SubscribeRate": off,
 	},
+	reflect.TypeFor[topic.Options](): {},
+	reflect.TypeFor[topic.SubscribeOptions](): {
+		"Buffer": invalid,
+	},
+	reflect.TypeFor[topic.PublishOptions](): {},
 }
 
 // dialError returns the error of Dial for o before it tries to connect, or nil if it tries.
@@ -217,6 +223,12 @@ func accepted(t *testing.T, options any) error {
 	case hub.MemoryOptions:
 		_, err := hub.NewMemory(&o)
 		return err
+	case topic.Options, topic.PublishOptions:
+		return nil // no quantities
+	case topic.SubscribeOptions:
+		c := topic.NewClient(t.Context(), "ws://127.0.0.1:1/", nil)
+		defer c.Close(errors.NormalClosure, "")
+		return c.Subscribe("t", &o).Err()
 	case topicserver.Options:
 		h, err := hub.New(nil)
 		if err != nil {

@@ -1,0 +1,9 @@
+package topics_test
+
+import (
+	"testing"
+
+	"github.com/isosocket/isosocket/internal/testing/leak"
+)
+
+func TestMain(m *testing.M) { leak.Main(m) }
