@@ -67,31 +67,46 @@ func needEngine(t *testing.T, e browser.Engine) {
 	}
 }
 
+// eachEngine runs f as a subtest in each of the selected engines that use accepts. A few run at
+// once: most tests wait more than they compute. It returns when all have ended.
+func eachEngine(t *testing.T, use func(browser.Engine) bool, f func(t *testing.T, e browser.Engine)) {
+	t.Helper()
+	engines := slices.DeleteFunc(selectedEngines(t), func(e browser.Engine) bool { return !use(e) })
+	t.Run("engines", func(t *testing.T) {
+		for _, e := range engines {
+			t.Run(string(e), func(t *testing.T) {
+				t.Parallel()
+				needEngine(t, e)
+				f(t, e)
+			})
+		}
+	})
+}
+
+// eachBrowser runs f as a subtest in each selected engine that has pages.
+func eachBrowser(t *testing.T, f func(t *testing.T, b *browser.Browser)) {
+	t.Helper()
+	eachEngine(t, browser.Engine.HasPages, func(t *testing.T, e browser.Engine) { f(t, browser.StartEngine(t, e, nil)) })
+}
+
 // eachVenue runs f as a subtest in each environment of the selected engines, with one browser
-// for each engine.
+// for each engine. It calls f for a few engines at once.
 func eachVenue(t *testing.T, places []venue, o *browser.Options, f func(t *testing.T, b *browser.Browser, v venue)) {
 	t.Helper()
-	for _, e := range selectedEngines(t) {
-		var here []venue
+	has := func(e browser.Engine) bool {
+		return slices.ContainsFunc(places, func(v venue) bool { return v.engine == e })
+	}
+	eachEngine(t, has, func(t *testing.T, e browser.Engine) {
+		var b *browser.Browser
+		if e.HasPages() {
+			b = browser.StartEngine(t, e, o)
+		}
 		for _, v := range places {
 			if v.engine == e {
-				here = append(here, v)
-			}
-		}
-		if len(here) == 0 {
-			continue
-		}
-		t.Run(string(e), func(t *testing.T) {
-			needEngine(t, e)
-			var b *browser.Browser
-			if e.HasPages() {
-				b = browser.StartEngine(t, e, o)
-			}
-			for _, v := range here {
 				t.Run(v.where.String(), func(t *testing.T) { f(t, b, v) })
 			}
-		})
-	}
+		}
+	})
 }
 
 // selectedEngines returns the engines that $ENGINE names, separated by spaces or commas. The

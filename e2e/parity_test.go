@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,11 +38,13 @@ func TestParity(t *testing.T) {
 	}
 	t.Cleanup(server.Close)
 	addresses := server.Addresses()
-	var names []string
-	var runs [][]wstest.Result
+	var mu sync.Mutex
+	columns := make(map[string][]wstest.Result)
 	add := func(t *testing.T, name string, results []wstest.Result) {
 		save(t, name, results)
-		names, runs = append(names, name), append(runs, results)
+		mu.Lock()
+		defer mu.Unlock()
+		columns[name] = results
 	}
 	t.Run("native", func(t *testing.T) { add(t, "native", runNative(t, parityEnv(t, "native", addresses))) })
 
@@ -71,6 +74,17 @@ func TestParity(t *testing.T) {
 		add(t, v.String(), collect(t, browser.RunWasmTest(ctx, t, b, test).Tests))
 	})
 
+	var names []string
+	var runs [][]wstest.Result
+	addColumn := func(name string) {
+		if results, ok := columns[name]; ok {
+			names, runs = append(names, name), append(runs, results)
+		}
+	}
+	addColumn("native")
+	for _, v := range places {
+		addColumn(v.String())
+	}
 	rows := wstest.Compare(runs...)
 	if os.Getenv("PARITY_CASES") != "" {
 		rows = slices.DeleteFunc(rows, func(row wstest.Row) bool {

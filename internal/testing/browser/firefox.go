@@ -178,6 +178,8 @@ func (f *firefox) event(method string, params json.RawMessage) {
 		Text    string
 		Channel string
 		Data    struct{ Value string }
+
+		StackTrace struct{ CallFrames []json.RawMessage }
 	}
 	if json.Unmarshal(params, &event) != nil {
 		return
@@ -192,7 +194,8 @@ func (f *firefox) event(method string, params json.RawMessage) {
 	case method == "browsingContext.contextDestroyed":
 		page.crashed("the browser closed the page")
 		page.cancel()
-	case method == "log.entryAdded" && event.Type == "javascript" && event.Level == "error":
+	// Firefox's own errors, such as a connection that failed, have this type, too.
+	case method == "log.entryAdded" && event.Type == "javascript" && event.Level == "error" && len(event.StackTrace.CallFrames) > 0:
 		page.console.add(exceptionKind, event.Text)
 	case method == "log.entryAdded" && event.Method != "":
 		page.console.add(event.Method, event.Text)

@@ -95,7 +95,9 @@ func (w *webkit) session(ctx context.Context, tests bool) (*webkitTab, string, e
 	listener.Close()
 	cmd := exec.Command(w.driver, "--host=127.0.0.1", "--port="+strconv.Itoa(port))
 	cmd.Env = append(os.Environ(), "DISPLAY="+w.display, "GDK_BACKEND=x11", "HOME="+w.home, "XDG_CONFIG_HOME="+w.home, "XDG_DATA_HOME="+w.home, "XDG_CACHE_HOME="+w.home,
-		"LIBGL_ALWAYS_SOFTWARE=1", "WEBKIT_DISABLE_COMPOSITING_MODE=1", "NO_AT_BRIDGE=1", "LC_ALL=C.UTF-8")
+		// WEBKIT_DISABLE_COMPOSITING_MODE would keep screenshots of a page that does not change from
+		// ever being taken.
+		"LIBGL_ALWAYS_SOFTWARE=1", "NO_AT_BRIDGE=1", "LC_ALL=C.UTF-8")
 	t := &webkitTab{w: w, tests: tests}
 	if t.program, err = startProgram(cmd); err != nil {
 		return nil, "", err
@@ -253,6 +255,11 @@ func (t *webkitTab) perform(ctx context.Context, actions []any) error {
 }
 
 func (t *webkitTab) screenshot(ctx context.Context) ([]byte, error) {
+	// The picture is of the last frame, which may be older than the page.
+	const drawn = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(done));"
+	if err := t.client.call(ctx, "POST", "execute/async", map[string]any{"script": drawn, "args": []any{}}, nil); err != nil {
+		return nil, err
+	}
 	var picture string
 	if err := t.client.call(ctx, "GET", "screenshot", nil, &picture); err != nil {
 		return nil, err
