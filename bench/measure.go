@@ -79,7 +79,7 @@ func (m *measurement) underLoad(t process.Task, connections int, measure func(*p
 		return report.Figures{}, err
 	}
 	defer p.Stop()
-	c, err := load.Open(p.Address, connections, t.Compression.Offer())
+	c, err := load.Open(t.Network, p.Address, connections, t.Compression.Offer())
 	if err != nil {
 		return report.Figures{}, err
 	}
@@ -209,7 +209,7 @@ func (m *measurement) idle(t process.Task, connections int, script *wire.Script,
 	if err != nil {
 		return report.Figures{}, err
 	}
-	c, err := load.Open(p.Address, connections, t.Compression.Offer())
+	c, err := load.Open(t.Network, p.Address, connections, t.Compression.Offer())
 	if err != nil {
 		return report.Figures{}, err
 	}
@@ -239,7 +239,7 @@ func (m *measurement) openings(t process.Task, workers int) (report.Figures, err
 		return report.Figures{}, err
 	}
 	defer p.Stop()
-	o := load.OpenRepeatedly(p.Address, workers)
+	o := load.OpenRepeatedly(t.Network, p.Address, workers)
 	defer o.Close()
 	return m.watch(p, o, m.window)
 }
@@ -268,7 +268,7 @@ func (m *measurement) swallow(t process.Task) (report.Figures, error) {
 	if err != nil {
 		return report.Figures{}, err
 	}
-	c, err := load.Open(p.Address, 1, "")
+	c, err := load.Open(t.Network, p.Address, 1, "")
 	if err != nil {
 		return report.Figures{}, err
 	}
@@ -291,7 +291,7 @@ func (m *measurement) stream(t process.Task, size int64) (report.Figures, error)
 		return report.Figures{}, err
 	}
 	defer p.Stop()
-	c, err := load.Open(p.Address, 1, "")
+	c, err := load.Open(t.Network, p.Address, 1, "")
 	if err != nil {
 		return report.Figures{}, err
 	}

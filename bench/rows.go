@@ -226,6 +226,33 @@ var rows = []*row{
 		},
 	},
 	{
+		id: "w", title: "server: WebSocket over HTTP/2 (RFC 8441) beside HTTP/1.1, both over TLS",
+		short: "server, HTTP/2", unit: "ops", about: "rate",
+		peers: []string{own, "coder", "gorilla"},
+		cases: []scenario{
+			over("opened, HTTP/1.1, full handshakes of TLS", wire.TLS, opens),
+			over("opened, HTTP/1.1, resumed sessions of TLS", wire.Resumed, opens),
+			over("opened, HTTP/2", wire.HTTP2, opens),
+			over("messages, 1 connection, HTTP/1.1", wire.TLS, echoed(1, 1)),
+			over("messages, 1 connection, HTTP/2", wire.HTTP2, echoed(1, 1)),
+			over("messages, 64 connections, HTTP/1.1", wire.TLS, echoed(64, 1)),
+			over("messages, 64 connections, HTTP/2", wire.HTTP2, echoed(64, 1)),
+			over("messages, 64 x 32 in flight, HTTP/1.1", wire.TLS, echoed(64, 32)),
+			over("messages, 64 x 32 in flight, HTTP/2", wire.HTTP2, echoed(64, 32)),
+			over("1,000 idle, HTTP/1.1", wire.TLS, idles),
+			over("1,000 idle, HTTP/2", wire.HTTP2, idles),
+		},
+		bars: func(r *report.Result) []report.Check {
+			rate := report.Check{Text: "opened over HTTP/2: rate to that of full handshakes", Limit: 4, Least: true}
+			h1, ok := r.Cases[0].Of(own, report.Rate)
+			h2, found := r.Cases[2].Of(own, report.Rate)
+			if ok && found {
+				rate.Value, rate.Known = h2/h1, true
+			}
+			return []report.Check{rate}
+		},
+	},
+	{
 		id: "q", title: "server: one message of 2 GiB, moved in pieces of 64 KiB",
 		short: "server, 2 GiB", unit: "MiB", about: "rate",
 		peers: []string{own, "coder", "gorilla"},
@@ -256,6 +283,32 @@ func publications(name string, t process.Task, rounds, times int) scenario {
 		return ""
 	}
 	return s
+}
+
+// over returns a scenario of connections that reach a server over network.
+func over(name string, network wire.Network, run func(*measurement, process.Task) (report.Figures, error)) scenario {
+	s := serving(name, process.Task{Size: small, Network: network}, run)
+	if network == wire.HTTP2 {
+		s.lacks = func(p *peer.Peer) string {
+			if p.Name == own {
+				return ""
+			}
+			return "has no WebSocket over HTTP/2"
+		}
+	}
+	return s
+}
+
+func opens(m *measurement, t process.Task) (report.Figures, error) { return m.openings(t, 16) }
+
+func idles(m *measurement, t process.Task) (report.Figures, error) {
+	return m.idle(t, 1_000, wire.Repeat(t.Size), 1, time.Second)
+}
+
+func echoed(connections, depth int) func(*measurement, process.Task) (report.Figures, error) {
+	return func(m *measurement, t process.Task) (report.Figures, error) {
+		return m.echo(t, wire.Repeat(t.Size), connections, depth)
+	}
 }
 
 // streams returns a scenario of one large message in pieces of 64 KiB.

@@ -22,6 +22,7 @@ type Clients struct {
 	Agreed string
 
 	conns   []*client
+	dialer  *wire.Dialer
 	closing atomic.Bool
 	timing  atomic.Bool
 	failure atomic.Pointer[error]
@@ -30,16 +31,16 @@ type Clients struct {
 
 type client struct {
 	counter
-	conn    *net.TCPConn
+	conn    net.Conn
 	rest    []byte // arrived with the handshake
 	scanner wire.Scanner
 	sent    int // messages of the script sent
 	times   *latency.Histogram
 }
 
-// Open opens n connections to address, several at a time, and offers extensions.
-func Open(address string, n int, extensions string) (*Clients, error) {
-	c := &Clients{conns: make([]*client, n)}
+// Open opens n connections to address over network, several at a time, and offers extensions.
+func Open(network wire.Network, address string, n int, extensions string) (*Clients, error) {
+	c := &Clients{conns: make([]*client, n), dialer: wire.NewDialer(network, address)}
 	var next atomic.Int64
 	for range min(n, 32) {
 		c.done.Go(func() {
@@ -48,7 +49,7 @@ func Open(address string, n int, extensions string) (*Clients, error) {
 				if i >= n || c.failure.Load() != nil {
 					return
 				}
-				conn, agreed, rest, err := wire.Dial(address, extensions)
+				conn, agreed, rest, err := c.dialer.Dial(extensions)
 				if err != nil {
 					c.fail(err)
 					return
@@ -90,6 +91,7 @@ func (c *Clients) Close() {
 			k.conn.Close()
 		}
 	}
+	c.dialer.Close()
 	c.done.Wait()
 }
 

@@ -11,6 +11,7 @@ import (
 
 // Openings opens and closes connections as fast as it can.
 type Openings struct {
+	dialer   *wire.Dialer
 	counters []counter
 	times    []latency.Histogram
 	timing   atomic.Bool
@@ -19,14 +20,14 @@ type Openings struct {
 	done     sync.WaitGroup
 }
 
-// OpenRepeatedly starts to open connections to address, several at a time.
-func OpenRepeatedly(address string, workers int) *Openings {
-	o := &Openings{counters: make([]counter, workers), times: make([]latency.Histogram, workers)}
+// OpenRepeatedly starts to open connections to address over network, several at a time.
+func OpenRepeatedly(network wire.Network, address string, workers int) *Openings {
+	o := &Openings{dialer: wire.NewDialer(network, address), counters: make([]counter, workers), times: make([]latency.Histogram, workers)}
 	for i := range workers {
 		o.done.Go(func() {
 			for !o.closing.Load() {
 				start := time.Now()
-				conn, _, _, err := wire.Dial(address, "")
+				conn, _, _, err := o.dialer.Dial("")
 				if err != nil {
 					o.failure.CompareAndSwap(nil, &err)
 					return
@@ -76,4 +77,5 @@ func (o *Openings) Err() error {
 func (o *Openings) Close() {
 	o.closing.Store(true)
 	o.done.Wait()
+	o.dialer.Close()
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/isosocket/isosocket"
 	"github.com/isosocket/isosocket/server"
+	_ "github.com/isosocket/isosocket/server/http2" // for the networks with HTTP/2
 	"github.com/isosocket/isosocket/ws"
 
 	"github.com/isosocket/isosocket/bench/internal/process"

@@ -49,11 +49,15 @@ func (r *runner) listen() (address string, err error) {
 	if err != nil {
 		return "", err
 	}
+	address = l.Addr().String()
+	if l, err = r.Task.Network.Listener(l); err != nil {
+		return "", err
+	}
 	if r.Task.Role == process.Broadcast {
 		r.OnBroadcast(r.broadcast)
 	}
 	if r.Task.Role == process.Topics {
-		return l.Addr().String(), r.topics(l)
+		return address, r.topics(l)
 	}
 	go func() {
 		var err error
@@ -64,7 +68,7 @@ func (r *runner) listen() (address string, err error) {
 		}
 		r.Fail(fmt.Errorf("listener: %w", err))
 	}()
-	return l.Addr().String(), nil
+	return address, nil
 }
 
 // serve uses a connection until it ends. Any error is a normal end: the load disconnects after

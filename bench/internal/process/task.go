@@ -41,6 +41,7 @@ type Task struct {
 	ByMessage   bool             // a handler by message, where that is another API
 	Reuse       bool             // by message, with memory that is reused
 	Fresh       bool             // receive into new memory, not a reused buffer
+	Network     wire.Network     // how connections reach a server
 	Profile     string           // file for a CPU profile of the measured window, or a heap profile; "" for none
 }
 

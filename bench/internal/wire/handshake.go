@@ -38,21 +38,29 @@ var Response = []byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\
 // Dial connects to address and performs the handshake. It offers extensions. agreed is the
 // server's answer, and rest holds frames that arrived with it.
 func Dial(address, extensions string) (conn *net.TCPConn, agreed string, rest []byte, err error) {
-	c, err := net.Dial("tcp", address)
-	if err != nil {
+	if conn, err = dialTCP(address); err != nil {
 		return nil, "", nil, err
 	}
-	conn = c.(*net.TCPConn)
-	// Close resets the connection: otherwise, every round would leave ten thousand ports in
-	// TIME_WAIT.
-	if err = conn.SetLinger(0); err == nil {
-		agreed, rest, err = handshake(conn, address, extensions)
-	}
-	if err != nil {
+	if agreed, rest, err = handshake(conn, address, extensions); err != nil {
 		conn.Close()
 		return nil, "", nil, err
 	}
 	return conn, agreed, rest, nil
+}
+
+// dialTCP returns a connection that Close resets: otherwise, every round would leave ten thousand
+// ports in TIME_WAIT.
+func dialTCP(address string) (*net.TCPConn, error) {
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	conn := c.(*net.TCPConn)
+	if err := conn.SetLinger(0); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
 }
 
 func handshake(conn net.Conn, host, extensions string) (agreed string, rest []byte, err error) {

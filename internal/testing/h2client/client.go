@@ -46,6 +46,7 @@ type Client struct {
 	streams  map[uint32]*Stream
 	credit   int64 // what may be sent on all streams
 	initial  int64 // what may be sent on a new stream
+	unsaid   int   // what has arrived since the server got window for it last
 	err      error // why the connection has ended
 }
 
@@ -163,7 +164,9 @@ func (c *Client) handle(frame http2.Frame) error {
 	case *http2.DataFrame:
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if s := c.streams[id]; s != nil {
+		if s := c.streams[id]; s == nil {
+			c.unsaid += len(frame.Data()) // is granted with what other streams read
+		} else {
 			s.input = append(s.input, frame.Data()...)
 			if frame.StreamEnded() {
 				s.endLocked(io.EOF)
@@ -211,6 +214,22 @@ func (c *Client) end(id uint32, err error) {
 	if s := c.streams[id]; s != nil {
 		s.endLocked(err)
 	}
+}
+
+// grant gives the server window.
+func (c *Client) grant(id uint32, forStream, forAll int) error {
+	if forStream+forAll == 0 {
+		return nil
+	}
+	return c.write(func() (err error) {
+		if forAll > 0 {
+			err = c.framer.WriteWindowUpdate(0, uint32(forAll))
+		}
+		if forStream > 0 && err == nil {
+			err = c.framer.WriteWindowUpdate(id, uint32(forStream))
+		}
+		return err
+	})
 }
 
 func (c *Client) write(f func() error) error {

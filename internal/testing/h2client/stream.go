@@ -25,6 +25,7 @@ type Stream struct {
 	input   []byte
 	end     error // what Read returns behind the input
 	credit  int64 // what may be sent
+	unsaid  int   // what was read since the server got window for it last
 	expired bool  // the read deadline is over
 	sentEnd bool
 	closed  bool
@@ -49,7 +50,7 @@ func (s *Stream) whole() (*http.Response, error) {
 	return s.response, err
 }
 
-// Read implements net.Conn. It gives the server as much window as it returns.
+// Read implements net.Conn. It gives the server window when half of it is used up, as browsers do.
 func (s *Stream) Read(p []byte) (int, error) {
 	c := s.client
 	c.mu.Lock()
@@ -66,9 +67,9 @@ func (s *Stream) Read(p []byte) (int, error) {
 			if s.input = s.input[n:]; len(s.input) == 0 {
 				s.input = nil
 			}
-			open := s.end == nil
+			forStream, forAll := s.consumed(n)
 			c.mu.Unlock()
-			return n, s.grant(n, open)
+			return n, c.grant(s.id, forStream, forAll)
 		case s.end != nil:
 			err := s.end
 			c.mu.Unlock()
@@ -78,18 +79,16 @@ func (s *Stream) Read(p []byte) (int, error) {
 	}
 }
 
-func (s *Stream) grant(n int, open bool) error {
+// consumed counts n bytes as read, and returns how much window the server gets. client.mu is held.
+func (s *Stream) consumed(n int) (forStream, forAll int) {
 	c := s.client
-	return c.write(func() error {
-		err := c.framer.WriteWindowUpdate(0, uint32(n))
-		if open && err == nil {
-			err = c.framer.WriteWindowUpdate(s.id, uint32(n))
-		}
-		if !open {
-			return nil // the connection may have ended, too
-		}
-		return err
-	})
+	if s.unsaid += n; s.unsaid >= window/2 && s.end == nil {
+		forStream, s.unsaid = s.unsaid, 0
+	}
+	if c.unsaid += n; c.unsaid >= connectionWindow/2 {
+		forAll, c.unsaid = c.unsaid, 0
+	}
+	return forStream, forAll
 }
 
 // Write implements net.Conn. It waits until the server's windows have space.
@@ -136,6 +135,7 @@ func (s *Stream) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.closed = true
+	c.unsaid += len(s.input)
 	s.input = nil
 	delete(c.streams, s.id)
 	s.changed.Broadcast()
