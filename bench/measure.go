@@ -1,8 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"time"
+
+	natsserver "github.com/nats-io/nats-server/v2/server"
 
 	"github.com/isosocket/isosocket/bench/internal/latency"
 	"github.com/isosocket/isosocket/bench/internal/load"
@@ -194,6 +198,65 @@ func (m *measurement) topics(t process.Task, connections, rounds, times int) (re
 		}
 		return figures(before, after, from, to)
 	})
+}
+
+// relay measures how long a message is on its way from the publisher to a client: on one machine, or
+// over a server of NATS in this process.
+func (m *measurement) relay(t process.Task, warmup, messages int) (report.Figures, error) {
+	t.Role = process.Relay
+	if t.NATS != "" {
+		url, stop, err := startNATS()
+		if err != nil {
+			return report.Figures{}, err
+		}
+		defer stop()
+		t.NATS = url
+	}
+	p, err := m.start(t)
+	if err != nil {
+		return report.Figures{}, err
+	}
+	defer p.Stop()
+	if err := p.Broadcast(warmup); err != nil {
+		return report.Figures{}, err
+	}
+	before, err := p.Begin()
+	if err != nil {
+		return report.Figures{}, err
+	}
+	from := load.Count{At: time.Now()}
+	if err := p.Broadcast(messages); err != nil {
+		return report.Figures{}, err
+	}
+	to := load.Count{At: time.Now(), Messages: int64(messages)}
+	after, err := p.End()
+	if err != nil {
+		return report.Figures{}, err
+	}
+	return figures(before, after, from, to)
+}
+
+// startNATS starts a server with JetStream and its files in a temporary folder.
+func startNATS() (url string, stop func(), err error) {
+	dir, err := os.MkdirTemp("", "bench-nats")
+	if err != nil {
+		return "", nil, err
+	}
+	s, err := natsserver.NewServer(&natsserver.Options{Host: "127.0.0.1", Port: -1, NoLog: true, NoSigs: true, JetStream: true, StoreDir: dir})
+	if err != nil {
+		return "", nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	s.Start()
+	stop = func() {
+		s.Shutdown()
+		s.WaitForShutdown()
+		os.RemoveAll(dir)
+	}
+	if !s.ReadyForConnections(10 * time.Second) {
+		stop()
+		return "", nil, errors.New("the server of NATS does not start")
+	}
+	return s.ClientURL(), stop, nil
 }
 
 // idle measures the cost of connections that echoed a number of messages of script each and were

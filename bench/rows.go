@@ -253,6 +253,26 @@ var rows = []*row{
 		},
 	},
 	{
+		id: "v", title: "topics: a message of 512 B from the publisher to one member, each when the one before has arrived, on two machines over NATS",
+		short: "topics, over NATS", unit: "messages", about: "p50",
+		peers: []string{own, "centrifuge"},
+		cases: []scenario{
+			relays(oneMachine, process.Task{}),
+			relays(twoMachines, process.Task{NATS: "started for each round"}),
+			relays("two machines, history in JetStream", process.Task{NATS: "started for each round", History: true}),
+		},
+		bars: func(r *report.Result) []report.Check {
+			// What NATS adds depends on how fast each is without, so the limit leaves room.
+			k := report.Check{Text: "median added by NATS, to centrifuge's", Limit: 1.25}
+			mine, ok := added(r, own)
+			theirs, found := added(r, "centrifuge")
+			if ok && found && theirs > 0 {
+				k.Value, k.Known = mine/theirs, true
+			}
+			return []report.Check{k}
+		},
+	},
+	{
 		id: "q", title: "server: one message of 2 GiB, moved in pieces of 64 KiB",
 		short: "server, 2 GiB", unit: "MiB", about: "rate",
 		peers: []string{own, "coder", "gorilla"},
@@ -267,6 +287,39 @@ var rows = []*row{
 			return checks
 		},
 	},
+}
+
+// The cases of row v whose difference is what NATS adds.
+const (
+	oneMachine  = "one machine, in memory"
+	twoMachines = "two machines, without history"
+)
+
+// added returns by how many microseconds the median over NATS is above that on one machine.
+func added(r *report.Result, name string) (float64, bool) {
+	one, ok1 := r.Case(oneMachine)
+	two, ok2 := r.Case(twoMachines)
+	if !ok1 || !ok2 {
+		return 0, false
+	}
+	without, ok1 := one.Of(name, report.P50)
+	with, ok2 := two.Of(name, report.P50)
+	return with - without, ok1 && ok2
+}
+
+// relays is a scenario of messages to one member, one at a time.
+func relays(name string, t process.Task) scenario {
+	t.Role, t.Size = process.Relay, 512
+	s := serving(name, t, func(m *measurement, t process.Task) (report.Figures, error) {
+		return m.relay(t, 500, 3_000)
+	})
+	s.lacks = func(p *peer.Peer) string {
+		if t.History && p != &peer.Isosocket {
+			return "has no history over NATS"
+		}
+		return ""
+	}
+	return s
 }
 
 // publications is a scenario of so many messages under each topic at once, so many times, each

@@ -72,9 +72,14 @@ func openEngines(url string, o Options) func(t testing.TB, n int) []hub.Engine {
 // eventually waits for a condition.
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !condition(); time.Sleep(5 * time.Millisecond) {
+	within(t, 20*time.Second, what, condition)
+}
+
+func within(t testing.TB, d time.Duration, what string, condition func() bool) {
+	t.Helper()
+	for end := time.Now().Add(d); !condition(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("not so within 20 s: %s", what)
+			t.Fatalf("not so within %v: %s", d, what)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -56,8 +57,11 @@ func (r *runner) listen() (address string, err error) {
 	if r.Task.Role == process.Broadcast {
 		r.OnBroadcast(r.broadcast)
 	}
-	if r.Task.Role == process.Topics {
+	switch r.Task.Role {
+	case process.Topics:
 		return address, r.topics(l)
+	case process.Relay:
+		return address, r.relay(l)
 	}
 	go func() {
 		var err error
@@ -188,6 +192,84 @@ func (r *runner) topics(l net.Listener) error {
 	})
 	go func() { r.Fail(fmt.Errorf("listener: %w", serve())) }()
 	return nil
+}
+
+// relay publishes messages on command, each when the one before has arrived at a client in this
+// process, and measures the time between.
+func (r *runner) relay(l net.Listener) error {
+	publish, serve, err := r.peer.Topics(l, &r.Task, func() []string { return []string{"topic"} })
+	if err != nil {
+		return err
+	}
+	go func() { r.Fail(fmt.Errorf("listener: %w", serve())) }()
+	conn, _, rest, err := wire.Dial(l.Addr().String(), "")
+	if err != nil {
+		return err
+	}
+	if r.peer == &Centrifuge {
+		if _, err := conn.Write(wire.AppendClientFrame(nil, wire.Text, false, []byte(Hello))); err != nil {
+			return err
+		}
+	}
+	arrived := make(chan time.Time, 1024)
+	go func() {
+		var marks wire.Marks
+		buf := make([]byte, 16<<10)
+		for p := rest; ; {
+			for range marks.Count(p) {
+				arrived <- time.Now()
+			}
+			n, err := conn.Read(buf)
+			if err != nil {
+				r.Fail(err)
+				return
+			}
+			p = buf[:n]
+		}
+	}()
+	payload := wire.Marked(r.Task.Size)
+	if err := awaitMember(publish, payload, arrived); err != nil {
+		return err
+	}
+	times := r.Histogram()
+	r.OnBroadcast(func(rounds int) error {
+		for range rounds {
+			began := time.Now()
+			if err := publish("topic", payload); err != nil {
+				return err
+			}
+			select {
+			case at := <-arrived:
+				times.Record(at.Sub(began))
+			case <-time.After(10 * time.Second):
+				return errors.New("a message did not arrive within 10 s")
+			}
+		}
+		return nil
+	})
+	return nil
+}
+
+// awaitMember publishes until a message arrives, and all that are on their way have arrived.
+func awaitMember(publish func(string, []byte) error, payload []byte, arrived <-chan time.Time) error {
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
+		if err := publish("topic", payload); err != nil {
+			return err
+		}
+		select {
+		case <-arrived:
+			for {
+				select {
+				case <-arrived:
+					continue
+				case <-time.After(500 * time.Millisecond):
+				}
+				return nil
+			}
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return errors.New("no message arrived within 20 s")
 }
 
 func (r *runner) join(c Conn) {

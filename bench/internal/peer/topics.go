@@ -4,12 +4,12 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/centrifugal/centrifuge"
 	"github.com/olahol/melody"
 
-	"github.com/isosocket/isosocket/hub"
 	"github.com/isosocket/isosocket/server"
 	"github.com/isosocket/isosocket/ws"
 
@@ -22,9 +22,10 @@ const (
 	historyAge = 5 * time.Minute
 )
 
-// isosocketTopics is package hub with its defaults, which are this history.
+// isosocketTopics is package hub with its defaults, which are this history, or on two machines
+// over NATS.
 func isosocketTopics(l net.Listener, t *process.Task, join func() []string) (func(string, []byte) error, func() error, error) {
-	h, err := hub.New(nil)
+	h, publisher, err := isosocketMachines(t)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -38,7 +39,7 @@ func isosocketTopics(l net.Listener, t *process.Task, join func() []string) (fun
 		return err
 	}, &server.Options{Detach: true})
 	publish := func(topic string, data []byte) error {
-		_, err := h.Publish(context.Background(), topic, ws.Message{Kind: ws.KindText, Data: data}, nil)
+		_, err := publisher.Publish(context.Background(), topic, ws.Message{Kind: ws.KindText, Data: data}, nil)
 		return err
 	}
 	return publish, func() error { return http.Serve(l, e) }, nil
@@ -54,22 +55,28 @@ var Centrifuge = Peer{
 	Name:   "centrifuge",
 	Module: "github.com/centrifugal/centrifuge",
 	Topics: func(l net.Listener, t *process.Task, join func() []string) (func(string, []byte) error, func() error, error) {
-		node, err := centrifuge.New(centrifuge.Config{LogLevel: centrifuge.LogLevelNone})
+		node, publisher, err := centrifugeMachines(t)
 		if err != nil {
 			return nil, nil, err
 		}
 		node.OnConnecting(func(context.Context, centrifuge.ConnectEvent) (centrifuge.ConnectReply, error) {
 			channels := make(map[string]centrifuge.SubscribeOptions)
 			for _, topic := range join() {
-				channels[topic] = centrifuge.SubscribeOptions{EnableRecovery: true}
+				channels[topic] = centrifuge.SubscribeOptions{EnableRecovery: t.NATS == ""}
 			}
 			return centrifuge.ConnectReply{Credentials: &centrifuge.Credentials{}, Subscriptions: channels}, nil
 		})
-		if err := node.Run(); err != nil {
-			return nil, nil, err
+		for _, n := range slices.Compact([]*centrifuge.Node{node, publisher}) {
+			if err := n.Run(); err != nil {
+				return nil, nil, err
+			}
 		}
 		handler := centrifuge.NewWebsocketHandler(node, centrifuge.WebsocketConfig{})
 		publish := func(topic string, data []byte) error {
+			if t.NATS != "" {
+				_, err := publisher.Publish(topic, data)
+				return err
+			}
 			_, err := node.Publish(topic, data, centrifuge.WithHistory(history, historyAge))
 			return err
 		}
@@ -111,7 +118,7 @@ var Melody = Peer{
 
 // lacksConnections is for a library that is measured with topics only.
 func lacksConnections(t *process.Task) string {
-	if t.Role != process.Topics {
+	if t.Role != process.Topics && t.Role != process.Relay {
 		return "a library for topics"
 	}
 	return ""

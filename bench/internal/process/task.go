@@ -16,6 +16,7 @@ const (
 	Broadcast Role = "broadcast" // keeps connections and sends to all on command
 	Swallow   Role = "swallow"   // answers every message with two bytes
 	Topics    Role = "topics"    // joins connections to topics and publishes on command
+	Relay     Role = "relay"     // publishes on command, one message when the one before has arrived at its own client
 
 	Sink   Role = "sink"   // reads streamed messages, and answers each with two bytes
 	Source Role = "source" // streams messages of the sizes that it is asked for
@@ -36,6 +37,8 @@ type Task struct {
 	Compression wire.Compression // permessage-deflate
 	Topics      int              // how many there are
 	Joins       int              // how many of them each connection joins
+	NATS        string           // the address of a server that connects two machines in the process; "" for one machine
+	History     bool             // over NATS, with a history
 	Limit       time.Duration    // a fresh limit for every receive, 0 for none
 	Attached    bool             // keep net/http's goroutine and buffers, if there is an option for it
 	ByMessage   bool             // a handler by message, where that is another API

@@ -51,7 +51,7 @@ func columns(unit string) []column {
 	return []column{
 		{unit + "/s", Rate, 0},
 		{"CPU us/" + strings.TrimSuffix(unit, "s"), CPU, 2},
-		{"p50 us", func(f Figures) float64 { return f.P50Micros }, 0},
+		{"p50 us", P50, 0},
 		{"p99 us", P99, 0},
 		{"allocs", func(f Figures) float64 { return f.Allocs }, 2},
 		{"RSS MiB", func(f Figures) float64 { return f.RSS }, 1},

@@ -59,6 +59,7 @@ type Figure func(Figures) float64
 var (
 	Rate      Figure = func(f Figures) float64 { return f.Rate }
 	CPU       Figure = func(f Figures) float64 { return f.CPUMicros }
+	P50       Figure = func(f Figures) float64 { return f.P50Micros }
 	P99       Figure = func(f Figures) float64 { return f.P99Micros }
 	ConnKiB   Figure = func(f Figures) float64 { return f.ConnKiB }
 	PeakRatio Figure = func(f Figures) float64 { return f.PeakRatio }
