@@ -2,16 +2,18 @@
 
 package wsurl
 
-import "strings"
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
 
 // scrubText removes the secrets from the text of a server, a proxy or a transport: user,
 // password and query as in the URL, and each part of them, encoded and decoded.
 func (u *URL) scrubText(text string) string {
-	hide := func(secret, by string) {
-		if secret != "" {
-			text = strings.ReplaceAll(text, secret, by)
-		}
-	}
+	type replacement struct{ secret, by string }
+	var all []replacement
+	hide := func(secret, by string) { all = append(all, replacement{secret, by}) }
 	hidePart := func(part string) {
 		for _, secret := range []string{part, percentDecode(part), strings.ReplaceAll(percentDecode(part), "+", " ")} {
 			if len(secret) >= 6 { // shorter parts occur in ordinary words
@@ -36,6 +38,11 @@ func (u *URL) scrubText(text string) string {
 	}
 	if strings.Contains(u.Path, "@") { // the rest of a password, see String
 		hide(u.Path, "/"+hidden)
+	}
+	// A short one may occur in a long one, which could not be found without it.
+	slices.SortStableFunc(all, func(a, b replacement) int { return cmp.Compare(len(b.secret), len(a.secret)) })
+	for _, r := range all {
+		text = strings.ReplaceAll(text, r.secret, r.by)
 	}
 	return text
 }

@@ -31,6 +31,23 @@ func TestScrub(t *testing.T) {
 	}
 }
 
+// TestScrubOfOneInAnother: a user whose name occurs in the query does not keep the query from being found.
+func TestScrubOfOneInAnother(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]string{
+		"ws://0@0?secret0@0":                    "of ws://xxxxx@0.0.0.0/?xxxxx",
+		"ws://annabel:12@h/?a=annabel-secret&b": "of ws://xxxxx@h/?xxxxx",
+	} {
+		a, err := Parse(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := a.Scrub(errors.New("of " + a.Unredacted())).Error(); got != want {
+			t.Errorf("scrub of %s = %s, want %s", url, got, want)
+		}
+	}
+}
+
 // Chromium accepts this one.
 func TestIPv6WithIPv4AndZeroInFront(t *testing.T) {
 	t.Parallel()
