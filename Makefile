@@ -36,7 +36,7 @@ DIST := cmd/isosocket/dist
 ADDR ?= 127.0.0.1:8080
 
 .DEFAULT_GOAL := help
-.PHONY: help run build reproducible test test-unit test-wasm test-e2e parity bench fuzz lint vulncheck release fmt cover mutation clean chromium engines proxies wabt FORCE
+.PHONY: help run build reproducible test test-unit test-wasm test-e2e parity bench fuzz autobahn lint vulncheck release fmt cover mutation clean chromium engines proxies wabt FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -104,6 +104,9 @@ FUZZ ?= .
 
 fuzz: ## every fuzz target, for FUZZTIME (1m) each; FUZZ=Origin for those with that in their names
 	sh scripts/fuzz.sh $(FUZZTIME) '$(FUZZ)'
+
+autobahn: ## the Autobahn|Testsuite in both roles, if it is installed, compared with docs/autobahn.json; takes long
+	@GO="$(GO)" sh scripts/autobahn.sh
 
 lint: $(STATICCHECK) ## gofmt, vet and staticcheck on both targets, import rules, shell syntax
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt: not formatted:" $$unformatted; exit 1; fi
