@@ -48,6 +48,7 @@ internal/testing/leak:
 internal/testing/transcript:
 internal/testing/faultproxy:
 internal/testing/topics: hub hub/topicserver internal/testing/faultproxy server ws
+internal/testing/autobahn: . errors server ws
 internal/testing/herd: . server
 internal/testing/storm: errors ws server internal/testing/faultproxy
 internal/testing/parity: errors ws server ws/wstest
