@@ -65,11 +65,11 @@ func (e *originError) advice() string {
 }
 
 // splitOrigin returns the host with its port, and the whole in lower case. ok
-// is false if there is no host: the origin "null" of a sandboxed page, say.
+// is false if there is no scheme or no host: the origin "null" of a sandboxed page, say.
 func splitOrigin(origin string) (host, full string, ok bool) {
 	full = strings.ToLower(origin)
 	u, err := url.Parse(full)
-	if err != nil || u.Host == "" {
+	if err != nil || u.Scheme == "" || u.Host == "" {
 		return "", full, false
 	}
 	host = withoutDefaultPort(withoutFinalDot(u.Host), full)

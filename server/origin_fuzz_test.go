@@ -85,7 +85,7 @@ func TestOriginsWithoutAHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, origin := range []string{
-		"null", "", "a.friend.example", "https:evil.example#.friend.example", "https:evil.example.friend.example", `https://evil.example\.friend.example`,
+		"null", "", "a.friend.example", "//a.friend.example", "https:evil.example#.friend.example", "https:evil.example.friend.example", `https://evil.example\.friend.example`,
 		`https://evil.example\.partner.example`, "https:///.friend.example", "https://%zz.friend.example", "https://evil.example:x.partner.example",
 	} {
 		r := &http.Request{Host: "example.com", Header: http.Header{"Origin": {origin}}}
