@@ -35,13 +35,19 @@ func RequestHeader(fields map[string][]string) (header http.Header, host string,
 			if host != "" {
 				return nil, "", fmt.Errorf("websocket: the header field Host has more than one value")
 			}
-			if value == "" || strings.ContainsAny(value, " \t/?#@\\") {
+			if value == "" || strings.ContainsFunc(value, notOfHost) {
 				return nil, "", fmt.Errorf("websocket: the value %q of the header field Host is not a host with an optional port", value)
 			}
 			host = value
 		}
 	}
 	return header, host, nil
+}
+
+// notOfHost reports whether a Host cannot have r (RFC 3986, section 3.2.2). net/http would send an empty
+// Host, or another one.
+func notOfHost(r rune) bool {
+	return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && !strings.ContainsRune("-._~!$&'()*+,;=%:[]", r)
 }
 
 // reserved returns why a user may not set a field, "" if it is allowed.

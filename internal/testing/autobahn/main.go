@@ -59,7 +59,7 @@ func run(ctx context.Context, args []string) error {
 			return err
 		}
 		if flags.NArg() < 2 {
-			return fmt.Errorf("usage: autobahn compare [-write] [-part] EXPECTED ROLE=REPORT...")
+			return fmt.Errorf("usage: autobahn compare [-write] [-part] EXPECTED ROLE=REPORT, and more reports")
 		}
 		return compare(flags.Arg(0), flags.Args()[1:], *write, *part)
 	}

@@ -33,10 +33,9 @@ const pause = 10 * time.Millisecond
 
 // fuzzer is the peer of the testee. It shares no code with the codec.
 type fuzzer struct {
-	conn   net.Conn
-	in     *bufio.Reader
-	masks  bool // it is the client
-	window bytes.Buffer
+	conn  net.Conn
+	in    *bufio.Reader
+	masks bool // it is the client
 
 	deflated   bool
 	takeover   bool // of what the testee sends

@@ -284,6 +284,8 @@ func TestDialRejectsOptionsBeforeIO(t *testing.T) {
 		{"a value with a line break", header("X-Y", "ok", "x\r\nEvil: 1"), "X-Y has a control character at byte 1"},
 		{"two hosts", header("Host", "a", "b"), "Host has more than one value"},
 		{"a host that is a URL", header("Host", "http://a"), "not a host with an optional port"},
+		{"a host that no request can have", header("Host", "\""), "not a host with an optional port"},
+		{"a host with other letters", header("Host", "ä.example"), "not a host with an optional port"},
 		{"an empty host", header("Host", ""), "not a host with an optional port"},
 		{"a compression level", &isosocket.DialOptions{Compression: &ws.Compression{Level: -1}}, "Level is -1; allowed are 1 to 9"},
 		{"window bits", &isosocket.DialOptions{Compression: &ws.Compression{MaxWindowBits: 16}}, "MaxWindowBits is 16; allowed are 9 to 15"},
