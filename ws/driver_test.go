@@ -201,3 +201,48 @@ type partReceiver struct {
 func (p *partReceiver) NextReader(context.Context) (driver.MessageReader, error) { return p, nil }
 func (p *partReceiver) Kind() driver.Kind                                        { return driver.KindBinary }
 func (p *partReceiver) Read(_ context.Context, b []byte) (int, error)            { return copy(b, <-p.come), nil }
+
+// TestReasonOfAnEndedConnection: Close sends the reason of an end on this side that has not sent its
+// close frame yet, and the caller's in all other cases.
+func TestReasonOfAnEndedConnection(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		cause *errors.ConnectionClosed
+		want  errors.CloseReason
+	}{
+		{"open", nil, errors.GoingAway},
+		{"ended here", &errors.ConnectionClosed{Reason: errors.PolicyViolation}, errors.PolicyViolation},
+		{"lost", &errors.ConnectionClosed{Reason: errors.AbnormalClosure}, errors.GoingAway},
+		{"ended by the peer", &errors.ConnectionClosed{Reason: errors.PolicyViolation, Remote: true}, errors.GoingAway},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var got errors.CloseReason
+			f := &fakeTransport{close: func(_ context.Context, reason errors.CloseReason, _ string) error { got = reason; return nil }}
+			conn := ws.NewConn(f, nil)
+			if test.cause != nil {
+				f.ending.Set(test.cause)
+			}
+			conn.Close(errors.GoingAway, "")
+			if got != test.want {
+				t.Errorf("the transport got %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+// TestHeartbeatsOfOneByte: a heartbeat as short as the default one is not replaced by it.
+func TestHeartbeatsOfOneByte(t *testing.T) {
+	a, b := ws.Pipe(nil, &ws.Config{AnswerHeartbeat: &ws.Heartbeat{Message: ws.Text("?"), Answer: ws.Text("!")}})
+	for _, text := range []string{"?", "\x05"} {
+		if err := a.Send(t.Context(), ws.Text(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m, err := b.Receive(t.Context()); err != nil || m.String() != "\x05" {
+		t.Errorf("received %q, %v, want the message that is no heartbeat here", m, err)
+	}
+	if m, err := a.Receive(t.Context()); err != nil || m.String() != "!" {
+		t.Errorf("the answer is %q, %v", m, err)
+	}
+	a.Close(errors.NormalClosure, "")
+}

@@ -286,3 +286,33 @@ func TestNamesOfEvents(t *testing.T) {
 		}
 	}
 }
+
+// TestCloseFrameEndsParts: a close frame in the middle of a message that is received in parts ends
+// it, and releases what inflates it.
+func TestCloseFrameEndsParts(t *testing.T) {
+	params := &DeflateParams{ServerMaxWindowBits: 15, ClientMaxWindowBits: 15}
+	for name, first := range map[string]byte{"plain": 0x02, "compressed": 0x42} {
+		t.Run(name, func(t *testing.T) {
+			var d Decoder
+			d.Init(Client, 1000, params)
+			d.Announce(true)
+			wire := []byte{first, 1, 0x00, 0x88, 2, 0x03, 0xe8}
+			n, ev, err := d.Decode(wire)
+			if ev != EventBegin || err != nil {
+				t.Fatalf("%v, %v", ev, err)
+			}
+			d.TakeParts(t)
+			if !d.InParts() {
+				t.Fatal("the message is not received in parts")
+			}
+			ev, err = d.Part(make([]byte, 10))
+			for ev == EventNone && err == nil {
+				wire = wire[n:]
+				n, ev, err = d.Decode(wire)
+			}
+			if ev != EventClose || err != nil || d.InParts() || d.Taker() != nil {
+				t.Errorf("%v, %v; in parts %v", ev, err, d.InParts())
+			}
+		})
+	}
+}
