@@ -22,6 +22,7 @@ import (
 
 	"github.com/isosocket/isosocket"
 	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/hub"
 	"github.com/isosocket/isosocket/server"
 	"github.com/isosocket/isosocket/server/prometheus"
 	"github.com/isosocket/isosocket/ws"
@@ -91,7 +92,32 @@ func loaded(t *testing.T) *client.Registry {
 	}
 	registry := client.NewPedanticRegistry()
 	registry.MustRegister(prometheus.NewCollector("chat", e))
+	registry.MustRegister(prometheus.NewHubCollector("topics", loadedHub(t)))
 	return registry
+}
+
+// loadedHub returns a Hub with one member, which got two messages.
+func loadedHub(t *testing.T) *hub.Hub {
+	t.Helper()
+	h, err := hub.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.Close(context.Background()) })
+	a, b := ws.Pipe(nil, nil)
+	t.Cleanup(func() { a.Close(errors.NormalClosure, "") })
+	if _, err := h.Join(t.Context(), "lobby", a, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"one", "two"} {
+		if _, err := h.Publish(t.Context(), "lobby", ws.Text(text), nil); err != nil {
+			t.Fatal(err)
+		}
+		if m, err := b.Receive(t.Context()); err != nil || m.String() != text {
+			t.Fatalf("received %q, %v", m, err)
+		}
+	}
+	return h
 }
 
 func TestCollector(t *testing.T) {
@@ -120,9 +146,22 @@ isosocket_messages_received_total{endpoint="chat"} 4
 # HELP isosocket_sent_bytes_total Bytes of the data of sent messages.
 # TYPE isosocket_sent_bytes_total counter
 isosocket_sent_bytes_total{endpoint="chat"} 20
+# HELP isosocket_hub_delivered_total Messages queued for members.
+# TYPE isosocket_hub_delivered_total counter
+isosocket_hub_delivered_total{hub="topics"} 2
+# HELP isosocket_hub_members Memberships of connections in topics.
+# TYPE isosocket_hub_members gauge
+isosocket_hub_members{hub="topics"} 1
+# HELP isosocket_hub_published_total Messages published on this machine.
+# TYPE isosocket_hub_published_total counter
+isosocket_hub_published_total{hub="topics"} 2
+# HELP isosocket_hub_topics Topics that are used on this machine.
+# TYPE isosocket_hub_topics gauge
+isosocket_hub_topics{hub="topics"} 1
 `
 	err := testutil.GatherAndCompare(registry, strings.NewReader(want), "isosocket_connections", "isosocket_connections_closed_total",
-		"isosocket_handshakes_total", "isosocket_limits_struck_total", "isosocket_messages_received_total", "isosocket_sent_bytes_total")
+		"isosocket_handshakes_total", "isosocket_limits_struck_total", "isosocket_messages_received_total", "isosocket_sent_bytes_total",
+		"isosocket_hub_delivered_total", "isosocket_hub_members", "isosocket_hub_published_total", "isosocket_hub_topics")
 	if err != nil {
 		t.Error(err)
 	}
@@ -130,8 +169,8 @@ isosocket_sent_bytes_total{endpoint="chat"} 20
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(families) != 19 {
-		t.Errorf("there are %d metrics, want 19", len(families))
+	if len(families) != 32 {
+		t.Errorf("there are %d metrics, want 32", len(families))
 	}
 	for _, family := range families {
 		for _, m := range family.GetMetric() {
@@ -318,7 +357,7 @@ func TestPageListsTheMetrics(t *testing.T) {
 	for _, family := range families {
 		var names []string
 		for _, pair := range family.GetMetric()[0].GetLabel() {
-			if pair.GetName() != "endpoint" {
+			if name := pair.GetName(); name != "endpoint" && name != "hub" {
 				names = append(names, "`"+pair.GetName()+"`")
 			}
 		}

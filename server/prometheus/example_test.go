@@ -13,8 +13,10 @@ import (
 	client "github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/isosocket/isosocket/hub"
 	"github.com/isosocket/isosocket/server"
 	"github.com/isosocket/isosocket/server/prometheus"
+	"github.com/isosocket/isosocket/ws"
 )
 
 // A server with an endpoint, and with its metrics at /metrics.
@@ -51,4 +53,31 @@ func ExampleNewCollector() {
 	// isosocket_connections{endpoint="chat"} 0
 	// isosocket_handshakes_total{endpoint="chat",status="101"} 0
 	// isosocket_handshakes_total{endpoint="chat",status="426"} 1
+}
+
+// A program with a hub of topics exports its figures, too.
+func ExampleNewHubCollector() {
+	h, err := hub.New(nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer h.Close(context.Background())
+	registry := client.NewRegistry()
+	registry.MustRegister(prometheus.NewHubCollector("rooms", h))
+	if _, err := h.Publish(context.Background(), "lobby", ws.Text("hello"), nil); err != nil {
+		fmt.Println(err)
+		return
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, family := range families {
+		if family.GetName() == "isosocket_hub_published_total" {
+			fmt.Println(family.GetHelp(), family.GetMetric()[0].GetCounter().GetValue())
+		}
+	}
+	// Output: Messages published on this machine. 1
 }
