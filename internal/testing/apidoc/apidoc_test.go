@@ -53,7 +53,8 @@ var packages = map[string]map[string]string{
 		"Options": shownBy("ExampleNewObserver"),
 	},
 	"server/prometheus": {
-		"Collector": "what NewCollector returns, whose methods a registry calls",
+		"Collector":    "what NewCollector returns, whose methods a registry calls",
+		"HubCollector": "what NewHubCollector returns, whose methods a registry calls",
 	},
 	"ws": {
 		"NewConn":     "for authors of transports: ExampleTransport in ws/driver",
