@@ -155,3 +155,43 @@ func TestCloseNowOfAPipe(t *testing.T) {
 		t.Errorf("CloseNow = %v, Err = %v", err, b.Err())
 	}
 }
+
+// racing is a transport whose Fail lets a receiver call Close before it returns.
+type racing struct {
+	failing
+	closing chan struct{} // closed when Close waits
+}
+
+func (t *racing) Fail(cause *errors.ConnectionClosed) {
+	t.failing.Fail(cause)
+	<-t.closing
+}
+
+func (t *racing) Close(ctx context.Context, reason errors.CloseReason, message string) error {
+	close(t.closing)
+	return t.failing.Close(ctx, reason, message)
+}
+
+// TestCloseNowLeavesTheCloseThatItCauses has a receiver that calls Close as soon as CloseNow has
+// ended the connection. CloseNow must not cut that Close short: its close frame would be lost.
+func TestCloseNowLeavesTheCloseThatItCauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		transport := &racing{closing: make(chan struct{})}
+		conn := ws.NewConn(transport, &ws.Config{CloseTimeout: time.Minute})
+		start := time.Now()
+		closed := make(chan time.Duration)
+		go func() {
+			conn.Receive(context.Background())
+			conn.Close(errors.NormalClosure, "")
+			closed <- time.Since(start)
+		}()
+		synctest.Wait()
+		if err := conn.CloseNow(4403, "banned"); err != nil {
+			t.Fatal(err)
+		}
+		if waited := <-closed; waited != time.Minute {
+			t.Errorf("Close waited %v for the peer, want its CloseTimeout of a minute", waited)
+		}
+		mustBeClosed(t, conn.Err(), 4403, "banned")
+	})
+}

@@ -341,11 +341,16 @@ func (c *Conn) CloseNow(reason errors.CloseReason, message string) error {
 	c.ending.Set(cause) // unless the connection has already ended
 	c.closed.Store(true)
 	c.done.Or(closedNow)
+	_, fails := c.transport.(driver.Failer)
 	if cancel := c.hurry.Load(); cancel != nil {
-		(*cancel)()
+		// A Close that began because of this CloseNow, as that of a server's function that has
+		// returned, must not end before the close frame is sent.
+		if !fails || c.ending.Cause() != cause {
+			(*cancel)()
+		}
 		return nil
 	}
-	if _, ok := c.transport.(driver.Failer); !ok {
+	if !fails {
 		c.closing.Do(func() {
 			defer c.done.Or(closeDone)
 			c.transport.Close(endedContext(), cause.Reason, cause.Message)

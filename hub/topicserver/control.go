@@ -29,7 +29,8 @@ func newNode() string { return strconv.FormatUint(rand.Uint64(), 36) }
 // message: see [ws.Conn.Close]. A client of package topic does not connect again
 // after a reason that isosocket.DefaultRetry does not try again, such as 4403.
 //
-// When Disconnect returns, the connections here have ended, and the engine has the command
+// Access.Connect should refuse the user from then on: a connection that is being opened
+// during the call may remain. When Disconnect returns, the connections here have ended, and the engine has the command
 // for the others. Its error is that of the engine: then others may not get the command, and
 // Disconnect can be repeated.
 func (e *Endpoint) Disconnect(ctx context.Context, user string, reason errors.CloseReason, message string) error {
