@@ -177,7 +177,7 @@ func (t *racing) Close(ctx context.Context, reason errors.CloseReason, message s
 func TestCloseNowLeavesTheCloseThatItCauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		transport := &racing{closing: make(chan struct{})}
-		conn := ws.NewConn(transport, &ws.Config{CloseTimeout: time.Minute})
+		conn := ws.NewConn(transport, &ws.Config{CloseTimeout: time.Minute, Supervised: true})
 		start := time.Now()
 		closed := make(chan time.Duration)
 		go func() {
