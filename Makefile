@@ -36,7 +36,7 @@ DIST := cmd/isosocket/dist
 ADDR ?= 127.0.0.1:8080
 
 .DEFAULT_GOAL := help
-.PHONY: help run build reproducible test test-unit test-wasm test-e2e parity bench fuzz autobahn lint vulncheck release fmt cover mutation clean chromium engines proxies wabt FORCE
+.PHONY: help run build reproducible test test-unit test-wasm test-e2e parity bench fuzz soak autobahn lint vulncheck release fmt cover mutation clean chromium engines proxies wabt FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -107,6 +107,22 @@ fuzz: ## every fuzz target, for FUZZTIME (1m) each; FUZZ=Origin for those with t
 
 autobahn: ## the Autobahn|Testsuite in both roles, if it is installed, compared with docs/autobahn.json; takes long
 	@GO="$(GO)" sh scripts/autobahn.sh
+
+# How long the clients of soak run, and how many they are; the browsers; and a folder of documentation
+# that gets the figures, such as docs.
+SOAKTIME ?= 10m
+CLIENTS ?= 10000
+SOAKENGINES ?= chromium firefox webkit
+SOAKWRITE ?=
+SOAKFIGURES := $(CURDIR)/bin/soak-figures
+
+soak: ## CLIENTS (10000) of all kinds for SOAKTIME (10m), and browsers: nothing is lost, and nothing grows
+	@mkdir -p bin && rm -rf $(SOAKFIGURES)
+	@for engine in $(SOAKENGINES); do sh scripts/engine.sh $$engine >/dev/null || true; done
+	ENGINE="$(SOAKENGINES)" ISOSOCKET_SOAK_MESSAGES=200000 ISOSOCKET_SOAK_RECONNECTS=2000 ISOSOCKET_SOAK_FIGURES=$(SOAKFIGURES) \
+		$(GO) test -count=1 -timeout 60m -v -run '^TestSoak$$' ./e2e
+	$(GO) build -o bin/soak ./internal/testing/soak
+	bin/soak -clients $(CLIENTS) -time $(SOAKTIME) -browsers $(SOAKFIGURES) -write "$(SOAKWRITE)"
 
 lint: $(STATICCHECK) ## gofmt, vet and staticcheck on both targets, import rules, shell syntax
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt: not formatted:" $$unformatted; exit 1; fi

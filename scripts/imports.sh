@@ -51,6 +51,8 @@ internal/testing/topics: hub hub/topicserver internal/testing/faultproxy server 
 internal/testing/autobahn: . errors server ws
 internal/testing/herd: . server
 internal/testing/storm: errors ws server internal/testing/faultproxy
+internal/testing/trend:
+internal/testing/soak: errors ws . server internal/testing/faultproxy internal/testing/trend
 internal/testing/parity: errors ws server ws/wstest
 internal/testing/browser: errors ws . github.com/chromedp/chromedp github.com/chromedp/cdproto
 e2e: internal/testing/topics errors ws ws/wstest . server wasm internal/chat internal/testing/browser internal/testing/leak github.com/chromedp/chromedp github.com/chromedp/cdproto internal/testing/storm

@@ -112,7 +112,8 @@ func (p *Proxy) listen() error {
 
 // serve forwards one connection, subject to the fault.
 func (p *Proxy) serve(client *net.TCPConn) {
-	c := &pair{client: client, wasReset: make(chan struct{})}
+	c := &pair{client: client, wasReset: make(chan struct{}), left: make(chan struct{})}
+	c.sides.Store(2)
 	p.mu.Lock()
 	fault, closed := p.fault, p.closed
 	if !closed {
@@ -129,6 +130,7 @@ func (p *Proxy) serve(client *net.TCPConn) {
 		return
 	}
 	if fault == Blackhole || fault == Hang {
+		c.sides.Store(1)
 		c.swallow()
 		c.forward(p, client, nil)
 		return
@@ -158,6 +160,8 @@ type pair struct {
 	client   *net.TCPConn
 	swallows atomic.Bool   // data is discarded
 	wasReset chan struct{} // closed when both sides were reset
+	sides    atomic.Int32  // that have not ended
+	left     chan struct{} // closed when both have
 
 	mu     sync.Mutex
 	server *net.TCPConn // nil until connected
@@ -240,8 +244,15 @@ func (c *pair) forward(p *Proxy, from, to *net.TCPConn) {
 	}
 	close(chunks)
 	writing.Wait()
+	if c.sides.Add(-1) == 0 {
+		close(c.left)
+	}
 	if c.swallows.Load() {
-		// The end of the stream is not forwarded either; only a reset ends the other side.
-		<-c.wasReset
+		// The end of the stream is not forwarded either; only a reset ends the other side. When
+		// both sides have ended, nobody can see the difference.
+		select {
+		case <-c.wasReset:
+		case <-c.left:
+		}
 	}
 }

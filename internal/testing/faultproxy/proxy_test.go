@@ -209,6 +209,46 @@ func TestHang(t *testing.T) {
 	mustEcho(t, dial(t, p), "after")
 }
 
+// TestBothSidesLeave checks that a proxy forgets a broken connection that both sides have closed.
+func TestBothSidesLeave(t *testing.T) {
+	for _, fault := range []Fault{Blackhole, HalfClose} {
+		t.Run(fault.String(), func(t *testing.T) {
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer listener.Close()
+			p, err := Start(listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Close()
+			client := dial(t, p)
+			server, err := listener.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			pairs := func() int {
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				return len(p.pairs)
+			}
+			set(t, p, fault, 0)
+			server.Close()
+			time.Sleep(20 * time.Millisecond)
+			if n := pairs(); n != 1 {
+				t.Errorf("%d connections after one side has left, want 1", n)
+			}
+			client.Close()
+			for deadline := time.Now().Add(5 * time.Second); pairs() > 0; time.Sleep(time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatal("the connection is kept after both sides have left")
+				}
+			}
+		})
+	}
+}
+
 func TestFaultNames(t *testing.T) {
 	for _, f := range append([]Fault{Pass}, Faults...) {
 		if got, err := ParseFault(f.String()); got != f || err != nil {

@@ -15,6 +15,7 @@
 //	                   "arrived ID" is answered with the messages that arrived, a JSON
 //	                   array of arrays: one a connection, in the order of the connections
 //	                   anything else with an error
+//	/mirror            echoes every message, until one is "leave": then it closes with 1001
 //	/leave             closes each connection with 1001 after its first message
 //	/expire?client=ID  as /leave, but refuses the second connection with 401
 package storm

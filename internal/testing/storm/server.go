@@ -51,6 +51,7 @@ func Start() (*Server, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/echo", s.endpoint(s.echo, nil))
 	mux.Handle("/control", s.endpoint(s.control, nil))
+	mux.Handle("/mirror", s.endpoint(mirror, nil))
 	mux.Handle("/leave", s.endpoint(leave, nil))
 	mux.Handle("/expire", s.endpoint(leave, s.authorize))
 	s.http.Handler = mux
@@ -111,6 +112,22 @@ func (s *Server) echo(ctx context.Context, conn *server.Conn) error {
 		c.connections[index] = append(c.connections[index], m.String())
 		s.mu.Unlock()
 		if err := conn.Send(ctx, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mirror echoes, and records nothing.
+func mirror(ctx context.Context, conn *server.Conn) error {
+	for m, err := range conn.Messages(ctx) {
+		if err == nil && m.String() == "leave" {
+			err = errors.GoingAway
+		}
+		if err == nil {
+			err = conn.Send(ctx, m)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -38,6 +38,8 @@ globalThis.runGoTest = async (config, report) => {
 			report({ type: "exit", code });
 		};
 		const { instance } = await WebAssembly.instantiateStreaming(fetch("test.wasm"), go.importObject);
+		// What the program holds, for its tests: bytes of its memory, and values of JavaScript.
+		globalThis.goHolds = { memory: () => instance.exports.mem.buffer.byteLength, values: () => go._values.length - go._idPool.length };
 		await go.run(instance);
 	} catch (err) {
 		report({ type: "error", text: String(err?.stack ?? err) });
