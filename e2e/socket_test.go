@@ -34,7 +34,7 @@ func TestSocket(t *testing.T) {
 // runEverywhere runs test as a subtest in each environment of each engine.
 func runEverywhere(t *testing.T, test browser.WasmTest) {
 	t.Helper()
-	eachVenue(t, venues, nil, func(t *testing.T, b *browser.Browser, v venue) {
+	eachVenue(t, venues, &browser.Options{NoReconnectDelay: true}, func(t *testing.T, b *browser.Browser, v venue) {
 		test := test
 		test.Where = v.where
 		ctx, cancel := context.WithTimeout(t.Context(), wasmTimeout)

@@ -69,8 +69,11 @@ func newSocket(url string, o Options) (*socket, error) {
 	}
 	js, err := constructor.New(url, protocols)
 	if err != nil {
-		if jscall.ErrorName(err) == "SecurityError" {
+		switch jscall.ErrorName(err) {
+		case "SecurityError":
 			return nil, &forbiddenError{err.Error()}
+		case "NS_ERROR_CONTENT_BLOCKED": // of Firefox, without a message
+			return nil, &forbiddenError{"the page's Content-Security-Policy does not allow it in connect-src, or an extension blocks it"}
 		}
 		return nil, &constructorError{url: url, err: err}
 	}
