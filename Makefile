@@ -48,17 +48,22 @@ build: bin/isosocket ## build the wasm client and bin/isosocket, which contains 
 
 # Go itself decides whether it is up to date. The same bytes come out in every folder: no path, no
 # state of Git, and nothing from the C compiler of this machine.
-bin/isosocket: FORCE $(DIST)/client.wasm.gz $(DIST)/wasm_exec.js
+bin/isosocket: FORCE $(DIST)/client.wasm.br $(DIST)/wasm_exec.js
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags=-buildid= -o $@ ./cmd/isosocket
 
 # Embedded files are built in a temporary folder and moved into place, so that several makes can run
 # at once.
-$(DIST)/client.wasm.gz: FORCE
+# brotli takes seconds, so it runs only if the client has changed.
+$(DIST)/client.wasm.br: FORCE
 	@mkdir -p bin $(DIST)
 	@rm -f $(DIST)/client.wasm
 	@set -eu; made=$$(mktemp -d bin/client.XXXXXX); trap 'rm -rf "$$made"' EXIT; set -x; \
 		$(WASM) $(GO) build -trimpath -buildvcs=false -ldflags="-s -w -buildid=" -o "$$made/client.wasm" ./wasm; \
-		gzip -9 -n "$$made/client.wasm"; mv "$$made/client.wasm.gz" $@
+		gzip -9 -n -k "$$made/client.wasm"; \
+		if ! [ -f $@ ] || ! cmp -s "$$made/client.wasm.gz" $(DIST)/client.wasm.gz; then \
+			$(GO) run ./scripts/brotli <"$$made/client.wasm" >"$$made/client.wasm.br"; \
+			mv "$$made/client.wasm.br" $@; mv "$$made/client.wasm.gz" $(DIST)/client.wasm.gz; \
+		fi
 
 # wasm_exec.js must come from the Go that compiled the client.
 $(DIST)/wasm_exec.js: FORCE

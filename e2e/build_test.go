@@ -29,7 +29,7 @@ func TestBuildsAtTheSameTime(t *testing.T) {
 		builds.Wait()
 		close(built)
 	}()
-	allowed := []string{".gitkeep", "client.wasm.gz", "wasm_exec.js"}
+	allowed := []string{".gitkeep", "client.wasm.br", "client.wasm.gz", "wasm_exec.js"}
 	for done := false; !done; {
 		select {
 		case <-built:

@@ -203,7 +203,7 @@ func (s *demoServer) chat() string { return "ws://" + s.host + "/ws" }
 func buildWithoutClient(t *testing.T) string {
 	t.Helper()
 	replace := map[string]string{}
-	for _, name := range []string{"client.wasm.gz", "wasm_exec.js"} {
+	for _, name := range []string{"client.wasm.br", "client.wasm.gz", "wasm_exec.js"} {
 		path, err := filepath.Abs(filepath.Join("../cmd/isosocket/dist", name))
 		if err != nil {
 			t.Fatal(err)

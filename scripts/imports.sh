@@ -43,6 +43,7 @@ server: errors ws . internal/subprotocol internal/rfc6455 internal/stream intern
 server/http2:
 internal/chat: errors ws
 wasm: errors ws . internal/chat js:github.com/hack-pad/safejs
+scripts/brotli: github.com/andybalholm/brotli
 cmd/isosocket: errors ws . server internal/chat wasm
 internal/testing/leak:
 internal/testing/transcript:

@@ -24,7 +24,7 @@ two=$made/another/folder/two
 (umask 077; export TZ=Asia/Tokyo LC_ALL=en_US.UTF-8; build "$two")
 
 status=0
-for file in cmd/isosocket/dist/wasm_exec.js cmd/isosocket/dist/client.wasm.gz bin/isosocket; do
+for file in cmd/isosocket/dist/wasm_exec.js cmd/isosocket/dist/client.wasm.gz cmd/isosocket/dist/client.wasm.br bin/isosocket; do
 	if ! cmp "$one/$file" "$two/$file" >&2; then
 		echo "reproducible: two builds of $file differ" >&2
 		status=1

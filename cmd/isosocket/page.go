@@ -21,8 +21,8 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-// built holds the files that make build creates: the compressed wasm client, and the JavaScript
-// that Go needs to run it. It is empty without make build.
+// built holds the files that make build creates: the wasm client, compressed with gzip and with
+// brotli, and the JavaScript that Go needs to run it. It is empty without make build.
 //
 //go:embed all:dist
 var built embed.FS
@@ -38,11 +38,12 @@ type page struct {
 	files map[string]*pageFile // by path
 }
 
-// pageFile is a file with its headers, and its content plain, gzipped or both.
+// pageFile is a file with its headers, and its content by coding. Only brotli and, in place of it,
+// plain may be missing.
 type pageFile struct {
-	contentType   string
-	etag          string
-	plain, zipped []byte
+	contentType           string
+	etag                  string
+	plain, zipped, brotli []byte
 }
 
 // newPage returns the page with the client that dist has in its folder "dist".
@@ -51,10 +52,13 @@ func newPage(dist fs.FS) *page {
 	for _, name := range []string{"page.css", "boot.js", "icon.svg"} {
 		p.add("/"+name, mustRead(pageFiles, "page/"+name), nil)
 	}
+	// The smallest, but it takes seconds to make, so make build does.
+	brotli, _ := fs.ReadFile(dist, "dist/"+clientName+".br")
 	zipped, errClient := fs.ReadFile(dist, "dist/"+clientName+".gz")
 	exec, errRuntime := fs.ReadFile(dist, "dist/"+runtimeName)
 	if errClient == nil && errRuntime == nil {
 		p.add("/"+clientName, nil, zipped)
+		p.files["/"+clientName].brotli = brotli
 		p.add("/"+runtimeName, exec, nil)
 	}
 	var index bytes.Buffer
@@ -92,7 +96,7 @@ func (p *page) add(name string, plain, zipped []byte) {
 		f.zipped = b.Bytes()
 	}
 	sum := sha256.Sum256(f.zipped)
-	// Weak, because it is the tag of both encodings.
+	// Weak, because it is the tag of all codings.
 	f.etag = `W/"` + hex.EncodeToString(sum[:8]) + `"`
 	p.files[name] = f
 }
@@ -141,12 +145,22 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (f *pageFile) write(w http.ResponseWriter, r *http.Request) {
+	codings := []string{"br", "gzip"}
+	if f.brotli == nil {
+		codings = codings[1:]
+	}
 	content := f.plain
-	switch {
-	case acceptsGzip(r.Header.Get("Accept-Encoding")):
-		w.Header().Set("Content-Encoding", "gzip")
+	switch coding := chooseCoding(r.Header["Accept-Encoding"], codings...); coding {
+	case "br":
+		w.Header().Set("Content-Encoding", coding)
+		content = f.brotli
+	case "gzip":
+		w.Header().Set("Content-Encoding", coding)
 		content = f.zipped
-	case content == nil:
+	default:
+		if content != nil {
+			break
+		}
 		// Rare: a client that does not accept gzip.
 		reader, err := gzip.NewReader(bytes.NewReader(f.zipped))
 		if err == nil {
@@ -163,17 +177,40 @@ func (f *pageFile) write(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// acceptsGzip parses an Accept-Encoding header (RFC 9110, section 12.5.3).
-func acceptsGzip(header string) bool {
-	for item := range strings.SplitSeq(header, ",") {
-		coding, parameters, _ := strings.Cut(item, ";")
-		if coding = strings.TrimSpace(coding); strings.EqualFold(coding, "gzip") || coding == "*" {
-			q, found := strings.CutPrefix(strings.TrimSpace(parameters), "q=")
-			weight, err := strconv.ParseFloat(q, 64)
-			return !found || err == nil && weight > 0
+// chooseCoding returns the one of codings, the best first, that the lines of an Accept-Encoding
+// header prefer, or "" for none (RFC 9110, section 12.5.3).
+func chooseCoding(lines []string, codings ...string) string {
+	weights := map[string]float64{}
+	for _, line := range lines {
+		for item := range strings.SplitSeq(line, ",") {
+			coding, parameters, _ := strings.Cut(item, ";")
+			coding = strings.ToLower(strings.TrimSpace(coding))
+			if coding == "x-gzip" {
+				coding = "gzip" // RFC 9110, section 8.4.1.3
+			}
+			weights[coding] = 1
+			name, value, found := strings.Cut(strings.TrimSpace(parameters), "=")
+			if found && strings.EqualFold(name, "q") {
+				weight, err := strconv.ParseFloat(value, 64)
+				if err != nil || !(weight >= 0 && weight <= 1) {
+					weight = 0 // not a weight: do not risk the coding
+				}
+				weights[coding] = weight
+			}
 		}
 	}
-	return false
+	// No coding is acceptable even if it is not named, but then the last choice.
+	best, chosen := weights["identity"], ""
+	for _, coding := range codings {
+		weight, named := weights[coding]
+		if !named {
+			weight = weights["*"]
+		}
+		if weight > best || weight == best && weight > 0 && chosen == "" {
+			best, chosen = weight, coding
+		}
+	}
+	return chosen
 }
 
 // matches parses an If-None-Match header (RFC 9110, section 13.1.2).

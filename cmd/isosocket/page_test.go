@@ -8,9 +8,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/andybalholm/brotli"
 )
 
 func zipped(s string) []byte {
@@ -114,14 +117,83 @@ func TestPageSaysHowToGetTheClient(t *testing.T) {
 	}
 }
 
-func TestAcceptsGzip(t *testing.T) {
+func TestChooseCoding(t *testing.T) {
 	t.Parallel()
-	for header, want := range map[string]bool{
-		"gzip": true, "GZIP": true, "br, gzip": true, "*": true, "gzip;q=1.0": true, "gzip; q=0.001": true,
-		"": false, "br": false, "gzip;q=0": false, "gzip; q=0.0": false, "gzip;q=x": false, "x-gzip": false,
+	for header, want := range map[string]string{
+		"gzip, deflate, br, zstd": "br", "br": "br", "BR": "br", "gzip": "gzip", "GZIP": "gzip", "x-gzip": "gzip", "*": "br",
+		"gzip;q=1.0, br;q=0.5": "gzip", "gzip; q=0.001": "gzip", "gzip;q=0.5,br;q=0.5": "br", "gzip;Q=0.9,br;Q=0.1": "gzip",
+		"br;q=0, *": "gzip", "br;q=0, gzip;q=0, *": "", "*;q=0": "", "*;q=0.5, br;q=0": "gzip",
+		"identity": "", "identity, gzip;q=0.5": "", "identity;q=0.5, gzip;q=0.5": "gzip", "identity;q=0, gzip": "gzip", "identity, gzip": "gzip",
+		"": "", "deflate": "", "gzip;q=0": "", "gzip; q=0.0": "", "gzip;q=x": "", "gzip;q=-1": "", "gzip;q=2": "", "gzip;q=NaN": "",
 	} {
-		if got := acceptsGzip(header); got != want {
-			t.Errorf("acceptsGzip(%q) = %v", header, got)
+		if got := chooseCoding([]string{header}, "br", "gzip"); got != want {
+			t.Errorf("chooseCoding(%q) = %q, want %q", header, got, want)
 		}
+	}
+	if got := chooseCoding([]string{"gzip;q=0.5", "br"}, "br", "gzip"); got != "br" {
+		t.Errorf("of two lines: %q", got)
+	}
+	if got := chooseCoding(nil, "br", "gzip"); got != "" {
+		t.Errorf("without the header: %q", got)
+	}
+	if got := chooseCoding([]string{"br"}, "gzip"); got != "" {
+		t.Errorf("without a file in brotli: %q", got)
+	}
+}
+
+// The client comes in brotli if it was built, and a client may have it in any coding; caches keep
+// the codings apart, and one ETag names them all.
+func TestClientInEveryCoding(t *testing.T) {
+	t.Parallel()
+	const module = "\x00asm and so on"
+	var packed bytes.Buffer
+	w := brotli.NewWriter(&packed)
+	io.WriteString(w, module)
+	w.Close()
+	dist := fstest.MapFS{
+		"dist/client.wasm.gz": {Data: zipped(module)},
+		"dist/client.wasm.br": {Data: packed.Bytes()},
+		"dist/wasm_exec.js":   {Data: []byte("class Go {}")},
+	}
+	p := newPage(dist)
+	etags := map[string]bool{}
+	for accepted, coding := range map[string]string{"": "", "gzip, deflate, br, zstd": "br", "gzip": "gzip", "br;q=0.1, gzip": "gzip"} {
+		header := map[string]string{}
+		if accepted != "" {
+			header["Accept-Encoding"] = accepted
+		}
+		response := get(p, "GET", "/client.wasm", header)
+		h := response.Header()
+		etags[h.Get("ETag")] = true
+		if h.Get("Content-Encoding") != coding || h.Get("Vary") != "Accept-Encoding" || h.Get("Content-Type") != "application/wasm" ||
+			h.Get("Content-Length") != strconv.Itoa(response.Body.Len()) {
+			t.Errorf("%q: the header is %v for %d bytes", accepted, h, response.Body.Len())
+		}
+		if head := get(p, "HEAD", "/client.wasm", header); head.Header().Get("Content-Length") != h.Get("Content-Length") || head.Body.Len() != 0 {
+			t.Errorf("%q: HEAD differs: %v", accepted, head.Header())
+		}
+		body := io.Reader(response.Body)
+		switch coding {
+		case "br":
+			body = brotli.NewReader(body)
+		case "gzip":
+			var err error
+			if body, err = gzip.NewReader(body); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := io.ReadAll(body); string(got) != module || err != nil {
+			t.Errorf("%q: %q, %v", accepted, got, err)
+		}
+		header["If-None-Match"] = h.Get("ETag")
+		if again := get(p, "GET", "/client.wasm", header); again.Code != 304 || again.Header().Get("Content-Encoding") != "" || again.Header().Get("Vary") != "Accept-Encoding" {
+			t.Errorf("%q: with If-None-Match, %d and %v", accepted, again.Code, again.Header())
+		}
+	}
+	if len(etags) != 1 {
+		t.Errorf("the ETags are %v", etags)
+	}
+	if other := get(p, "GET", "/page.css", map[string]string{"Accept-Encoding": "br, gzip"}); other.Header().Get("Content-Encoding") != "gzip" {
+		t.Errorf("a file without brotli: %v", other.Header())
 	}
 }

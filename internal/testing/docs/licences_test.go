@@ -23,7 +23,7 @@ type dependency struct {
 
 // dependencies returns the modules of others, by path, whose packages are linked into programs that
 // import the packages of the module in folder, on one of the platforms. Internal packages count where
-// another package imports them.
+// another package imports them; programs of scripts, which run only during a build, do not.
 func dependencies(t *testing.T, folder string, platforms []string) map[string]*dependency {
 	t.Helper()
 	list := func(platform string, args ...string) []string {
@@ -42,7 +42,7 @@ func dependencies(t *testing.T, folder string, platforms []string) map[string]*d
 	found := map[string]*dependency{}
 	for _, platform := range platforms {
 		packages := slices.DeleteFunc(list(platform, "./..."), func(p string) bool {
-			return strings.Contains(p, "/internal/") || strings.HasSuffix(p, "/e2e")
+			return strings.Contains(p, "/internal/") || strings.HasSuffix(p, "/e2e") || strings.Contains(p, "/scripts/")
 		})
 		target := "native"
 		if platform == "js/wasm" {
