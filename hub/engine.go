@@ -39,7 +39,8 @@ type Engine interface {
 	// Since returns the entries of topic that were published after the position after,
 	// oldest first and at most limit, and top as Subscribe does. The zero Position means
 	// all that are still stored. The Prev of the first entry is after only if nothing
-	// between both is missing. Without entries, nothing is missing only if top is after.
+	// between both is missing. Without entries, nothing is missing only if top is after: so
+	// entries and top are of one moment.
 	// Entries that the engine can no longer return are not an error.
 	Since(ctx context.Context, topic string, after Position, limit int) (entries []*Entry, top Position, err error)
 

@@ -19,6 +19,7 @@ var cases = []testCase{
 	{name: "TopIsThePrevOfTheNext", machines: 2, history: true, run: topIsPrev},
 	{name: "ASubscriptionDuringPublicationsMissesNothing", machines: 2, history: true, run: subscribeMeanwhile},
 	{name: "SinceReturnsPages", machines: 1, history: true, run: sincePages},
+	{name: "SinceAgreesWithItself", machines: 2, history: true, run: sinceAgrees},
 	{name: "CountBoundsHistory", machines: 1, history: true, bounds: true, run: countBounds},
 	{name: "AgeBoundsHistory", machines: 1, history: true, bounds: true, run: ageBounds},
 	{name: "WithoutHistoryOnlyTopMoves", machines: 1, run: noHistory},
@@ -140,6 +141,36 @@ func sincePages(b *bench) {
 				b.Fatalf("after entry %d with limit %d: %s, top %v", after, limit, texts(got), top)
 			}
 			b.chained(positions[after], got)
+		}
+	}
+}
+
+// sinceAgrees asks for all entries while the first one is published: no entries, but the first one
+// as top, would be a loss that nobody notices.
+func sinceAgrees(b *bench) {
+	for i := range 50 {
+		topic := fmt.Sprintf("agrees.%d", i)
+		published := make(chan hub.Position, 1)
+		go func() {
+			p, err := b.engines[1].Publish(b.ctx, topic, &hub.Entry{Message: ws.Text("1")}, plenty)
+			if err != nil {
+				b.Errorf("Publish: %v", err)
+			}
+			published <- p
+		}()
+		var tops []hub.Position // of answers without entries
+		b.eventually("the entry is returned", func() bool {
+			all, top, err := b.engines[0].Since(b.ctx, topic, hub.Position{}, 10)
+			if err != nil {
+				b.Fatalf("Since %q: %v", topic, err)
+			}
+			if len(all) == 0 {
+				tops = append(tops, top)
+			}
+			return len(all) > 0
+		})
+		if slices.Contains(tops, <-published) {
+			b.Fatalf("Since %q returned no entries, and the position of one as top", topic)
 		}
 	}
 }

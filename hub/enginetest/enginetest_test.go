@@ -196,6 +196,15 @@ func TestMistakesAreFound(t *testing.T) {
 			keep.Messages++
 			return e.Publish(ctx, topic, entry, keep)
 		}}, "has 5 entries"},
+		"says a top that is later than its entries": {"SinceAgreesWithItself", &faulty{since: func(e hub.Engine, topic string, after hub.Position, limit int) ([]*hub.Entry, hub.Position, error) {
+			entries, _, err := e.Since(ctx, topic, after, limit)
+			if err != nil {
+				return nil, hub.Position{}, err
+			}
+			time.Sleep(2 * time.Millisecond)
+			_, top, err := e.Since(ctx, topic, after, limit)
+			return entries, top, err
+		}}, "the position of one as top"},
 		"keeps nothing": {"SinceReturnsPages", &faulty{publish: func(e hub.Engine, topic string, entry *hub.Entry, keep hub.Keep) (hub.Position, error) {
 			keep.Messages = 0
 			return e.Publish(ctx, topic, entry, keep)

@@ -2,6 +2,7 @@ package nats
 
 import (
 	"context"
+	"time"
 
 	"github.com/isosocket/isosocket/hub"
 )
@@ -44,20 +45,28 @@ func (e *Engine) Since(ctx context.Context, name string, after hub.Position, lim
 			return nil, hub.Position{}, err
 		}
 		p.add(a.messages)
-		if a.pending == 0 || len(a.messages) == 0 || p.full {
-			p.more = p.full || a.pending > 0
-			break
+		if n := len(a.messages); n > 0 && a.pending > 0 && !p.full {
+			p.from = a.messages[n-1].seq + 1
+			continue
 		}
-		p.from = a.messages[len(a.messages)-1].seq + 1
-	}
-	top, err := p.top(func() (stored, bool, error) {
+		if !p.full && p.last > 0 {
+			return p.entries, p.top(p.last), nil
+		}
 		last, _, found, err := e.lastOf(ctx, st.stream, subject)
-		return last, found, err
-	})
-	if err != nil {
-		return nil, hub.Position{}, err
+		switch {
+		case err != nil:
+			return nil, hub.Position{}, err
+		case !found:
+			return p.entries, p.top(0), nil
+		case p.full || last.seq < p.from:
+			return p.entries, p.top(max(last.seq, p.last)), nil
+		}
+		// It was published between the two requests. As the end of an answer without messages
+		// it would be a gap.
+		if !e.sleep(ctx, 5*time.Millisecond) {
+			return nil, hub.Position{}, e.linkError("read history", ctx.Err())
+		}
 	}
-	return p.entries, top, nil
 }
 
 // local is what a machine knows of a topic that it subscribes to.
@@ -86,8 +95,7 @@ type page struct {
 	wanted  int
 	from    uint64
 	chained bool // after is of this epoch
-	full    bool
-	more    bool
+	full    bool // there are more than limit
 
 	entries []*hub.Entry
 	started bool
@@ -131,23 +139,13 @@ func (p *page) add(messages []stored) {
 	}
 }
 
-// top returns the position of the topic's last message.
-func (p *page) top(lastOf func() (stored, bool, error)) (hub.Position, error) {
-	last := p.last
-	if p.more || last == 0 {
-		m, found, err := lastOf()
-		if err != nil {
-			return hub.Position{}, err
-		}
-		if found {
-			last = max(last, m.seq)
-		}
+// top returns the position of the topic's last message, which has the sequence last, 0 for none.
+func (p *page) top(last uint64) hub.Position {
+	expired := p.chained && p.local.top == p.after && p.local.recent && last == 0
+	if expired || last > 0 && last == p.local.born {
+		return p.local.top
 	}
-	switch {
-	case p.chained && p.local.top == p.after && p.local.recent && (last == 0 || last == p.local.born), last > 0 && last == p.local.born:
-		return p.local.top, nil
-	}
-	return p.storage.at(last), nil
+	return p.storage.at(last)
 }
 
 // Present implements [hub.Engine].

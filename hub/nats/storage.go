@@ -188,8 +188,15 @@ func (e *Engine) mark(ctx context.Context, s, known *storage, info *jetstream.St
 			return nil
 		case found:
 			epoch, expected = string(id), m.seq
-		case known != nil && !reset && info.State.FirstSeq > known.marker:
-			epoch = known.epoch // the marker was dropped as too old
+		case known != nil && !reset:
+			// It may have been dropped as too old, also since info was requested.
+			stream, err := e.js.Stream(ctx, s.stream)
+			if err != nil {
+				return e.linkError("open the stream", err)
+			}
+			if now := stream.CachedInfo().State; now.FirstSeq > known.marker && now.LastSeq >= info.State.LastSeq {
+				epoch = known.epoch
+			}
 		}
 		if epoch == "" {
 			epoch = nuid.Next()
@@ -214,7 +221,7 @@ func (e *Engine) mark(ctx context.Context, s, known *storage, info *jetstream.St
 func (e *Engine) ageing(s *storage, m *stored, info *jetstream.StreamInfo) bool {
 	first, last := info.State.FirstSeq, info.State.LastSeq
 	return s.age > 0 && info.TimeStamp.Sub(m.time) > s.age/2 ||
-		info.Config.MaxBytes > 0 && last > m.seq+1000 && m.seq < first+(last-first)/2
+		info.Config.MaxBytes > 0 && last > first+100 && m.seq < first+(last-first)/2
 }
 
 // store publishes a message to the stream. expected, if not nil, is the sequence that the

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	natsio "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/hub"
@@ -150,5 +151,51 @@ func TestForeignMessagesArePassedOver(t *testing.T) {
 		}
 	default:
 		t.Error("Trace.Failed was not called")
+	}
+}
+
+// TestSinceAgreesWithItself asks for what follows a message that is gone, while the next one is
+// published: an answer without messages, but with the new one as the end of the topic, would be a
+// gap in which that message is lost.
+func TestSinceAgreesWithItself(t *testing.T) {
+	s := startServer(t, true)
+	o := quick
+	o.Prefix = prefix()
+	e := connect(t, s.ClientURL(), &o)
+	keep := hub.Keep{Messages: 10, Age: time.Minute}
+	_, stream := (&node{t: t, engine: e}).stream()
+	for i := range 60 {
+		topic := fmt.Sprint(i)
+		publish := func() (hub.Position, error) {
+			return e.Publish(t.Context(), topic, &hub.Entry{Message: ws.Text("x")}, keep)
+		}
+		after, err := publish()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := stream.Purge(t.Context(), jetstream.WithPurgeSubject(e.storedSubject(topic))); err != nil {
+			t.Fatal(err)
+		}
+		published := make(chan error, 1)
+		go func() {
+			time.Sleep(time.Millisecond)
+			_, err := publish()
+			published <- err
+		}()
+		for {
+			entries, top, err := e.Since(t.Context(), topic, after, 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(entries) == 1 {
+				break
+			}
+			if top.Offset() > after.Offset() {
+				t.Fatalf("round %d: no entries, and top is %v", i, top)
+			}
+		}
+		if err := <-published; err != nil {
+			t.Fatal(err)
+		}
 	}
 }
