@@ -82,7 +82,8 @@ func (m *Membership) PublishToOthers(ctx context.Context, msg ws.Message, o *Pub
 }
 
 // Pause stops sending messages to the member until Resume. Unlike Leave it keeps the
-// member's presence. Messages queued before are still sent.
+// member's presence. Messages queued before are still sent. In a topic with [Latest] the
+// member is one that reads slowly: it gets the newest message of each key afterwards.
 func (m *Membership) Pause() {
 	if t := m.topic.Load(); t != nil {
 		t.pause(m)
@@ -112,11 +113,13 @@ func (t *topic) pause(m *Membership) {
 	}
 	b := &behind{member: m, position: t.position, recovers: true}
 	switch {
-	case m.behind != nil:
-		t.stopWaiting(m)
+	case m.behind != nil: // b takes its place, also among those that wait for the latest
 		b.position, b.oldest, b.told = m.behind.position, m.behind.oldest, m.behind.told
+		b.latest, b.after = m.behind.latest, m.behind.after
 	case m.ahead != nil:
 		b.position = *m.ahead
+	case t.rules.Slow == Latest:
+		t.awaitLatest(b)
 	}
 	m.behind, m.ahead, m.paused = b, nil, true
 }
@@ -131,7 +134,8 @@ func (t *topic) resume(m *Membership, since Position) *behind {
 	b := m.behind
 	m.paused = false
 	if !since.IsZero() && since != b.position {
-		b.position, b.oldest, b.told = since, false, Position{}
+		t.stopWaiting(m)
+		b.position, b.oldest, b.told, b.latest = since, false, Position{}, false
 	}
 	b.began = time.Now()
 	return b

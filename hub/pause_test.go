@@ -214,3 +214,42 @@ func TestFollowPresence(t *testing.T) {
 		t.Errorf("false: %v", err)
 	}
 }
+
+// TestPauseOfLatest has a topic without history, of which only the newest values count.
+func TestPauseOfLatest(t *testing.T) {
+	h := newHub(t, &hub.Options{Rules: func(string) hub.Rules { return hub.Rules{History: -1, Slow: hub.Latest} }})
+	set := func(key, text string) hub.Position {
+		t.Helper()
+		p, err := h.Publish(t.Context(), "t", ws.Text(text), &hub.PublishOptions{Key: key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	conn, client := pair(t)
+	m := join(t, h, "t", conn, &hub.JoinOptions{Format: gapFormat})
+	old := set("a", "a0")
+	last := set("b", "b0")
+	expect(t, client, "a0", "b0")
+	m.Pause()
+	set("a", "a1")
+	set("b", "b1")
+	set("a", "a2")
+	m.Resume(last)
+	expect(t, client, "b1", "a2")
+	set("b", "b2")
+	expect(t, client, "b2")
+	m.Pause()
+	m.Resume(old) // before the pause: it is not known what came after it
+	expect(t, client, "gap")
+	set("a", "a3")
+	expect(t, client, "a3")
+	m.Pause()
+	set("a", "a4")
+	m.Leave()
+	conn2, client2 := pair(t)
+	join(t, h, "t", conn2, nil)
+	set("a", "a5")
+	expect(t, client2, "a5")
+	expectNothing(t, client)
+}

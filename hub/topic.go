@@ -364,16 +364,21 @@ func (t *topic) tooSlow(m *Membership) {
 
 // fallBehind makes m catch up from a position. mu is held.
 func (t *topic) fallBehind(m *Membership, from Position, latest bool) {
-	b := &behind{member: m, position: from, latest: latest, began: time.Now()}
+	b := &behind{member: m, position: from, began: time.Now()}
 	if latest {
-		if t.latest == nil {
-			t.latest = newLatest(t.hub.limits.Keys)
-		}
-		b.after = t.latest.number
-		t.latest.waiting++
+		t.awaitLatest(b)
 	}
 	m.behind = b
 	t.hub.later(b, firstWait)
+}
+
+// awaitLatest makes b one that waits for the newest entry of each key. mu is held.
+func (t *topic) awaitLatest(b *behind) {
+	if t.latest == nil {
+		t.latest = newLatest(t.hub.limits.Keys)
+	}
+	b.latest, b.after = true, t.latest.number
+	t.latest.waiting++
 }
 
 // stopWaiting removes m from the members that wait for the latest. mu is held.
