@@ -33,6 +33,7 @@ type framer struct {
 	*http2.Framer
 	settings map[http2.SettingID]uint32 // of the server
 	next     uint32                     // the next stream
+	scheme   string
 }
 
 func dialFramer(t *testing.T, s *httptest.Server, window uint32) *framer {
@@ -43,9 +44,14 @@ func dialFramer(t *testing.T, s *httptest.Server, window uint32) *framer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return newFramer(t, conn, window)
+}
+
+func newFramer(t *testing.T, conn net.Conn, window uint32) *framer {
+	t.Helper()
 	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(20 * time.Second))
-	f := &framer{t: t, conn: conn, Framer: http2.NewFramer(conn, conn), settings: map[http2.SettingID]uint32{}, next: 1}
+	f := &framer{t: t, conn: conn, Framer: http2.NewFramer(conn, conn), settings: map[http2.SettingID]uint32{}, next: 1, scheme: "https"}
 	f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	io.WriteString(conn, http2.ClientPreface)
 	f.must(f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: window}))
@@ -104,10 +110,15 @@ func (f *framer) open(fields ...string) (id uint32, status string) {
 
 func (f *framer) headers(id uint32, endStream bool, fields ...string) {
 	f.t.Helper()
+	f.fields(id, endStream, append([]string{":method", "CONNECT", ":protocol", "websocket", ":scheme", f.scheme, ":path", "/", ":authority", "localhost",
+		"sec-websocket-version", "13"}, fields...)...)
+}
+
+// fields opens the stream id with these fields and no others.
+func (f *framer) fields(id uint32, endStream bool, fields ...string) {
+	f.t.Helper()
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
-	fields = append([]string{":method", "CONNECT", ":protocol", "websocket", ":scheme", "https", ":path", "/", ":authority", "localhost",
-		"sec-websocket-version", "13"}, fields...)
 	for i := 0; i < len(fields); i += 2 {
 		f.must(encoder.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]}))
 	}
@@ -155,6 +166,49 @@ func TestHTTP2IsAnnounced(t *testing.T) {
 		t.Errorf("with a Content-Length, the status is %s", status)
 	}
 	f.conn.Close()
+	mustShutdown(t, e)
+}
+
+// Without TLS, a client that knows that the server speaks HTTP/2 can connect as well.
+func TestHTTP2WithoutTLS(t *testing.T) {
+	seen := make(chan *server.Conn, 1)
+	e := server.Handler(func(ctx context.Context, conn *server.Conn) error {
+		seen <- conn
+		return echo(ctx, conn)
+	}, nil)
+	s := httptest.NewUnstartedServer(e)
+	s.Config.Protocols = new(http.Protocols)
+	s.Config.Protocols.SetUnencryptedHTTP2(true)
+	s.Start()
+	t.Cleanup(s.Close)
+	conn, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFramer(t, conn, 1<<16)
+	f.scheme = "http"
+	id, status := f.open()
+	if got := <-seen; status != "200" || got.TLS() != nil || got.Native().TLS() != nil || got.Request().ProtoMajor != 2 {
+		t.Errorf("the status is %s, the request %+v", status, got.Request())
+	}
+	f.must(f.WriteData(id, false, masked(1, "hello")))
+	f.await("the echo", func(frame http2.Frame) bool {
+		data, ok := frame.(*http2.DataFrame)
+		return ok && bytes.Equal(data.Data(), []byte("\x81\x05hello"))
+	})
+	f.conn.Close()
+	mustShutdown(t, e)
+}
+
+// A CONNECT that is not extended is no handshake.
+func TestHTTP2PlainConnect(t *testing.T) {
+	e := server.Handler(echo, nil)
+	f := dialFramer(t, startHTTP2(t, e, nil), 1<<16)
+	f.fields(1, false, ":method", "CONNECT", ":authority", "localhost:443")
+	f.await("405", func(frame http2.Frame) bool {
+		h, ok := frame.(*http2.MetaHeadersFrame)
+		return ok && h.PseudoValue("status") == "405"
+	})
 	mustShutdown(t, e)
 }
 
@@ -319,8 +373,60 @@ func TestHTTP2PeerWithoutWindow(t *testing.T) {
 	mustShutdown(t, e)
 }
 
-// A program that does not receive stops its own stream, and the others if one stream's window is
-// as large as the connection's.
+// With net/http's defaults, one stream's window is as large as the connection's, so a program that
+// does not receive stops the other streams, until it receives again.
+func TestHTTP2DefaultWindowsAreShared(t *testing.T) {
+	leak.Check(t)
+	release := make(chan struct{})
+	e := server.Handler(func(ctx context.Context, conn *server.Conn) error {
+		if conn.URL().Path == "/silent" {
+			select {
+			case <-release:
+			case <-conn.Done():
+			}
+		}
+		return echo(ctx, conn)
+	}, &server.Options{ReceiveBuffer: 16 << 10})
+	c := connectHTTP2(t, startHTTP2(t, e, nil))
+	silent := mustOpen(t, c, "/silent", nil)
+	other := mustOpen(t, c, "/", nil)
+	const messages = 400
+	sent := make(chan error, 1)
+	go func() {
+		var err error
+		for i := 0; i < messages && err == nil; i++ {
+			err = silent.Send(context.Background(), ws.Binary(make([]byte, 10_000)))
+		}
+		sent <- err
+	}()
+	stalled := func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+		defer cancel()
+		if err := other.Send(ctx, ws.Binary(make([]byte, 10_000))); err != nil {
+			t.Fatal(err)
+		}
+		_, err := other.Receive(ctx)
+		return errors.Is(err, context.DeadlineExceeded)
+	}
+	waitUntil(t, "the other stream stalls", stalled)
+	close(release)
+	if m, err := other.Receive(timeout(t)); err != nil || len(m.Data) != 10_000 {
+		t.Errorf("after the release, the other stream received %d bytes, %v", len(m.Data), err)
+	}
+	for range messages {
+		if m, err := silent.Receive(timeout(t)); err != nil || len(m.Data) != 10_000 {
+			t.Fatalf("received %d bytes, %v", len(m.Data), err)
+		}
+	}
+	if err := <-sent; err != nil {
+		t.Error(err)
+	}
+	silent.CloseNow(errors.NormalClosure, "")
+	other.CloseNow(errors.NormalClosure, "")
+	mustShutdown(t, e)
+}
+
+// With a smaller window for each stream, it stops only its own.
 func TestHTTP2ProgramThatDoesNotReceive(t *testing.T) {
 	leak.Check(t)
 	release := make(chan struct{})

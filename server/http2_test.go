@@ -76,7 +76,7 @@ func TestHTTP2Connection(t *testing.T) {
 	type seen struct {
 		request   *http.Request
 		principal any
-		local     string
+		addresses string
 	}
 	connected := make(chan seen, 1)
 	ended := make(chan error, 1)
@@ -88,7 +88,7 @@ func TestHTTP2Connection(t *testing.T) {
 			o.Compression = &ws.Compression{}
 			o.Authorize = func(r *http.Request) (any, error) { return r.Header.Get("Authorization"), nil }
 			e := server.Handler(func(ctx context.Context, conn *server.Conn) error {
-				connected <- seen{conn.Request(), conn.Principal(), fmt.Sprint(conn.Native().LocalAddr())}
+				connected <- seen{conn.Request(), conn.Principal(), fmt.Sprint(conn.Native().LocalAddr(), conn.Native().RemoteAddr(), conn.Native().TLS().NegotiatedProtocol)}
 				err := echo(ctx, conn)
 				<-ctx.Done()
 				ended <- context.Cause(ctx)
@@ -112,8 +112,8 @@ func TestHTTP2Connection(t *testing.T) {
 				fmt.Sprint(r.Header) != fmt.Sprintf("map[Authorization:[alice] Cookie:[session=1] Origin:[%s]]", s.URL) {
 				t.Errorf("the request is %s %v %v with %v", r.Proto, r.URL, r.Host, r.Header)
 			}
-			if got.principal != "alice" || got.local != s.Listener.Addr().String() {
-				t.Errorf("the principal is %v, the local address %v", got.principal, got.local)
+			if want := fmt.Sprint(s.Listener.Addr(), conn.Native().LocalAddr(), "h2"); got.principal != "alice" || got.addresses != want {
+				t.Errorf("the principal is %v, the addresses are %v, want %v", got.principal, got.addresses, want)
 			}
 			for _, n := range []int{0, 1, 2 << 10, 4096, 4097, 100_000, 5 << 20} {
 				mustSendBack(t, conn, ws.Binary(bytes.Repeat([]byte("isosocket "), n/10+1)[:n]))
@@ -323,6 +323,30 @@ func TestHTTP2Middleware(t *testing.T) {
 	mustSendBack(t, conn, ws.Text("hello"))
 	if err := conn.Close(errors.NormalClosure, ""); err != nil {
 		t.Errorf("Close = %v", err)
+	}
+	mustShutdown(t, e)
+}
+
+// goneWriter is the writer of net/http of a client that has gone.
+type goneWriter struct{ *httptest.ResponseRecorder }
+
+func (goneWriter) FlushError() error                { return io.ErrClosedPipe }
+func (goneWriter) SetReadDeadline(time.Time) error  { return nil }
+func (goneWriter) SetWriteDeadline(time.Time) error { return nil }
+
+func TestHTTP2ClientIsGoneBeforeTheAnswer(t *testing.T) {
+	var ended error
+	e := server.Handler(func(context.Context, *server.Conn) error {
+		t.Error("the function was called")
+		return nil
+	}, &server.Options{Observer: &server.Observer{HandshakeEnd: func(_ *http.Request, r server.HandshakeResult) { ended = r.Err }}})
+	r := httptest.NewRequest(http.MethodConnect, "/", strings.NewReader(""))
+	r.ProtoMajor, r.ContentLength = 2, -1
+	r.Header[":protocol"] = []string{"websocket"}
+	r.Header.Set("Sec-WebSocket-Version", "13")
+	e.ServeHTTP(goneWriter{httptest.NewRecorder()}, r)
+	if got := e.Stats(); got.Unanswered != 1 || got.Accepted != 0 || !errors.Is(ended, io.ErrClosedPipe) {
+		t.Errorf("unanswered %d, accepted %d, error %v", got.Unanswered, got.Accepted, ended)
 	}
 	mustShutdown(t, e)
 }

@@ -167,7 +167,7 @@ func check(r *http.Request) *refusal {
 	switch {
 	case isExtended(r):
 		return checkExtended(r)
-	case r.Method == http.MethodConnect:
+	case r.Method == http.MethodConnect && r.ProtoMajor > 2:
 		return refuse(http.StatusNotImplemented, "WebSocket over HTTP/%d is not supported; connect with HTTP/1.1.", r.ProtoMajor)
 	case r.Method != http.MethodGet:
 		return refuse(http.StatusMethodNotAllowed, "This is a WebSocket endpoint: the method must be GET, not %s.", r.Method)

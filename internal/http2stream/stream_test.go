@@ -104,6 +104,10 @@ func TestReadDeadline(t *testing.T) {
 		if s.SetWriteDeadline(time.Time{}) == nil || s.SetDeadline(time.Time{}) == nil {
 			t.Error("a write has no deadline, and no error says so")
 		}
+		if s.LocalAddr() != nil || s.RemoteAddr() != nil {
+			t.Error("addresses out of nowhere")
+		}
+		s.SetReadDeadline(time.Now().Add(time.Hour)) // Close stops its timer
 	})
 }
 
