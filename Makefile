@@ -26,7 +26,7 @@ CYCLONEDX := bin/cyclonedx-gomod-$(CYCLONEDX_VERSION)
 MODULES := $(patsubst %/go.mod,%,$(wildcard bench/go.mod examples/go.mod server/*/go.mod hub/*/go.mod))
 
 # The engines of the tests and of the parity table; make parity ENGINE=firefox uses another one.
-TEST_ENGINES := chromium node deno bun
+TEST_ENGINES := chromium firefox webkit node deno bun
 ENGINE ?= $(TEST_ENGINES)
 # Tests write the names of the engines that they ran in to this file.
 RAN := $(CURDIR)/bin/engines.txt
@@ -91,7 +91,7 @@ test-unit: wabt ## the tests that need no browser, natively, with the race detec
 test-wasm: chromium engines ## the packages' tests compiled to WebAssembly, in Chromium
 	ENGINE="$(TEST_ENGINES)" ISOSOCKET_ENGINES=$(RAN) $(GO) test -count=1 -timeout 30m -run '^(TestHarness|TestWasm)' ./e2e
 
-test-e2e: chromium engines proxies build ## the demo in Chromium against the native server, and the rest of e2e
+test-e2e: chromium engines proxies build ## the demo in browsers against the native server, and the rest of e2e
 	ENGINE="$(TEST_ENGINES)" ISOSOCKET_ENGINES=$(RAN) $(GO) test -count=1 -timeout 30m -skip '^(TestHarness|TestWasm)' ./e2e
 	cd examples && $(GO) test -count=1 -timeout 30m ./...
 

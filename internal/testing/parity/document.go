@@ -9,8 +9,8 @@ import (
 	"github.com/isosocket/isosocket/ws/wstest"
 )
 
-// engines are the columns of [Document]: the engines in which every case has the expected values
-// or those of a quirk.
+// engines are the columns of [Document]: the engines of make test, in which every case has the
+// expected values or those of a quirk.
 var engines = []string{"chromium", "firefox", "webkit", "node", "deno", "bun"}
 
 // Document returns docs/parity.md: the results of each case in each engine, as the data of
@@ -32,6 +32,8 @@ compares it.
 	b.WriteString(wstest.QuirksTable())
 	b.WriteString(`
 ## Case by case
+
+The columns are the engines in which ` + "`make test`" + ` runs the suite.
 
 B1 and so on are the differences of every browser; E1 and so on are those of one engine, listed above. "=" means the same values as
 natively. The same is true of every case that is not listed.
