@@ -23,6 +23,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/isosocket/isosocket/bench/internal/browser"
 	"github.com/isosocket/isosocket/bench/internal/peer"
 	"github.com/isosocket/isosocket/bench/internal/process"
 	"github.com/isosocket/isosocket/bench/internal/report"
@@ -37,6 +38,7 @@ func main() {
 
 // plan holds the values of the flags.
 type plan struct {
+	browser  string // an element of browser.Engines
 	rounds   int
 	window   time.Duration
 	warmup   time.Duration
@@ -55,6 +57,7 @@ func run(args []string, out io.Writer) error {
 		rounds   = f.Int("rounds", 5, "rounds, of which the medians count")
 		window   = f.Duration("duration", 300*time.Millisecond, "how long each measurement lasts")
 		warmup   = f.Duration("warmup", 100*time.Millisecond, "how long each one runs before it is measured")
+		engine   = f.String("browser", "chromium", "browser of the browser rows: "+strings.Join(browser.Engines(), ", "))
 		quick    = f.Bool("quick", false, "one short round: to see that everything runs, not for figures")
 		profiles = f.String("profile", "", "folder for CPU profiles of the measured windows; they cost some CPU time themselves")
 		jsonFile = f.String("json", "", "file for all figures of all rounds as JSON")
@@ -92,7 +95,10 @@ func run(args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	p := &plan{rounds: *rounds, window: *window, warmup: *warmup, profiles: *profiles, log: os.Stderr}
+	if !slices.Contains(browser.Engines(), *engine) {
+		return fmt.Errorf("-browser: no browser %q; there are %s", *engine, strings.Join(browser.Engines(), ", "))
+	}
+	p := &plan{browser: *engine, rounds: *rounds, window: *window, warmup: *warmup, profiles: *profiles, log: os.Stderr}
 	for name := range strings.SplitSeq(*names, ",") {
 		if _, err := peer.Find(name); err != nil {
 			return err

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/isosocket/isosocket/bench/internal/chromium"
+	"github.com/isosocket/isosocket/bench/internal/browser"
 	"github.com/isosocket/isosocket/bench/internal/load"
 	"github.com/isosocket/isosocket/bench/internal/report"
 )
@@ -32,8 +32,8 @@ var browserRows = []*row{
 		short: "browser, echo 64 B", unit: "messages", about: "rate",
 		peers: []string{javascript, own, "coder"}, baselines: []string{javascript},
 		cases: []scenario{
-			browses("one in flight", chromium.Job{Size: small, Depth: 1}),
-			browses("10,000 in flight", chromium.Job{Size: small, Depth: 10_000, Burst: true}),
+			browses("one in flight", browser.Job{Size: small, Depth: 1}),
+			browses("10,000 in flight", browser.Job{Size: small, Depth: 10_000, Burst: true}),
 		},
 		bars: func(r *report.Result) []report.Check {
 			return []report.Check{
@@ -47,24 +47,24 @@ var browserRows = []*row{
 		id: "o", title: "browser: echo of 1 MiB, 4 in flight",
 		short: "browser, echo 1 MiB", unit: "messages", about: "rate",
 		peers: []string{javascript, own, "coder"}, baselines: []string{javascript},
-		cases: []scenario{browses("4 in flight", chromium.Job{Size: 1 << 20, Depth: 4})},
+		cases: []scenario{browses("4 in flight", browser.Job{Size: 1 << 20, Depth: 4})},
 		bars:  hold(bar{figure: report.Rate, name: "rate", than: javascript, limit: 0.8, least: true}),
 	},
 }
 
 func weigh(m *measurement) (report.Figures, error) {
-	program, err := chromium.Build("./wasm/size/" + m.name)
+	program, err := browser.Build("./wasm/size/" + m.name)
 	if err != nil {
 		return report.Figures{}, err
 	}
-	n, err := chromium.Gzipped(program)
+	n, err := browser.Gzipped(program)
 	return report.Figures{BundleKB: float64(n) / 1000}, err
 }
 
 // browses returns a scenario for clients in a browser.
-func browses(name string, j chromium.Job) scenario {
+func browses(name string, j browser.Job) scenario {
 	return scenario{name: name, run: func(m *measurement) (report.Figures, error) {
-		browser, err := chromium.Find()
+		b, err := browser.Find(m.browser)
 		if err != nil {
 			return report.Figures{}, err
 		}
@@ -87,7 +87,7 @@ func browses(name string, j chromium.Job) scenario {
 		j.URL = "ws://" + server.Address()
 		// A browser still optimizes code after a second.
 		j.Warmup, j.Duration = 15*m.warmup, max(m.window, 500*time.Millisecond)
-		rate, err := chromium.Run(browser, program, &j)
+		rate, err := browser.Run(b, program, &j)
 		if err != nil && server.Err() != nil {
 			err = fmt.Errorf("%w; the server: %w", err, server.Err())
 		}
@@ -107,7 +107,7 @@ func (p *programs) program(name string) ([]byte, error) {
 	if b, ok := p.built[name]; ok {
 		return b, nil
 	}
-	b, err := chromium.Build("./wasm/load/" + name)
+	b, err := browser.Build("./wasm/load/" + name)
 	if err != nil {
 		return nil, err
 	}

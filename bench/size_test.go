@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"testing"
 
-	"github.com/isosocket/isosocket/bench/internal/chromium"
+	"github.com/isosocket/isosocket/bench/internal/browser"
 )
 
 // clientBudget is the most by which the client of row m may be larger than an empty program,
@@ -21,11 +21,11 @@ var unlinked = []string{"fmt.(*pp).doPrint", "reflect.Value.", "os.OpenFile", "e
 func TestClientSize(t *testing.T) {
 	weight := map[string]int{}
 	for _, name := range []string{emptyGo, own} {
-		program, err := chromium.Build("./wasm/size/" + name)
+		program, err := browser.Build("./wasm/size/" + name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if weight[name], err = chromium.Gzipped(program); err != nil {
+		if weight[name], err = browser.Gzipped(program); err != nil {
 			t.Fatal(err)
 		}
 		for _, function := range unlinked {

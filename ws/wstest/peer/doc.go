@@ -11,8 +11,10 @@
 // Every endpoint takes the name of its connection as the query parameter id.
 // The server keeps the behaviour's record under it. A WebSocket connection to
 // /observed?id=… receives the record as a JSON list of strings: once the
-// behaviour is over, with &until=… as soon as the record contains that, and with
-// &now=1 at once or, with &within=…, after that time at most. A behaviour that waits continues after /tell?id=….
+// behaviour is over, with &until=… as soon as the record contains that, with
+// &now=1 at once, and with &within=… after that time at most. A behaviour that
+// waits continues after /tell?id=…. /forget?ids=… drops the records of a list of
+// names.
 //
 //	/echo                echoes every message; records each message
 //	/fragments           text= in one-byte fragments with pings between, then echoes

@@ -181,7 +181,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch r.URL.Path {
-	case "/observed", "/tell", "/quiet":
+	case "/observed", "/tell", "/forget", "/quiet":
 		// Events of a control connection do not belong to the record of its subject.
 		s.behave(w, r, s.records.of(""), true, func(l *link) error { return s.control(l, record) })
 	case "/hang":
@@ -278,6 +278,11 @@ func (s *Server) control(l *link, record *record) error {
 		default:
 		}
 		answer = []byte("told")
+	case "/forget":
+		for id := range strings.SplitSeq(l.query.Get("ids"), ",") {
+			s.records.forget(id)
+		}
+		answer = []byte("forgotten")
 	case "/quiet":
 		answer = []byte("gone quiet")
 		if err := s.goQuiet(l); err != nil {
