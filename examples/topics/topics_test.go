@@ -182,6 +182,17 @@ func TestPage(t *testing.T) {
 	if text != "ann: 0,ann: 1,ann: 2" {
 		t.Errorf("after leaving and coming back: %q", text)
 	}
+	text = settled(`(async () => { // before there is a connection
+		const more = new topics.constructor(location.origin.replace("http", "ws") + "/topics?name=cid");
+		more.subscribe("room/3", {}).leave();
+		const got = new Promise((then) => more.subscribe("room/3", { onmessage: then }));
+		await more.publish("room/3", "hello");
+		more.close();
+		return got;
+	})()`)
+	if text != "cid: hello" {
+		t.Errorf("after leaving and coming back before there was a connection: %q", text)
+	}
 	if err := endpoint.Unsubscribe(ctx, "ann", "room/1"); err != nil {
 		t.Fatal(err)
 	}

@@ -5,8 +5,10 @@ package topicserver_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -306,6 +308,60 @@ func TestGrantsExpire(t *testing.T) {
 	}
 	r.send("sub 2 t", "leave 3 t") // and a timer that is stopped
 	r.expect("ok 2 P", "ok 3 ")
+}
+
+// TestRenewalsThatClose has an Access.Subscribe that closes the connection, or panics, when it is
+// asked again.
+func TestRenewalsThatClose(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		again   func() error
+		reason  errors.CloseReason
+		message string
+	}{
+		{"reason", func() error { return errors.CloseReason(4001) }, 4001, ""},
+		{"reason and message", func() error { return &errors.ConnectionClosed{Reason: 4002, Message: "go"} }, 4002, "go"},
+		{"panic", func() error { panic("a fault of the program") }, errors.InternalError, "internal error"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var asked atomic.Int32
+			a := all
+			a.Subscribe = func(context.Context, *topicserver.Member, string) (topicserver.Grant, error) {
+				if asked.Add(1) > 1 {
+					return topicserver.Grant{}, c.again()
+				}
+				return topicserver.Grant{Expires: time.Now().Add(20 * time.Millisecond)}, nil
+			}
+			var logged records
+			_, url := serve(t, newHub(t, nil), a, &topicserver.Options{Server: &server.Options{
+				Logger: slog.New(slog.NewTextHandler(&logged, nil)),
+			}})
+			r := dial(t, url)
+			r.ask("sub 1 t")
+			r.ends(c.reason, c.message)
+			if c.name == "panic" && !strings.Contains(logged.String(), "a fault of the program") {
+				t.Errorf("the log has %q", logged.String())
+			}
+		})
+	}
+}
+
+// records is a log that many goroutines may write.
+type records struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (r *records) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.Write(p)
+}
+
+func (r *records) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()
 }
 
 func TestConnectionsExpire(t *testing.T) {

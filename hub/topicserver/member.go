@@ -4,6 +4,8 @@ package topicserver
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -162,15 +164,21 @@ func (m *Member) unsubscribe(topic string, only *subscription, text string) {
 	}
 }
 
-// renew asks for the rights of s again.
+// renew asks for the rights of s again, on the goroutine of a timer.
 func (m *Member) renew(s *subscription) {
+	defer func() {
+		if v := recover(); v != nil { // as of a server's function
+			m.endpoint.log(m, "Access.Subscribe panicked", s.topic, fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
+			m.CloseNow(errors.InternalError, "internal error")
+		}
+	}()
 	grant, err := m.endpoint.access.Subscribe(m.ctx, m, s.topic)
 	switch {
 	case m.ctx.Err() != nil:
 		return
 	case err != nil:
-		if reason, ok := errors.AsType[errors.CloseReason](err); ok && reason.Sendable() {
-			m.CloseNow(reason, "")
+		if reason, message, ok := chosen(err); ok {
+			m.CloseNow(reason, message)
 			return
 		}
 		m.unsubscribe(s.topic, s, m.endpoint.refusal(m, "Access.Subscribe refused to renew", s.topic, err).text)

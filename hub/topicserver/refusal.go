@@ -90,11 +90,17 @@ func (e *Endpoint) hubRefusal(m *Member, what, topic string, err error) answer {
 	return refused(topicwire.Failed, "the server has failed to do it")
 }
 
+// chosen returns the close of the connection that an error of an Access function asks for.
+func chosen(err error) (reason errors.CloseReason, message string, ok bool) {
+	if closed, ok := errors.AsType[*errors.ConnectionClosed](err); ok {
+		return closed.Reason, closed.Message, !closed.Remote && closed.Reason.Sendable()
+	}
+	reason, ok = errors.AsType[errors.CloseReason](err)
+	return reason, "", ok && reason.Sendable()
+}
+
 // closes reports whether an error of an Access function closes the connection.
 func closes(err error) bool {
-	if closed, ok := errors.AsType[*errors.ConnectionClosed](err); ok {
-		return !closed.Remote && closed.Reason.Sendable()
-	}
-	reason, ok := errors.AsType[errors.CloseReason](err)
-	return ok && reason.Sendable()
+	_, _, ok := chosen(err)
+	return ok
 }

@@ -40,8 +40,8 @@ export class Topics {
     s.leave = () => {
       if (this.#subscriptions.get(topic) !== s) return;
       this.#subscriptions.delete(topic);
-      this.#stale.set(topic, (this.#stale.get(topic) ?? 0) + 1);
-      this.#request("", () => this.#stale.set(topic, this.#stale.get(topic) - 1), "leave", topic);
+      const old = (change) => this.#stale.set(topic, (this.#stale.get(topic) ?? 0) + change);
+      if (this.#request("", () => old(-1), "leave", topic)) old(1);
     };
     this.#subscriptions.set(topic, s);
     this.#begin(s);
@@ -68,7 +68,8 @@ export class Topics {
     };
     socket.onmessage = (event) => this.#take(parse(event.data));
     socket.onclose = (event) => {
-      const final = event.code === 1000 || event.code === 1008 || event.code >= 4000 && event.code !== 4401;
+      const broken = event.code === 1008 && event.reason !== "Ping/Pong timeout"; // the rules of the protocol
+      const final = broken || event.code === 1000 || event.code >= 4000 && event.code !== 4401;
       if (!this.#closed && !final) setTimeout(() => this.#connect(), wait(this.#failures++));
       else for (const p of this.#publications) p.reject(new Error("closed: " + event.code));
       this.onstate(false, event);
@@ -92,7 +93,7 @@ export class Topics {
   #begin(s) {
     s.number = this.#request("", (ok, at, text) => {
       if (this.#subscriptions.get(s.topic) !== s) return;
-      if (!ok && (at === "rate" || at === "failed")) return this.#again(s, () => this.#begin(s));
+      if (!ok && (at === "rate" || at === "failed")) return this.#again(s, () => this.#subscriptions.get(s.topic) === s && this.#begin(s));
       if (!ok) return this.#end(s, at, text);
       s.failures = 0;
       if (s.position === "" || s.position === "*") s.position = at || s.position;
@@ -102,7 +103,7 @@ export class Topics {
 
   #watch(s) {
     const number = this.#request("", (ok, code) => ok || this.#unwatched(number, code), "watch", s.topic);
-    this.#watches.set(number, { s, here: new Map(), all: false });
+    if (number) this.#watches.set(number, { s, here: new Map(), all: false });
   }
 
   #unwatched(number, code) {
