@@ -36,7 +36,7 @@ DIST := cmd/isosocket/dist
 ADDR ?= 127.0.0.1:8080
 
 .DEFAULT_GOAL := help
-.PHONY: help run build reproducible test test-unit test-wasm test-e2e parity bench fuzz soak autobahn lint vulncheck release fmt cover mutation clean chromium engines proxies wabt FORCE
+.PHONY: help run build reproducible test test-unit test-wasm test-e2e parity bench fuzz soak autobahn interop lint vulncheck release fmt cover mutation clean chromium engines proxies wabt FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -109,6 +109,9 @@ FUZZ ?= .
 
 fuzz: ## every fuzz target, for FUZZTIME (1m) each; FUZZ=Origin for those with that in their names
 	sh scripts/fuzz.sh $(FUZZTIME) '$(FUZZ)'
+
+interop: ## other clients, servers and proxies in both roles; writes docs/interop.md
+	@GO="$(GO)" sh scripts/interop.sh -document ../docs/interop.md
 
 autobahn: ## the Autobahn|Testsuite in both roles, if it is installed, compared with docs/autobahn.json; takes long
 	@GO="$(GO)" sh scripts/autobahn.sh

@@ -116,7 +116,7 @@ func length(n int, r role, random *rand.Rand) []byte {
 func TestRandomStreams(t *testing.T) {
 	g := newGwsReader()
 	random := rand.New(rand.NewPCG(1, 1))
-	count, found := 20_000, 0
+	count, found := 5_000, 0
 	if s := os.Getenv("RANDOM_STREAMS"); s != "" {
 		n, err := strconv.Atoi(s)
 		if err != nil {
