@@ -133,5 +133,5 @@ func TestProbe(t *testing.T) {
 	test := browser.CompileWasmTest(t, "../internal/testing/client")
 	test.Args = []string{"-test.run=^(TestProbe|TestDialUserinfo|TestDialForbidden|TestCallback)"}
 	test.Env = map[string]string{"ISOSOCKET_PROBE_URL": "ws" + strings.TrimPrefix(s.URL, "http")}
-	runEverywhere(t, test)
+	runEverywhere(t, map[string]browser.WasmTest{"client": test})
 }

@@ -4,6 +4,8 @@ package e2e
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/isosocket/isosocket/internal/testing/browser"
@@ -22,23 +24,27 @@ var socketTests = []struct {
 
 // TestSocket runs the tests of the browser transport and of Dial's use of it in every engine.
 func TestSocket(t *testing.T) {
+	tests := make(map[string]browser.WasmTest)
 	for _, pkg := range socketTests {
-		t.Run(pkg.name, func(t *testing.T) {
-			test := browser.CompileWasmTest(t, pkg.path)
-			test.Args = pkg.args
-			runEverywhere(t, test)
-		})
+		test := browser.CompileWasmTest(t, pkg.path)
+		test.Args = pkg.args
+		tests[pkg.name] = test
 	}
+	runEverywhere(t, tests)
 }
 
-// runEverywhere runs test as a subtest in each environment of each engine.
-func runEverywhere(t *testing.T, test browser.WasmTest) {
+// runEverywhere runs tests, by name, as subtests in each environment of each engine.
+func runEverywhere(t *testing.T, tests map[string]browser.WasmTest) {
 	t.Helper()
 	eachVenue(t, venues, &browser.Options{NoReconnectDelay: true}, func(t *testing.T, b *browser.Browser, v venue) {
-		test := test
-		test.Where = v.where
-		ctx, cancel := context.WithTimeout(t.Context(), wasmTimeout)
-		defer cancel()
-		browser.RunWasmTest(ctx, t, b, test)
+		for _, name := range slices.Sorted(maps.Keys(tests)) {
+			t.Run(name, func(t *testing.T) {
+				test := tests[name]
+				test.Where = v.where
+				ctx, cancel := context.WithTimeout(t.Context(), wasmTimeout)
+				defer cancel()
+				browser.RunWasmTest(ctx, t, b, test)
+			})
+		}
 	})
 }
