@@ -96,7 +96,8 @@ func runStall(r *row) {
 	r.stall("SendBuffer not set", 0)
 
 	id := r.newID()
-	conn := r.dial(&Options{SendBuffer: 32 << 20}, "/stall", "id", id)
+	// The echo may all arrive before this side receives.
+	conn := r.dial(&Options{SendBuffer: 32 << 20, ReceiveBuffer: 32 << 20}, "/stall", "id", id)
 	for range 24 { // more than the system buffers
 		if err := conn.Send(r.ctx, ws.Binary(Pattern(1<<20))); err != nil {
 			r.t.Fatalf("Send: %v", err)
@@ -131,7 +132,7 @@ func (r *row) stall(with string, sendBuffer int) {
 	}
 	accepted := 0
 	var err error
-	for accepted < 4096 { // 128 MiB: more than any system buffers
+	for accepted < fillMost/size {
 		// Long enough for a busy machine to fill its buffers: the buffer must still be full for
 		// the next calls.
 		ctx, cancel := context.WithTimeout(r.ctx, time.Second)
