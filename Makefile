@@ -36,13 +36,16 @@ DIST := cmd/isosocket/dist
 ADDR ?= 127.0.0.1:8080
 
 .DEFAULT_GOAL := help
-.PHONY: help run build reproducible test test-unit test-wasm test-e2e parity bench fuzz soak autobahn interop lint vulncheck release fmt cover mutation clean chromium engines proxies wabt FORCE
+.PHONY: help run run-cluster build reproducible test test-unit test-wasm test-e2e parity bench fuzz soak autobahn interop lint vulncheck release fmt cover mutation clean chromium engines proxies wabt FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## build everything and start the demo server; ADDR=host:port, default 127.0.0.1:8080
 	bin/isosocket serve -addr $(ADDR)
+
+run-cluster: ## start a chat on three machines over NATS, behind a proxy; its page kills the machine that it is on
+	cd examples && $(GO) run ./cluster -addr $(ADDR)
 
 build: bin/isosocket ## build the wasm client and bin/isosocket, which contains it
 

@@ -8,9 +8,7 @@ package main
 
 import (
 	"context"
-	"embed"
 	"fmt"
-	"io/fs"
 	"log"
 	"net/http"
 	"strings"
@@ -18,10 +16,9 @@ import (
 	"github.com/isosocket/isosocket/hub"
 	"github.com/isosocket/isosocket/hub/topicserver"
 	"github.com/isosocket/isosocket/ws"
-)
 
-//go:embed web
-var web embed.FS
+	"github.com/isosocket/isosocket/examples/topics/web"
+)
 
 func main() {
 	h, err := hub.New(nil)
@@ -38,16 +35,12 @@ func main() {
 
 // newHandler returns a handler of the page and of the endpoint /topics.
 func newHandler(h *hub.Hub) (http.Handler, *topicserver.Endpoint, error) {
-	page, err := fs.Sub(web, "web")
-	if err != nil {
-		return nil, nil, err
-	}
 	endpoint, err := topicserver.New(h, access, nil)
 	if err != nil {
 		return nil, nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/", http.FileServerFS(page))
+	mux.Handle("/", http.FileServerFS(web.Files))
 	mux.Handle("/topics", endpoint)
 	return mux, endpoint, nil
 }

@@ -24,8 +24,8 @@ const (
 	DefaultLease = 15 * time.Second
 	// DefaultCheck is 5 seconds.
 	DefaultCheck = 5 * time.Second
-	// DefaultTimeout is 5 seconds.
-	DefaultTimeout = 5 * time.Second
+	// DefaultTimeout is 15 seconds.
+	DefaultTimeout = 15 * time.Second
 	// DefaultQueue is 65,536.
 	DefaultQueue = 65_536
 )
@@ -70,8 +70,9 @@ type Options struct {
 	// Check is the time between two comparisons of the topics with the stream. 0 means
 	// [DefaultCheck].
 	Check time.Duration
-	// Timeout bounds each request to NATS, in addition to the context of the call. 0 means
-	// [DefaultTimeout].
+	// Timeout bounds each call of the engine, in addition to its context. It should be longer
+	// than a cluster of NATS takes to replace a server that has died, which is up to 9
+	// seconds. 0 means [DefaultTimeout].
 	Timeout time.Duration
 	// Queue is how many messages may wait for the engine's goroutine. Those beyond are lost
 	// on this machine, and repaired from history. 0 means [DefaultQueue].

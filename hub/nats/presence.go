@@ -19,6 +19,8 @@ const (
 	maxChangeBytes = 64 << 10
 	// settle is how long a new engine waits for other machines to answer.
 	settle = 250 * time.Millisecond
+	// patient bounds that wait, and the wait for the answer to a ping.
+	patient = 2 * time.Second
 )
 
 // presence holds the keys of all machines. Each machine numbers its changes, and sends them to
@@ -431,7 +433,7 @@ func (p *presence) expire() {
 		return
 	}
 	// The answer to a ping proves that the connection works, and comes after all earlier notices.
-	if p.engine.nc.FlushTimeout(p.engine.options.Timeout) != nil {
+	if p.engine.nc.FlushTimeout(patient) != nil {
 		return
 	}
 	for {
@@ -468,7 +470,7 @@ func (p *presence) look(drop bool) (some bool) {
 			pending = true
 		}
 	}
-	if age := now.Sub(p.opened); !p.isReady && (age >= settle && !pending || age >= p.engine.options.Timeout) {
+	if age := now.Sub(p.opened); !p.isReady && (age >= settle && !pending || age >= patient) {
 		p.isReady = true
 		close(p.ready)
 	}

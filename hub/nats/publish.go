@@ -87,7 +87,13 @@ func (e *Engine) publishStored(ctx context.Context, topic string, entry *hub.Ent
 		}
 		m := natsio.NewMsg(e.storedSubject(key))
 		m.Data = p.encode()
-		ack, err := e.store(ctx, m, st.stream, nil, id)
+		attempt, done := ctx, context.CancelFunc(func() {})
+		if id != "" { // a repetition is not stored twice
+			attempt, done = context.WithTimeout(ctx, e.options.Timeout/5)
+		}
+		ack, err := e.store(attempt, m, st.stream, nil, id)
+		late := attempt.Err() != nil && ctx.Err() == nil
+		done()
 		if err == nil {
 			if !ack.Duplicate {
 				st.saw(ack.Sequence)
@@ -95,7 +101,7 @@ func (e *Engine) publishStored(ctx context.Context, topic string, entry *hub.Ent
 			return st.at(ack.Sequence), nil
 		}
 		wait, again := notStored(err)
-		if !again || !e.nc.IsConnected() || !e.sleep(ctx, wait) {
+		if !again && !late || !e.nc.IsConnected() || !e.sleep(ctx, wait) {
 			e.keeper.urgent.Store(true)
 			e.wake()
 			return hub.Position{}, e.linkError("publish", err)

@@ -1,0 +1,201 @@
+//go:build !js
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/isosocket/isosocket"
+	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/hub/topic"
+	"github.com/isosocket/isosocket/internal/testing/leak"
+	"github.com/isosocket/isosocket/ws"
+)
+
+// TestMain runs a machine in a process of the test, as main does.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == "-node" {
+		if err := runNode(context.Background(), os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	leak.Main(m)
+}
+
+// chatter is a client in a room.
+type chatter struct {
+	client *topic.Client
+	room   *topic.Subscription
+
+	mu    sync.Mutex
+	texts []string
+	gaps  int
+	nodes map[string]string // by user
+}
+
+func enter(t *testing.T, ctx context.Context, address, name string) *chatter {
+	c := &chatter{nodes: map[string]string{}}
+	c.client = topic.NewClient(ctx, "ws://"+address+"/topics?name="+name, &topic.Options{
+		Reconnect: &isosocket.ReconnectOptions{MaxDelay: 500 * time.Millisecond},
+	})
+	t.Cleanup(func() { c.client.Close(errors.NormalClosure, "") })
+	c.room = c.client.Subscribe("room/1", nil)
+	var work sync.WaitGroup
+	t.Cleanup(work.Wait)
+	ctx, stop := context.WithCancel(ctx)
+	t.Cleanup(stop)
+	work.Go(func() {
+		for m, err := range c.room.Messages(ctx) {
+			c.mu.Lock()
+			if err != nil {
+				c.gaps++ // or the end of the test
+			} else {
+				var l line
+				if err := json.Unmarshal(m.Message.Data, &l); err != nil {
+					t.Error(err)
+				}
+				c.texts = append(c.texts, l.Text)
+			}
+			c.mu.Unlock()
+		}
+	})
+	work.Go(func() {
+		for p, err := range c.room.Present(ctx) {
+			if err != nil {
+				return
+			}
+			c.mu.Lock()
+			if p.Here {
+				c.nodes[p.Key] = string(p.Info)
+			} else {
+				delete(c.nodes, p.Key)
+			}
+			c.mu.Unlock()
+		}
+	})
+	return c
+}
+
+// where returns the machine on which a user is, as c knows it.
+func (c *chatter) where(name string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.nodes[name]
+}
+
+func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !condition(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not so within a minute: %s", what)
+		}
+	}
+}
+
+// TestNoLineIsLost kills the machine on which one of two clients is, while the other publishes.
+func TestNoLineIsLost(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer stop()
+	c, err := start(ctx, self, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.stop()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := c.serve(ctx, l); err != nil {
+			t.Error(err)
+		}
+	})
+	defer serving.Wait()
+	defer stop()
+	address := l.Addr().String()
+	eventually(t, "a machine serves the page", func() bool {
+		r, err := http.Get("http://" + address + "/")
+		if err != nil {
+			return false
+		}
+		r.Body.Close()
+		return r.StatusCode == http.StatusOK
+	})
+	ann, bob := enter(t, ctx, address, "ann"), enter(t, ctx, address, "bob")
+	eventually(t, "both see both", func() bool {
+		return ann.where("ann") != "" && ann.where("bob") != "" && bob.where("ann") != "" && bob.where("bob") != ""
+	})
+	n := 0
+	say := func(lines int) {
+		t.Helper()
+		for range lines {
+			if _, err := ann.client.Publish(ctx, "room/1", ws.Text(fmt.Sprint(n)), nil); err != nil {
+				t.Fatal(err)
+			}
+			n++
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	say(20)
+	for round := range 2 {
+		of := bob.where("bob")
+		r, err := http.PostForm("http://"+address+"/kill", url.Values{"node": {of}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Body.Close()
+		if r.StatusCode != http.StatusOK {
+			t.Fatalf("%s cannot be killed: %s", of, r.Status)
+		}
+		say(50)
+		eventually(t, "bob is on another machine, and ann knows", func() bool {
+			now := ann.where("bob")
+			return now != "" && now != of && bob.where("bob") == now
+		})
+		say(10)
+		t.Logf("round %d: bob moved from %s to %s", round, of, bob.where("bob"))
+		eventually(t, "all machines are back", func() bool {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			for i := range c.machines {
+				if c.commands[i] == nil {
+					return false
+				}
+			}
+			return true
+		})
+	}
+	for name, who := range map[string]*chatter{"ann": ann, "bob": bob} {
+		eventually(t, name+" has all lines", func() bool {
+			who.mu.Lock()
+			defer who.mu.Unlock()
+			return len(who.texts) >= n
+		})
+		who.mu.Lock()
+		for i, text := range who.texts {
+			if text != fmt.Sprint(i) {
+				t.Fatalf("%s got %q as line %d", name, text, i)
+			}
+		}
+		if who.gaps > 0 || len(who.texts) != n {
+			t.Errorf("%s: %d lines of %d, and %d gaps", name, len(who.texts), n, who.gaps)
+		}
+		who.mu.Unlock()
+	}
+}
