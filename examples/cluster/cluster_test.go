@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/isosocket/isosocket"
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/hub/topic"
+	"github.com/isosocket/isosocket/internal/testing/browser"
 	"github.com/isosocket/isosocket/internal/testing/leak"
 	"github.com/isosocket/isosocket/ws"
 )
@@ -103,19 +105,19 @@ func eventually(t *testing.T, what string, condition func() bool) {
 	}
 }
 
-// TestNoLineIsLost kills the machine on which one of two clients is, while the other publishes.
-func TestNoLineIsLost(t *testing.T) {
+// startAll starts the machines and the proxy, and waits until a machine serves the page.
+func startAll(t *testing.T) (ctx context.Context, c *cluster, address string) {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithTimeout(context.Background(), 3*time.Minute)
-	defer stop()
-	c, err := start(ctx, self, 3)
-	if err != nil {
+	t.Cleanup(stop)
+	if c, err = start(ctx, self, 3); err != nil {
 		t.Fatal(err)
 	}
-	defer c.stop()
+	t.Cleanup(c.stop)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -126,9 +128,9 @@ func TestNoLineIsLost(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	defer serving.Wait()
-	defer stop()
-	address := l.Addr().String()
+	t.Cleanup(serving.Wait)
+	t.Cleanup(stop)
+	address = l.Addr().String()
 	eventually(t, "a machine serves the page", func() bool {
 		r, err := http.Get("http://" + address + "/")
 		if err != nil {
@@ -137,6 +139,12 @@ func TestNoLineIsLost(t *testing.T) {
 		r.Body.Close()
 		return r.StatusCode == http.StatusOK
 	})
+	return ctx, c, address
+}
+
+// TestNoLineIsLost kills the machine on which one of two clients is, while the other publishes.
+func TestNoLineIsLost(t *testing.T) {
+	ctx, c, address := startAll(t)
 	ann, bob := enter(t, ctx, address, "ann"), enter(t, ctx, address, "bob")
 	eventually(t, "both see both", func() bool {
 		return ann.where("ann") != "" && ann.where("bob") != "" && bob.where("ann") != "" && bob.where("bob") != ""
@@ -197,5 +205,49 @@ func TestNoLineIsLost(t *testing.T) {
 			t.Errorf("%s: %d lines of %d, and %d gaps", name, len(who.texts), n, who.gaps)
 		}
 		who.mu.Unlock()
+	}
+}
+
+// TestPageKillsItsMachine presses the button of the page in Chromium. The page moves to another machine, and
+// marks the line that was published meanwhile.
+func TestPageKillsItsMachine(t *testing.T) {
+	ctx, _, address := startAll(t)
+	b := browser.Start(t)
+	page := b.NewPage(t)
+	if err := page.Navigate(ctx, "http://"+address+"/?name=eve"); err != nil {
+		t.Fatal(err)
+	}
+	text := func(expression string) (s string) {
+		t.Helper()
+		if err := page.Evaluate(ctx, expression, &s); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	node := func() string { return text(`document.getElementById("node").textContent`) }
+	eventually(t, "the page is on a machine", func() bool { return strings.HasPrefix(node(), "node") })
+	ann := enter(t, ctx, address, "ann")
+	eventually(t, "ann sees eve", func() bool { return ann.where("eve") != "" && ann.where("ann") != "" })
+	for ann.where("ann") == ann.where("eve") { // ann must be able to publish
+		ann.client.Close(errors.NormalClosure, "")
+		ann = enter(t, ctx, address, "ann")
+		eventually(t, "ann sees eve", func() bool { return ann.where("eve") != "" && ann.where("ann") != "" })
+	}
+	of := node()
+	if err := page.Click(ctx, "#kill"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the page has lost its machine", func() bool {
+		return text(`document.getElementById("state").textContent`) == "No connection."
+	})
+	if _, err := ann.client.Publish(ctx, "room/1", ws.Text("meanwhile"), nil); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the page has the line, and is on another machine", func() bool {
+		now := node()
+		return text(`document.getElementById("lines").innerText`) == "ann: meanwhile" && now != of && strings.HasPrefix(now, "node")
+	})
+	if exceptions := page.Exceptions(); len(exceptions) > 0 {
+		t.Error(exceptions)
 	}
 }
