@@ -56,8 +56,17 @@ func (e *Engine) Since(ctx context.Context, name string, after hub.Position, lim
 		switch {
 		case err != nil:
 			return nil, hub.Position{}, err
+		case !found && p.expired():
+			return p.entries, p.local.top, nil
 		case !found:
-			return p.entries, p.top(0), nil
+			seq, err := e.birth(ctx, st, subject)
+			if err != nil {
+				return nil, hub.Position{}, err
+			}
+			if seq > 0 {
+				return p.entries, st.at(seq), nil
+			}
+			continue
 		case p.full || last.seq < p.from:
 			return p.entries, p.top(max(last.seq, p.last)), nil
 		}
@@ -139,10 +148,13 @@ func (p *page) add(messages []stored) {
 	}
 }
 
-// top returns the position of the topic's last message, which has the sequence last, 0 for none.
+// expired reports whether a topic without messages has only expired, and nothing after p.after was
+// missed.
+func (p *page) expired() bool { return p.chained && p.local.top == p.after && p.local.recent }
+
+// top returns the position of the topic's last message, which has the sequence last.
 func (p *page) top(last uint64) hub.Position {
-	expired := p.chained && p.local.top == p.after && p.local.recent && last == 0
-	if expired || last > 0 && last == p.local.born {
+	if last == p.local.born && last > 0 {
 		return p.local.top
 	}
 	return p.storage.at(last)

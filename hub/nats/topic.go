@@ -104,23 +104,12 @@ func (e *Engine) begin(ctx context.Context, t *topic) (hub.Position, error) {
 		}
 		seq := last.seq
 		if !found {
-			// A stored message is needed, because a position is proved by the message there.
-			birth := natsio.NewMsg(subject)
-			birth.Data = (&packet{flags: flagBirth, source: st.epoch}).encode()
-			var none uint64
-			ack, err := e.store(ctx, birth, st.stream, &none, "")
-			if isWrongLast(err) { // another machine was first
-				if !e.sleep(ctx, 10*time.Millisecond) {
-					return hub.Position{}, e.linkError("subscribe", ctx.Err())
-				}
+			if seq, err = e.birth(ctx, st, subject); err != nil {
+				return hub.Position{}, err
+			}
+			if seq == 0 { // another machine was first
 				continue
 			}
-			if err != nil {
-				e.wake()
-				return hub.Position{}, e.linkError("subscribe", err)
-			}
-			seq = ack.Sequence
-			st.saw(seq)
 		}
 		t.mu.Lock()
 		defer t.mu.Unlock()
@@ -133,6 +122,27 @@ func (e *Engine) begin(ctx context.Context, t *topic) (hub.Position, error) {
 		t.seq = max(t.seq, seq)
 		return top, nil
 	}
+}
+
+// birth begins a topic that has no messages with one that nobody sees, and returns its sequence, 0
+// if the topic has a message meanwhile. A stored message is needed, because a position is proved by
+// the message there.
+func (e *Engine) birth(ctx context.Context, st *storage, subject string) (seq uint64, err error) {
+	m := natsio.NewMsg(subject)
+	m.Data = (&packet{flags: flagBirth, source: st.epoch}).encode()
+	var none uint64
+	ack, err := e.store(ctx, m, st.stream, &none, "")
+	switch {
+	case err == nil:
+		st.saw(ack.Sequence)
+		return ack.Sequence, nil
+	case !isWrongLast(err):
+		e.wake()
+		return 0, e.linkError("begin a topic", err)
+	case !e.sleep(ctx, 10*time.Millisecond):
+		return 0, e.linkError("begin a topic", ctx.Err())
+	}
+	return 0, nil
 }
 
 // next returns a position for a message that is not stored.
