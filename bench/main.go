@@ -4,6 +4,7 @@
 //
 //	go run . -rows a,b -rounds 3
 //	go run . -json results.json -markdown results.md -svg chart.svg
+//	go run . -rows n,o -browser firefox
 //
 // The load uses prebuilt frames and none of the libraries; see the packages below internal.
 package main
