@@ -23,9 +23,9 @@ if [ -n "${WSTEST-}" ] && ! command -v "$WSTEST" >/dev/null; then
 	exit 1
 fi
 if wstest=$(command -v "${WSTEST-wstest}"); then
-	run() { "$wstest" -m "$1" -s "$folder/$1.json" --webport=0; }
+	run() { exec "$wstest" -m "$1" -s "$folder/$1.json" --webport=0; }
 elif command -v docker >/dev/null && docker image inspect $image >/dev/null 2>&1; then
-	run() { docker run --rm --network host --user "$(id -u):$(id -g)" -v "$folder:$folder" $image wstest -m "$1" -s "$folder/$1.json" --webport=0; }
+	run() { exec docker run --rm --network host --user "$(id -u):$(id -g)" -v "$folder:$folder" $image wstest -m "$1" -s "$folder/$1.json" --webport=0; }
 else
 	cat >&2 <<EOF
 autobahn.sh: the Autobahn|Testsuite is not installed. Either
@@ -61,7 +61,7 @@ cat >"$folder/fuzzingserver.json" <<EOF
  "url": "ws://127.0.0.1:$port"}
 EOF
 echo "autobahn: this library as server"
-run fuzzingclient >"$folder/fuzzingclient.log" 2>&1 || { tail "$folder/fuzzingclient.log" >&2; exit 1; }
+(run fuzzingclient) >"$folder/fuzzingclient.log" 2>&1 || { tail "$folder/fuzzingclient.log" >&2; exit 1; }
 
 echo "autobahn: this library as client"
 run fuzzingserver >"$folder/fuzzingserver.log" 2>&1 &
