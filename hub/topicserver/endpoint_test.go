@@ -167,6 +167,10 @@ func TestRefusals(t *testing.T) {
 	for i := range 300 {
 		many = append(many, fmt.Sprintf("sub %d t%d", i, i))
 	}
+	publications := make([]string, 0, 30)
+	for i := range 30 {
+		publications = append(publications, fmt.Sprintf("pub %d t\nx", i))
+	}
 	for _, c := range []struct {
 		name     string
 		access   topicserver.Access
@@ -191,10 +195,10 @@ func TestRefusals(t *testing.T) {
 		{"many topics", all, hub.Limits{Topics: 2}, topicserver.Options{}, many[:3], "no 2 limit\nhub: limit exceeded: Limits.Topics allows 2, and this would be 3"},
 		{"a large message", all, hub.Limits{MessageSize: 1}, topicserver.Options{}, []string{"pub 1 t\nxx"}, "no 1 limit\nhub: limit exceeded: Limits.MessageSize allows 1, and this would be 2"},
 		{"a long id", all, hub.Limits{}, topicserver.Options{}, []string{"pub 1 t " + long + "\nx"}, "no 1 limit\nhub: limit exceeded: the length of PublishOptions.ID allows 255, and this would be 256"},
-		{"subscriptions too often", all, hub.Limits{Topics: -1}, topicserver.Options{SubscribeRate: 1}, many[:257], "no 256 rate\nmore subscriptions a second than the server allows"},
+		{"subscriptions too often", all, hub.Limits{Topics: -1}, topicserver.Options{SubscribeRate: 1}, many, "no 299 rate\nmore subscriptions a second than the server allows"},
 		{"subscriptions without a limit", all, hub.Limits{Topics: -1}, topicserver.Options{SubscribeRate: -1}, many, "ok 299 P"},
-		{"messages too often", all, hub.Limits{}, topicserver.Options{PublishRate: 1}, []string{"pub 1 t\nx", "pub 2 t\nx", "pub 3 t\nx"}, "no 3 rate\nmore messages a second than the server allows"},
-		{"messages without a limit", all, hub.Limits{}, topicserver.Options{PublishRate: -1}, []string{"pub 1 t\nx", "pub 2 t\nx", "pub 3 t\nx"}, "ok 3 P"},
+		{"messages too often", all, hub.Limits{}, topicserver.Options{PublishRate: 1}, publications, "no 29 rate\nmore messages a second than the server allows"},
+		{"messages without a limit", all, hub.Limits{}, topicserver.Options{PublishRate: -1}, publications, "ok 29 P"},
 		{"watch without a subscription", all, hub.Limits{}, topicserver.Options{}, []string{"watch 1 t"}, "no 1 invalid\nonly a topic to which the connection has subscribed can be watched"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -444,8 +448,8 @@ func TestRefusedSubscriptionsAreAnsweredLate(t *testing.T) {
 		}
 	}
 	// 100 at once, and 100 a second.
-	if took := time.Since(began); took < 400*time.Millisecond || took > 5*time.Second {
-		t.Errorf("%d refusals took %v, want about half a second", clients*requests, took)
+	if took := time.Since(began); took < 400*time.Millisecond {
+		t.Errorf("%d refusals took %v, want at least half a second", clients*requests, took)
 	}
 }
 
