@@ -398,8 +398,11 @@ func TestCommandsReachEveryMachine(t *testing.T) {
 		r.ask("sub 2 u")
 	}
 	for i, h := range hubs { // the topic for commands is joined in the background
-		for h.Stats().Members != 2*(i+1)+1 {
-			time.Sleep(time.Millisecond)
+		deadline := time.Now().Add(20 * time.Second)
+		for want := 2*(i+1) + 1; h.Stats().Members != want; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("hub %d has %d members, want %d", i, h.Stats().Members, want)
+			}
 		}
 	}
 	if err := endpoints[0].Unsubscribe(t.Context(), "ann", "t"); err != nil {

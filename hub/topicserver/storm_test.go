@@ -82,6 +82,9 @@ func TestStorm(t *testing.T) {
 		}
 	}()
 	for one.Stats().Members < subscribers+1 {
+		if ctx.Err() != nil {
+			t.Fatalf("only %d of %d members; the first client: %v", one.Stats().Members, subscribers+1, clients[0].Err())
+		}
 		time.Sleep(10 * time.Millisecond)
 	}
 	mu.Lock()
