@@ -8,6 +8,7 @@ replace (
 )
 
 require (
+	github.com/andybalholm/brotli v1.3.0
 	github.com/centrifugal/centrifuge v0.40.1
 	github.com/coder/websocket v1.8.15
 	github.com/gobwas/ws v1.5.0

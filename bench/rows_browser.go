@@ -28,6 +28,20 @@ var browserRows = []*row{
 		},
 	},
 	{
+		id: "x", title: "browser: the client of row m is loaded over 10 Mbit/s, and again, until it is ready to run",
+		short: "browser, loading", unit: "programs", about: "first load",
+		peers: []string{own},
+		cases: []scenario{
+			loads("arrayBuffer, not compressed, no-store", browser.Loading{Caching: "no-store"}),
+			loads("instantiateStreaming", browser.Loading{Streaming: true, Caching: "no-store"}),
+			loads("and gzip", browser.Loading{Streaming: true, Coding: "gzip", Caching: "no-store"}),
+			loads("and brotli", browser.Loading{Streaming: true, Coding: "br", Caching: "no-store"}),
+			loads("and no-cache with an ETag", browser.Loading{Streaming: true, Coding: "br", Caching: "no-cache"}),
+			loads("and immutable", browser.Loading{Streaming: true, Coding: "br", Caching: "public, max-age=31536000, immutable"}),
+		},
+		bars: func(r *report.Result) []report.Check { return nil },
+	},
+	{
 		id: "n", title: "browser: echo of 64 B",
 		short: "browser, echo 64 B", unit: "messages", about: "rate",
 		peers: []string{javascript, own, "coder"}, baselines: []string{javascript},
@@ -50,6 +64,27 @@ var browserRows = []*row{
 		cases: []scenario{browses("4 in flight", browser.Job{Size: 1 << 20, Depth: 4})},
 		bars:  hold(bar{figure: report.Rate, name: "rate", than: javascript, limit: 0.8, least: true}),
 	},
+}
+
+// loads returns a scenario of the client of row m that is loaded twice, over 10 Mbit/s.
+func loads(name string, how browser.Loading) scenario {
+	how.Rate = 10_000_000 / 8
+	return scenario{name: name, run: func(m *measurement) (report.Figures, error) {
+		b, err := browser.Find(m.browser)
+		if err != nil {
+			return report.Figures{}, err
+		}
+		body, err := m.encoded(m.name, how.Coding)
+		if err != nil {
+			return report.Figures{}, err
+		}
+		took, err := browser.Load(b, body, how)
+		return report.Figures{
+			SentKB:      float64(took.Sent) / 1000,
+			FirstMillis: float64(took.First.Microseconds()) / 1000,
+			AgainMillis: float64(took.Again.Microseconds()) / 1000,
+		}, err
+	}}
 }
 
 func weigh(m *measurement) (report.Figures, error) {
@@ -99,6 +134,29 @@ func browses(name string, j browser.Job) scenario {
 type programs struct {
 	mu    sync.Mutex
 	built map[string][]byte
+	coded map[string][]byte // those of row m, by implementation and coding
+}
+
+// encoded returns the program of row m in a coding of HTTP.
+func (p *programs) encoded(name, coding string) ([]byte, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := name + " " + coding
+	if b, ok := p.coded[key]; ok {
+		return b, nil
+	}
+	b, err := browser.Build("./wasm/size/" + name)
+	if err == nil {
+		b, err = browser.Encode(b, coding)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if p.coded == nil {
+		p.coded = map[string][]byte{}
+	}
+	p.coded[key] = b
+	return b, nil
 }
 
 func (p *programs) program(name string) ([]byte, error) {

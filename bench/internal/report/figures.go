@@ -20,6 +20,9 @@ type Figures struct {
 	PeakRatio   float64 `json:"peak_memory_per_byte_of_message,omitzero"`
 	OverIdle    float64 `json:"peak_mib_over_idle,omitzero"`
 	BundleKB    float64 `json:"gzip_kb,omitzero"`
+	SentKB      float64 `json:"sent_kb,omitzero"`
+	FirstMillis float64 `json:"first_load_ms,omitzero"`
+	AgainMillis float64 `json:"second_load_ms,omitzero"`
 	Description string  `json:"note,omitempty"`
 }
 
@@ -40,6 +43,9 @@ func Median(rounds []Figures) Figures {
 		func(f *Figures) *float64 { return &f.PeakRatio },
 		func(f *Figures) *float64 { return &f.OverIdle },
 		func(f *Figures) *float64 { return &f.BundleKB },
+		func(f *Figures) *float64 { return &f.SentKB },
+		func(f *Figures) *float64 { return &f.FirstMillis },
+		func(f *Figures) *float64 { return &f.AgainMillis },
 	} {
 		values := make([]float64, len(rounds))
 		for i := range rounds {

@@ -62,6 +62,9 @@ func columns(unit string) []column {
 		{"peak/size", PeakRatio, 2},
 		{"peak over idle MiB", OverIdle, 2},
 		{"gzip KB", BundleKB, 0},
+		{"sent KB", SentKB, 0},
+		{"first load ms", FirstMillis, 0},
+		{"second load ms", AgainMillis, 0},
 	}
 }
 

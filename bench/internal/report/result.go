@@ -65,6 +65,10 @@ var (
 	PeakRatio Figure = func(f Figures) float64 { return f.PeakRatio }
 	OverIdle  Figure = func(f Figures) float64 { return f.OverIdle }
 	BundleKB  Figure = func(f Figures) float64 { return f.BundleKB }
+
+	SentKB      Figure = func(f Figures) float64 { return f.SentKB }
+	FirstMillis Figure = func(f Figures) float64 { return f.FirstMillis }
+	AgainMillis Figure = func(f Figures) float64 { return f.AgainMillis }
 )
 
 // Of returns a figure of an implementation. ok is false if it was not measured.
