@@ -44,7 +44,7 @@ server/http2:
 internal/chat: errors ws
 wasm: errors ws . internal/chat js:github.com/hack-pad/safejs
 scripts/brotli: github.com/andybalholm/brotli
-cmd/isosocket: errors ws . server internal/chat wasm
+cmd/isosocket: errors ws hub . server internal/chat wasm
 internal/testing/leak:
 internal/testing/transcript:
 internal/testing/faultproxy:

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/isosocket/isosocket/errors"
+	"github.com/isosocket/isosocket/hub"
 	"github.com/isosocket/isosocket/internal/chat"
 	"github.com/isosocket/isosocket/ws"
 )
@@ -24,18 +25,40 @@ const (
 	joinTimeout = 10 * time.Second
 )
 
-// room is the chat's server side. Each connection needs only the goroutine that calls serve. It
-// passes its member's messages to the connections of all the others, whose TrySendPrepared queues
-// and never waits. Events are sent under mu, so that all members receive the same events in the
-// same order.
+// topic is the name of the chat's only topic.
+const topic = "chat"
+
+// room is the chat's server side. Each connection needs only the goroutine that calls serve. Events
+// are published in a topic of the hub, which encodes them once, queues them for all members without
+// a wait, and closes the connections of those that read too slowly. They are published under mu, so
+// that all members receive the same events in the same order.
 type room struct {
+	hub   *hub.Hub
+	lines *hub.Format // for members that speak plain lines
+
 	mu      sync.Mutex
 	lastID  int
 	members map[int]*member
 	history []chat.Message
 }
 
-func newRoom() *room { return &room{members: map[int]*member{}} }
+func newRoom() *room {
+	h, err := hub.New(&hub.Options{
+		// The history of the hub has all events, and a new member wants what was said.
+		Rules:  func(string) hub.Rules { return hub.Rules{History: -1, IDs: -1, Slow: hub.Disconnect} },
+		Limits: hub.Limits{Unread: maxUnread},
+	})
+	if err != nil {
+		panic(err) // the options are constants
+	}
+	return &room{hub: h, lines: &hub.Format{Entry: line}, members: map[int]*member{}}
+}
+
+// line returns an event as a line of text.
+func line(_ string, e *hub.Entry) ws.Message {
+	event, _ := chat.DecodeEvent(e.Message.Data) // the room has encoded it
+	return ws.Text(event.Line())
+}
 
 // member is one connection that has joined.
 type member struct {
@@ -83,6 +106,9 @@ func (r *room) serve(ctx context.Context, conn *ws.Conn, v visitor) error {
 		_ = conn.Close(violation.Reason, violation.Message)
 		return nil
 	}
+	if closed, ok := errors.AsType[*errors.ConnectionClosed](err); ok && !closed.Remote && closed.Reason == errors.TryAgainLater {
+		return nil // the hub has closed it
+	}
 	return err
 }
 
@@ -118,6 +144,14 @@ func (r *room) join(ctx context.Context, m *member, name string) error {
 	m.person = chat.Person{ID: r.lastID, Name: r.free(clean, 0), Platform: platform}
 	r.tell(chat.Message{Type: chat.Joined, ID: m.person.ID, Name: m.person.Name, Platform: platform})
 	r.members[m.person.ID] = m
+	o := &hub.JoinOptions{}
+	if m.plain {
+		o.Format = r.lines
+	}
+	if _, err := r.hub.Join(ctx, topic, m.conn, o); err != nil {
+		delete(r.members, m.person.ID)
+		return err
+	}
 	m.tell(chat.Message{Type: chat.Welcome, ID: m.person.ID, Name: m.person.Name, People: r.people(), History: r.history})
 	if m.plain {
 		for _, said := range r.history {
@@ -222,7 +256,7 @@ func (r *room) obeyLine(m *member, in ws.Message) error {
 		defer r.mu.Unlock()
 		m.tell(chat.Message{Type: chat.Welcome, Name: m.person.Name, People: r.people()})
 	case chat.VerbHelp:
-		m.send(ws.Prepare(ws.Text(chat.Help)))
+		m.send(ws.Text(chat.Help))
 	case chat.VerbClose:
 		return &departure{reason: asked.Reason, text: asked.Text}
 	case chat.VerbQuit:
@@ -281,21 +315,9 @@ func (r *room) leave(m *member, err error) {
 
 // tell sends an event to every member. The caller holds r.mu.
 func (r *room) tell(event chat.Message) {
-	var lines, encoded *ws.Prepared
-	for _, m := range r.members {
-		switch {
-		case !m.plain:
-			if encoded == nil {
-				encoded = ws.Prepare(ws.Message{Kind: ws.KindText, Data: event.Encode()})
-			}
-			m.send(encoded)
-		default:
-			if lines == nil {
-				lines = ws.Prepare(ws.Text(event.Line()))
-			}
-			m.send(lines)
-		}
-	}
+	// The engine is in memory, and the only error is that of an event over the hub's limits, which
+	// are far above those of the chat.
+	_, _ = r.hub.Publish(context.Background(), topic, ws.Message{Kind: ws.KindText, Data: event.Encode()}, nil)
 }
 
 // people returns the members in the order in which they joined. The caller holds r.mu.
@@ -331,19 +353,18 @@ func (m *member) refuse(err error) { m.tell(chat.Message{Type: chat.Refused, Tex
 // tell sends event to m only.
 func (m *member) tell(event chat.Message) {
 	if m.plain {
-		m.send(ws.Prepare(ws.Text(event.Line())))
+		m.send(ws.Text(event.Line()))
 		return
 	}
-	m.send(ws.Prepare(ws.Message{Kind: ws.KindText, Data: event.Encode()}))
+	m.send(ws.Message{Kind: ws.KindText, Data: event.Encode()})
 }
 
-// send queues out and never waits. It removes a member that reads too slowly, so no member
-// delays the others.
-func (m *member) send(out *ws.Prepared) {
+// send queues out for m only, and never waits. It removes a member that reads too slowly.
+func (m *member) send(out ws.Message) {
 	unread := m.conn.Buffered()
 	if unread <= maxUnread {
 		// Any other error means that the connection has ended, which its own goroutine handles.
-		if err := m.conn.TrySendPrepared(out); !errors.Is(err, errors.ErrWouldBlock) {
+		if err := m.conn.TrySend(out); !errors.Is(err, errors.ErrWouldBlock) {
 			return
 		}
 	}
