@@ -215,7 +215,7 @@ type chunk struct {
 // forward copies the data of one side to the other, in order and delayed, until either ends. If
 // to is nil, it discards the data.
 func (c *pair) forward(p *Proxy, from, to *net.TCPConn) {
-	chunks := make(chan chunk, 1024)
+	chunks := make(chan chunk, 128)
 	var writing sync.WaitGroup
 	writing.Go(func() {
 		for k := range chunks {
@@ -231,7 +231,7 @@ func (c *pair) forward(p *Proxy, from, to *net.TCPConn) {
 		}
 	})
 	for {
-		buf := make([]byte, 32<<10)
+		buf := make([]byte, 8<<10)
 		n, err := from.Read(buf)
 		due := time.Now().Add(p.delay())
 		if n > 0 {

@@ -14,15 +14,15 @@ import (
 func (r *result) svg() []byte {
 	const (
 		left, top    = 64, 64
-		width        = 330
+		width        = 320
 		height, foot = 130, 64
 		columns      = 2
-		across       = left + width + 16
+		across       = left + width + 26
 		down         = height + foot
 	)
 	rows := (len(quantities) + columns - 1) / columns
 	var b bytes.Buffer
-	title := fmt.Sprintf("%d clients for %v: %s echoes, %s connections", r.all(), r.lasts, thousands(r.counts.Echoes), thousands(int64(r.last.Accepted)))
+	title := fmt.Sprintf("%s clients for %s: %s echoes, %s connections", thousands(int64(r.all())), spell(r.lasts), thousands(r.counts.Echoes), thousands(int64(r.last.Accepted)))
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-labelledby="title" font-family="system-ui, sans-serif" font-size="12">`+"\n",
 		columns*across, top+rows*down)
 	fmt.Fprintf(&b, `<title id="title">%s</title>`+"\n", title)
@@ -61,13 +61,12 @@ func (r *result) svg() []byte {
 			fmt.Fprintf(&b, `<line class="grid" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/><text x="%d" y="%.1f" text-anchor="end">%g</text>`+"\n",
 				x0, x0+width, y(v*q.unit), y(v*q.unit), x0-6, y(v*q.unit)+4, v)
 		}
-		for part := range 5 {
-			t := end * float64(part) / 4
-			label := fmt.Sprintf("%.0f s", t)
-			if end >= 120 {
-				label = fmt.Sprintf("%.3g min", t/60)
-			}
-			fmt.Fprintf(&b, `<text x="%.1f" y="%d" text-anchor="middle">%s</text>`+"\n", x(t), y0+height+16, label)
+		unit, label := 1.0, "s"
+		if end >= 120 {
+			unit, label = 60, "min"
+		}
+		for t, step := 0.0, roundStep(end/unit/6)*unit; t <= end; t += step {
+			fmt.Fprintf(&b, `<text x="%.1f" y="%d" text-anchor="middle">%g %s</text>`+"\n", x(t), y0+height+16, t/unit, label)
 		}
 		for _, p := range processes {
 			at, values := r.series(p, q)

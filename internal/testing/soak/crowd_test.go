@@ -28,7 +28,7 @@ func crowdOf(t *testing.T, p population, handler http.Handler) (c *crowd, end fu
 	t.Cleanup(s.Close)
 	address := s.Listener.Addr().String()
 	c = newCrowd(t.Context(), p, addresses{address, address, address}, time.Millisecond, 1)
-	c.patience, c.beat = 300*time.Millisecond, 50*time.Millisecond
+	c.patience, c.beat = 1500*time.Millisecond, 200*time.Millisecond
 	c.proxies = []string{address}
 	c.start()
 	return c, func() string {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -61,8 +62,8 @@ func readEngines(folder string) (all []engine, err error) {
 // markdown is the part of the page that a run writes.
 func (r *result) markdown(engines []engine) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %v after all clients were connected, on %d processors with a load average of %.1f (%s):\n\n",
-		r.began.UTC().Format(time.DateOnly), r.lasts, r.processors, r.meanLoad(), r.version)
+	fmt.Fprintf(&b, "On %s, for %s after all clients were connected, on %d processors with a load average of %.1f (%s):\n\n",
+		r.began.UTC().Format(time.DateOnly), spell(r.lasts), r.processors, r.meanLoad(), r.version)
 	for _, line := range r.summary() {
 		fmt.Fprintf(&b, "- %s\n", line)
 	}
@@ -73,7 +74,7 @@ func (r *result) markdown(engines []engine) string {
 			in(v.line.Mean, false), in(v.line.Growth, true), in(v.line.Noise, false), in(v.bound, false))
 	}
 	if len(engines) > 0 {
-		b.WriteString("\nIn a page, the same for the last three quarters of the messages; a browser that is missing for a quantity does not tell it:\n\n" +
+		b.WriteString("\nIn a page, for the last three quarters of the messages. Only Chromium tells the size of its own heap.\n\n" +
 			"| browser | messages | connections | quantity | mean | growth | noise | at most |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
 		for _, e := range engines {
 			for _, q := range e.Quantities {
@@ -91,6 +92,9 @@ func cell(value float64, inBytes, sign bool) string {
 	digits, unit := 0, ""
 	if inBytes {
 		digits, unit, value = 1, " MiB", value/(1<<20)
+		if math.Abs(value) < 1 {
+			digits = 2
+		}
 	}
 	text := fmt.Sprintf("%.*f", digits, value)
 	if strings.Trim(text, "-0.") == "" {

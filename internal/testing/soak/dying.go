@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -36,7 +37,7 @@ var dyingSent = map[string]string{
 }
 
 // deaths are all of them.
-func deaths() (all []death) {
+var deaths = sync.OnceValue(func() (all []death) {
 	for _, path := range []string{"handler", "messages"} {
 		request := fmt.Sprintf(dyingRequest, path)
 		for _, end := range []string{"FIN", "RST", "silence"} {
@@ -47,7 +48,7 @@ func deaths() (all []death) {
 		}
 	}
 	return all
-}
+})
 
 // dying connects without this library, stops in the middle of something, and does that again.
 func (c *crowd) dying(client uint64, r *rand.Rand) {

@@ -97,13 +97,11 @@ func (c *crowd) lost(f *faulty, m ws.Message, err error) {
 }
 
 func (c *crowd) sendFaulty(f *faulty, r *rand.Rand) {
-	var buffer []byte
 	for c.pause(c.aboutPace(r) / 4) {
 		f.mu.Lock()
 		n := f.sent.sending()
 		f.mu.Unlock()
-		m := f.script.message(buffer, n)
-		buffer = smallBuffer(m.Data)
+		m := f.script.message(nil, n)
 		ctx, cancel := c.bounded()
 		err := f.client.Send(ctx, m)
 		cancel()
@@ -136,9 +134,9 @@ func (c *crowd) sendFaulty(f *faulty, r *rand.Rand) {
 	if err != nil {
 		c.fail("faulty", f.id, fmt.Errorf("confirming and flushing on a network that works: %w", err))
 	}
-	if err := f.client.Close(errors.NormalClosure, ""); err != nil {
-		c.fail("faulty", f.id, fmt.Errorf("closing on a network that works: %w", err))
-	}
+	// All messages have arrived or were reported. So it does not matter if, on a busy machine, the
+	// answer comes later than the short CloseTimeout.
+	f.client.Close(errors.NormalClosure, "")
 	<-f.client.Done()
 }
 

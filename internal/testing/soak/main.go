@@ -24,7 +24,7 @@ func main() {
 	p := plan{beat: 2 * time.Second}
 	flag.IntVar(&p.clients, "clients", 10_000, "how many clients")
 	flag.DurationVar(&p.lasts, "time", 10*time.Minute, "how long, after all clients are connected")
-	flag.DurationVar(&p.pace, "pace", 4*time.Second, "the mean pause of a client between two bursts of messages")
+	flag.DurationVar(&p.pace, "pace", 6*time.Second, "the mean pause of a client between two bursts of messages")
 	flag.Uint64Var(&p.seed, "seed", uint64(time.Now().UnixNano()), "repeats a schedule of faults, sizes and reasons")
 	write := flag.String("write", "", "folder of the documentation; the chart and the table of the run are written to soak.svg and reliability.md there")
 	browsers := flag.String("browsers", "", "folder with the figures of the run in browsers, which the table gets, too")

@@ -20,7 +20,7 @@ func TestSoak(t *testing.T) {
 	t.Log(strings.Join(r.summary(), "\n"))
 	for what, n := range map[string]int64{
 		"echoes": r.counts.Echoes, "ended connections": r.counts.Churned, "messages through a faulty network": int64(r.faulty.Arrived),
-		"pushed messages": r.counts.Pushed, "deaths": 5 * r.counts.Deaths, "faults": int64(r.faults), "samples": int64(len(r.samples)),
+		"pushed messages": r.counts.Pushed, "deaths": 5 * r.counts.Deaths, "faults": int64(r.faults), "samples": 5 * int64(len(r.samples)),
 	} {
 		if n < 5 {
 			t.Errorf("only %d %s", n, what)

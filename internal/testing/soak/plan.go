@@ -23,10 +23,9 @@ type plan struct {
 
 const (
 	// mostSamples is about how many samples a run takes of each process.
-	mostSamples = 240
-	// collectEvery is how many samples there are for each collection of the garbage, which is
-	// costly.
-	collectEvery = 4
+	mostSamples = 120
+	// clientsOfProxy is how many faulty clients share a proxy, and lose their connections together.
+	clientsOfProxy = 20
 	// fewestClients has each kind at least once.
 	fewestClients = 20
 	// warmUp is the part of the time, of a hundred, after which growth is judged: pools, maps and
@@ -71,12 +70,12 @@ func (p plan) run(ctx context.Context, progress io.Writer) (*result, error) {
 	}
 	defer child.kill()
 	before := samples{server: child.first.Sample}
-	if before.clients, err = measure(true); err != nil {
+	if before.clients, err = measure(); err != nil {
 		return nil, err
 	}
 	r := &result{plan: p, population: populate(p.clients), began: time.Now()}
 
-	network, err := newNetwork(8, child.first.Addresses.Steady)
+	network, err := newNetwork(max(r.Faulty/clientsOfProxy, min(8, r.Faulty)), child.first.Addresses.Steady)
 	if err != nil {
 		return nil, err
 	}
@@ -122,24 +121,23 @@ type samples struct{ server, clients sample }
 
 // watch measures both processes until the time is over.
 func (p plan) watch(ctx context.Context, r *result, child *child, crowd *crowd, progress io.Writer) error {
-	every := max(p.lasts/mostSamples, min(500*time.Millisecond, p.lasts/40))
+	every := max(p.lasts/mostSamples, min(500*time.Millisecond, p.lasts/4))
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	start := time.Now()
 	nextReport := time.Minute
-	for i := 0; time.Since(start) < p.lasts; i++ {
+	for time.Since(start) < p.lasts {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
 			return fmt.Errorf("the run was abandoned after %v: %w", time.Since(start).Round(time.Second), ctx.Err())
 		}
-		collect := i%collectEvery == 0
-		a, err := child.ask(ctx, question{Measure: true, Collect: collect})
+		a, err := child.ask(ctx, question{Measure: true})
 		if err != nil {
 			return err
 		}
 		s := samples{server: a.Sample}
-		if s.clients, err = measure(collect); err != nil {
+		if s.clients, err = measure(); err != nil {
 			return err
 		}
 		s.server.At = time.Since(start)
@@ -176,12 +174,12 @@ func (r *result) settle(ctx context.Context, child *child, before samples) error
 	const spare = 10
 	deadline := time.Now().Add(settling)
 	for {
-		a, err := child.ask(ctx, question{Measure: true, Collect: true})
+		a, err := child.ask(ctx, question{Measure: true})
 		if err != nil {
 			return err
 		}
 		s := samples{server: a.Sample}
-		if s.clients, err = measure(true); err != nil {
+		if s.clients, err = measure(); err != nil {
 			return err
 		}
 		r.after, r.last = s, a
@@ -240,8 +238,8 @@ func (r *result) compare(ctx context.Context, child *child, crowd *crowd) error 
 	if n := r.counts.Churned; uint64(n) != r.last.Churned {
 		r.problems = append(r.problems, fmt.Sprintf("%d connections ended with the right reason at churning clients, but %d at the server", n, r.last.Churned))
 	}
-	if 2*r.faulty.Arrived < r.faulty.Sent {
-		r.problems = append(r.problems, fmt.Sprintf("only %d of %d messages arrived through a network that works most of the time", r.faulty.Arrived, r.faulty.Sent))
+	if 10*r.faulty.Arrived < r.faulty.Sent {
+		r.problems = append(r.problems, fmt.Sprintf("only %d of %d messages arrived through a network that often works", r.faulty.Arrived, r.faulty.Sent))
 	}
 	count, texts := crowd.problems.list()
 	r.found("clients", count, texts)

@@ -59,7 +59,7 @@ const share = 0.05
 
 var quantities = []quantity{
 	{"memory in RAM", 1 << 20, "MiB", func(s sample) int64 { return s.Resident }, trend.Bound{Share: share, Least: 8 << 20}},
-	{"heap after a collection", 1 << 20, "MiB", func(s sample) int64 { return s.Heap }, trend.Bound{Share: share, Least: 2 << 20}},
+	{"heap in use", 1 << 20, "MiB", func(s sample) int64 { return s.Heap }, trend.Bound{Share: share, Least: 2 << 20}},
 	{"goroutines", 1, "", func(s sample) int64 { return int64(s.Goroutines) }, trend.Bound{Share: share, Least: 20}},
 	{"descriptors", 1, "", func(s sample) int64 { return int64(s.Descriptors) }, trend.Bound{Share: share, Least: 20}},
 }
@@ -79,10 +79,8 @@ var processes = []process{
 func (r *result) series(p process, q quantity) (at, values []float64) {
 	for _, both := range r.samples {
 		s := p.of(both)
-		if v := q.of(s); v > 0 {
-			at = append(at, s.At.Seconds())
-			values = append(values, float64(v))
-		}
+		at = append(at, s.At.Seconds())
+		values = append(values, float64(q.of(s)))
 	}
 	return at, values
 }
@@ -150,19 +148,19 @@ func (r *result) failure() error {
 func (r *result) summary() []string {
 	f := r.faulty
 	return []string{
-		fmt.Sprintf("%d steady clients received %s echoes, %s, each once, in order and unchanged.",
-			r.Steady, thousands(r.counts.Echoes), bytesText(r.counts.EchoBytes)),
-		fmt.Sprintf("%d churning clients opened and ended %s connections, each with the right reason on both sides.",
-			r.Churning, thousands(r.counts.Churned)),
-		fmt.Sprintf("%d clients behind a network with %d faults connected %s times and sent %s messages. %s arrived, each once and in order; "+
+		fmt.Sprintf("%s steady clients received %s echoes, %s, each once, in order and unchanged.",
+			thousands(int64(r.Steady)), thousands(r.counts.Echoes), bytesText(r.counts.EchoBytes)),
+		fmt.Sprintf("%s churning clients opened and ended %s connections, each with the right reason on both sides.",
+			thousands(int64(r.Churning)), thousands(r.counts.Churned)),
+		fmt.Sprintf("%s clients behind a network with %d faults connected %s times and sent %s messages. %s arrived, each once and in order; "+
 			"%s were refused by Send, %s reported as not sent and %s as perhaps lost, %s of which had arrived. None was lost without a report.",
-			r.Faulty, r.faults, thousands(r.counts.Reconnects), thousands(int64(f.Sent)), thousands(int64(f.Arrived)),
+			thousands(int64(r.Faulty)), r.faults, thousands(r.counts.Reconnects), thousands(int64(f.Sent)), thousands(int64(f.Arrived)),
 			thousands(int64(f.Refused)), thousands(int64(f.NotSent)), thousands(int64(f.Unconfirmed)), thousands(int64(f.Both))),
 		fmt.Sprintf("%d slow readers received %s messages without a gap, while at most %s waited for all of them together in the server.",
 			r.Slow, thousands(r.counts.Pushed), bytesText(r.unsent)),
 		fmt.Sprintf("%d peers without this library died %s times in the middle of a handshake or a frame, by FIN, RST or silence.",
 			r.Dying, thousands(r.counts.Deaths)),
-		fmt.Sprintf("In the end the server, which had accepted %s connections, had %d connections, %d goroutines and %d descriptors, and the clients %d goroutines and %d descriptors.",
+		fmt.Sprintf("In the end the server, which had accepted %s connections, had %d connections, %d goroutines and %d descriptors left, and the clients %d goroutines and %d descriptors.",
 			thousands(int64(r.last.Accepted)), r.last.Open, r.after.server.Goroutines, r.after.server.Descriptors, r.after.clients.Goroutines, r.after.clients.Descriptors),
 	}
 }
@@ -190,6 +188,14 @@ func thousands(n int64) string {
 		text = text[:i] + "," + text[i:]
 	}
 	return text
+}
+
+// spell writes a duration in minutes or seconds.
+func spell(d time.Duration) string {
+	if d >= 2*time.Minute {
+		return fmt.Sprintf("%.3g minutes", d.Minutes())
+	}
+	return fmt.Sprintf("%.3g seconds", d.Seconds())
 }
 
 // bytesText writes a number of bytes in a fitting unit.

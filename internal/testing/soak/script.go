@@ -58,19 +58,19 @@ func mix(a, b uint64) uint64 {
 	return z ^ z>>31
 }
 
-// size returns the size of message n: 7 of 10 have at most 128 bytes, one of a thousand up to 1 MiB.
+// size returns the size of message n: 7 of 10 have at most 128 bytes, one of 4,000 up to 1 MiB.
 func (s script) size(n uint64) int {
 	z := mix(s.client, n)
-	class, where := z%1000, int(z>>32)
+	class, where := z%4000, int(z>>32)
 	size := 1
 	switch {
-	case class < 700:
+	case class < 2800:
 		size += where % 128
-	case class < 980:
+	case class < 3950:
 		size += where % (4 << 10)
-	case class < 999:
+	case class < 3999:
 		size += where % (32 << 10)
-	case where%3 == 0:
+	case where%2 == 0:
 		size = 1 << 20
 	default:
 		size += where % (1 << 20)

@@ -31,8 +31,8 @@ const (
 
 // question is what the parent process asks on the server's standard input, one in a line.
 type question struct {
-	// Measure asks for a sample; Collect collects the garbage for it.
-	Measure, Collect bool `json:",omitempty"`
+	// Measure asks for a sample.
+	Measure bool `json:",omitempty"`
 	// Arrived asks for the arrivals of these faulty clients.
 	Arrived []uint64 `json:",omitempty"`
 }
@@ -75,7 +75,7 @@ func serve(input io.Reader, output io.Writer) error {
 	}
 	defer s.close()
 	in, out := json.NewDecoder(input), json.NewEncoder(output)
-	a := s.answer(question{Measure: true, Collect: true})
+	a := s.answer(question{Measure: true})
 	a.Addresses = s.addresses
 	for {
 		if err := out.Encode(a); err != nil {
@@ -175,7 +175,10 @@ func newService() (*service, error) {
 	add("/faulty/handler", server.Handler(s.faultyEcho, faulty(none)))
 	add("/faulty/messages", server.Messages(s.faultyOne, faulty(parked)))
 
-	slow := func(o *server.Options) { o.SendBuffer, o.Compression = pushSendBuffer, nil }
+	slow := func(o *server.Options) {
+		o.SendBuffer, o.Compression = pushSendBuffer, nil
+		o.Observer = &server.Observer{ConnectionEnd: s.pushEnded}
+	}
 	add("/push/handler", server.Handler(s.push, options(slow)))
 	add("/push/detach", server.Handler(s.push, options(func(o *server.Options) { slow(o); detach(o) })))
 
@@ -232,7 +235,7 @@ func (s *service) close() {
 func (s *service) answer(q question) (a answer) {
 	var err error
 	if q.Measure {
-		if a.Sample, err = measure(q.Collect); err != nil {
+		if a.Sample, err = measure(); err != nil {
 			a.Err = err.Error()
 		}
 	}
@@ -443,6 +446,13 @@ func (s *service) push(ctx context.Context, conn *server.Conn) error {
 		if err := conn.Send(ctx, m); err != nil {
 			return err
 		}
+	}
+}
+
+// pushEnded checks that a slow reader was not given up.
+func (s *service) pushEnded(_ context.Context, conn *server.Conn, result server.ConnectionResult) {
+	if err := checkEnd(result.Closed, errors.NormalClosure, "", true); err != nil {
+		s.problems.add("at the server, slow", visitorOf(conn).client, err)
 	}
 }
 

@@ -13,8 +13,13 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-// slowRead is how many messages a slow reader reads before it rests.
-const slowRead = 20
+const (
+	// slowRead is how many messages a slow reader reads before it rests.
+	slowRead = 40
+	// slowReadBuffer is its receive buffer in the kernel. TCP tells the sender of progress in
+	// steps of up to twice that, each of which must take less than PingInterval and PingTimeout.
+	slowReadBuffer = 64 << 10
+)
 
 // slow reads much more slowly than the server sends. No message may be missing.
 func (c *crowd) slow(client uint64, r *rand.Rand) {
@@ -24,7 +29,7 @@ func (c *crowd) slow(client uint64, r *rand.Rand) {
 		conn, err := new(net.Dialer).DialContext(ctx, network, address)
 		if err == nil {
 			// As with the server's: the kernel would otherwise hold megabytes.
-			conn.(*net.TCPConn).SetReadBuffer(128 << 10)
+			conn.(*net.TCPConn).SetReadBuffer(slowReadBuffer)
 		}
 		return conn, err
 	}}
