@@ -153,12 +153,14 @@ func startHTTP2Pairs(t *testing.T) *http2Pairs {
 		e = server.Handler(func(ctx context.Context, conn *server.Conn) error {
 			p.accepted <- conn.Conn
 			<-conn.Done()
-			// The return drops messages that the case has not received yet.
-			for e.Stats().Unreceived > 0 {
+			// The return drops messages that the case has not received yet, and one that a Receive is
+			// just about to return.
+			for received := false; !received; {
+				received = e.Stats().Unreceived == 0
 				select {
 				case <-over:
 					return nil
-				case <-time.After(time.Millisecond):
+				case <-time.After(100 * time.Millisecond):
 				}
 			}
 			return nil
