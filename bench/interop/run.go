@@ -86,6 +86,15 @@ func asServer(ctx context.Context, visit func(ctx context.Context, url string, c
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	failed := visit(ctx, "ws"+s.URL[len("http"):], len(visits()))
+	// The client has seen the end of its last visit, and the server may still be about to.
+	for end := time.Now().Add(patience); failed == nil && time.Now().Before(end); time.Sleep(time.Millisecond) {
+		mu.Lock()
+		n := len(results)
+		mu.Unlock()
+		if n == len(visits()) {
+			break
+		}
+	}
 	mu.Lock()
 	defer mu.Unlock()
 	r := row{}
