@@ -246,3 +246,33 @@ func TestHeartbeatsOfOneByte(t *testing.T) {
 	}
 	a.Close(errors.NormalClosure, "")
 }
+
+func TestWhatWasAgreed(t *testing.T) {
+	for _, want := range []ws.Config{{}, {Subprotocol: "chat"}, {Extensions: "permessage-deflate"}, {Subprotocol: "chat", Extensions: "permessage-deflate"}} {
+		conn := ws.NewConn(&fakeTransport{}, &want)
+		if conn.Subprotocol() != want.Subprotocol || conn.Extensions() != want.Extensions {
+			t.Errorf("%q and %q, want %q and %q", conn.Subprotocol(), conn.Extensions(), want.Subprotocol, want.Extensions)
+		}
+	}
+}
+
+// TestTextOfAWaitThatEnded: the cause of a context is named once.
+func TestTextOfAWaitThatEnded(t *testing.T) {
+	f := &fakeTransport{
+		receive: func(ctx context.Context) (driver.Message, error) { return driver.Message{}, ctx.Err() },
+		try:     func() (driver.Message, bool, error) { return driver.Message{}, false, nil },
+	}
+	conn := ws.NewConn(f, nil)
+	plain, cancel := context.WithCancel(t.Context())
+	cancel()
+	caused, stop := context.WithCancelCause(t.Context())
+	stop(errors.New("the user left"))
+	for ctx, want := range map[context.Context]string{
+		plain:  "websocket: receive: context canceled",
+		caused: "websocket: receive: context canceled: the user left",
+	} {
+		if _, err := conn.Receive(ctx); err == nil || err.Error() != want {
+			t.Errorf("Receive = %v, want %s", err, want)
+		}
+	}
+}

@@ -316,3 +316,120 @@ func TestCloseFrameEndsParts(t *testing.T) {
 		})
 	}
 }
+
+// TestFragmentsAreCompressed: a message that is written in parts is compressed as others are.
+func TestFragmentsAreCompressed(t *testing.T) {
+	params := &DeflateParams{ServerMaxWindowBits: 15, ClientMaxWindowBits: 15}
+	for _, takeover := range []bool{false, true} {
+		params.ServerNoContextTakeover = !takeover
+		var e Encoder
+		e.Init(Server, params, DeflatePolicy{})
+		for message := range 2 {
+			m := e.Fragments(OpText)
+			if !m.Compresses() {
+				t.Errorf("takeover %v, message %d: it is not compressed", takeover, message)
+			}
+			wire := m.Append(nil, bytes.Repeat([]byte("abc"), 5000), true)
+			if wire[0] != 0xc1 || len(wire) > 200 {
+				t.Errorf("takeover %v, message %d: %d bytes begin with %#x", takeover, message, len(wire), wire[0])
+			}
+		}
+	}
+}
+
+// TestDiscardFindsTheCloseFrame: a decoder that discards messages finds the close frame behind them,
+// however the bytes are cut.
+func TestDiscardFindsTheCloseFrame(t *testing.T) {
+	wire := append([]byte{0x02, 126, 0x01, 0x2c}, make([]byte, 300)...)     // the beginning of a message
+	wire = append(append(wire, 0x80, 126, 0x00, 200), make([]byte, 200)...) // its end
+	wire = append(append(wire, 0x82, 3, 1, 2, 3), 0x88, 2, 0x03, 0xe8)      // another one, and a close frame
+	for size := 1; size <= len(wire); size += 7 {
+		var d Decoder
+		d.Init(Client, 1000, nil)
+		d.Discard()
+		var ev Event
+		for rest := wire; len(rest) > 0 && ev == EventNone; {
+			n, came, err := d.Decode(bytes.Clone(rest[:min(size, len(rest))]))
+			if err != nil {
+				t.Fatalf("in pieces of %d: %v", size, err)
+			}
+			ev, rest = came, rest[n:]
+			if ev == EventMessage {
+				ev = EventNone
+			}
+		}
+		if code, _ := d.Close(); ev != EventClose || code != 1000 {
+			t.Errorf("in pieces of %d: %v, %d", size, ev, code)
+		}
+	}
+}
+
+// TestSpacesInExtensions: spaces and tabs are allowed between the elements (RFC 9110, section 5.6.3).
+func TestSpacesInExtensions(t *testing.T) {
+	for _, offer := range []string{
+		"permessage-deflate;client_max_window_bits=10", "permessage-deflate ; client_max_window_bits = 10", "\tpermessage-deflate;\tclient_max_window_bits\t=\t10 ,",
+		"x ;\ty = z , permessage-deflate; client_max_window_bits =10",
+	} {
+		if err := CheckExtensions([]string{offer}); err != nil {
+			t.Errorf("%q: %v", offer, err)
+		}
+	}
+}
+
+// stored returns a compressed message that is larger than its data: one stored block.
+func stored(data []byte) []byte {
+	n := len(data)
+	payload := append([]byte{0, byte(n), byte(n >> 8), ^byte(n), ^byte(n >> 8)}, data...)
+	payload = append(payload, 0) // the beginning of the empty block whose rest the sender cuts off
+	return append([]byte{0xc2, 126, byte(len(payload) >> 8), byte(len(payload))}, payload...)
+}
+
+// TestIncompressibleMessageAtTheLimit: the limit is one of the data, not of what it is compressed to.
+func TestIncompressibleMessageAtTheLimit(t *testing.T) {
+	params := &DeflateParams{ServerMaxWindowBits: 15, ClientMaxWindowBits: 15}
+	const limit = 1000
+	for size, want := range map[int]string{limit: fmt.Sprintf("binary %q", noise(limit, 1)), limit + 1: "1009"} {
+		wire := stored(noise(size, 1))
+		for seed := range uint64(100) {
+			var whole, parts Decoder
+			whole.Init(Client, limit, params)
+			parts.Init(Client, limit, params)
+			if got := strings.Join(events(&whole, wire), "\n"); got != want {
+				t.Fatalf("%d bytes, whole: %.100s, want %.100s", size, got, want)
+			}
+			if got := strings.Join(inParts(&parts, wire, rand.New(rand.NewPCG(seed, 5))), "\n"); got != want {
+				t.Fatalf("%d bytes, in parts: %.100s, want %.100s", size, got, want)
+			}
+			parts.Discard()
+		}
+	}
+}
+
+// TestInflatedMessagesAreSeparate: a message is not overwritten by the next one, however large it is.
+func TestInflatedMessagesAreSeparate(t *testing.T) {
+	params := &DeflateParams{ServerMaxWindowBits: 15, ClientMaxWindowBits: 15}
+	for _, size := range []int{1000, largeBuffer - 1, largeBuffer + 1, 4 * largeBuffer} {
+		var e Encoder
+		e.Init(Server, params, DeflatePolicy{Threshold: -1})
+		var d Decoder
+		d.Init(Client, 1<<30, params)
+		var all [][]byte
+		for i := range 4 {
+			wire, err := e.AppendMessage(nil, OpBinary, bytes.Repeat([]byte{byte(i)}, size))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, ev, err := d.Decode(wire)
+			if ev != EventMessage || err != nil {
+				t.Fatal(ev, err)
+			}
+			_, data := d.Message()
+			all = append(all, data)
+		}
+		for i, data := range all {
+			if !bytes.Equal(data, bytes.Repeat([]byte{byte(i)}, size)) {
+				t.Errorf("message %d of %d bytes was overwritten", i, size)
+			}
+		}
+	}
+}
