@@ -29,7 +29,7 @@ var targets = []target{
 		"internal/rfc6455/header.go", "internal/rfc6455/inflate.go", "internal/rfc6455/mask.go", "internal/rfc6455/parts.go", "internal/rfc6455/window.go"}, "./internal/rfc6455", "."},
 	{[]string{"errors/closereason.go"}, "./errors", "."},
 	{[]string{"ws/conn.go", "ws/driver/ending.go"}, "./ws", "."},
-	{[]string{"internal/stream/transport.go"}, "./internal/stream", "."},
+	{[]string{"internal/stream/transport.go"}, "./internal/stream", "Close|End|Lost|Fail|Cut|Idle"},
 }
 
 //go:embed survivors.txt

@@ -30,7 +30,7 @@ func measure(ctx context.Context, t target) (time.Duration, error) {
 	if output, err := test.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("the tests of %s fail without a change: %w\n%s", t.tests, err, output)
 	}
-	return max(5*time.Since(began), 10*time.Second), nil
+	return 2*time.Since(began) + 10*time.Second, nil
 }
 
 // try runs the tests of a target with one mutant, for at most patience.
