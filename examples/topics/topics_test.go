@@ -187,8 +187,9 @@ func TestPage(t *testing.T) {
 		more.subscribe("room/3", {}).leave();
 		const got = new Promise((then) => more.subscribe("room/3", { onmessage: then }));
 		await more.publish("room/3", "hello");
+		const text = await got; // may come after the answer, and not after close
 		more.close();
-		return got;
+		return text;
 	})()`)
 	if text != "cid: hello" {
 		t.Errorf("after leaving and coming back before there was a connection: %q", text)
