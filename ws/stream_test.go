@@ -159,6 +159,7 @@ func TestHeartbeatsAndParts(t *testing.T) {
 				t.Errorf("received %q, want %q", m, text)
 			}
 		}
+		synctest.Wait() // until a has read the answer, which Close would cut short
 	})
 }
 
