@@ -32,8 +32,9 @@ internal/testing/apidoc:
 internal/testing/docs:
 internal/testing/attacks:
 internal/testing/evidence:
-internal/testing/coverage:
-internal/testing/mutation:
+internal/testing/section:
+internal/testing/coverage: internal/testing/section
+internal/testing/mutation: internal/testing/section
 internal/subprotocol: errors
 internal/wsurl: errors js:internal/jscall native:golang.org/x/net/idna
 internal/browsersocket: errors ws ws/driver internal/jscall internal/relay
@@ -53,7 +54,7 @@ internal/testing/autobahn: . errors server ws
 internal/testing/herd: . server
 internal/testing/storm: errors ws server internal/testing/faultproxy
 internal/testing/trend:
-internal/testing/soak: errors ws . server internal/testing/faultproxy internal/testing/trend
+internal/testing/soak: errors ws . server internal/testing/faultproxy internal/testing/section internal/testing/trend
 internal/testing/parity: errors ws server ws/wstest
 internal/testing/browser: errors ws . github.com/chromedp/chromedp github.com/chromedp/cdproto
 e2e: internal/testing/topics errors ws ws/wstest . server wasm internal/chat internal/testing/browser internal/testing/leak github.com/chromedp/chromedp github.com/chromedp/cdproto internal/testing/storm

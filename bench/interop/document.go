@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 )
 
@@ -66,18 +65,4 @@ func table(lines []line, missing []string) (text string, wrong []string) {
 		fmt.Fprintf(&b, "Not run, because missing on the machine: %s.\n\n", strings.Join(missing, ", "))
 	}
 	return b.String(), wrong
-}
-
-// write puts the table between the marks in the file.
-func write(file, text string) error {
-	page, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	before, rest, ok := strings.Cut(string(page), begin)
-	_, after, ok2 := strings.Cut(rest, end)
-	if !ok || !ok2 {
-		return fmt.Errorf("%s has no lines %q and %q", file, begin, end)
-	}
-	return os.WriteFile(file, []byte(before+begin+text+end+after), 0o644)
 }

@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"runtime/debug"
 	"strings"
+
+	"github.com/isosocket/isosocket/internal/testing/section"
 )
 
 func main() {
@@ -82,7 +84,7 @@ func run(ctx context.Context) error {
 	}
 	text, wrong := table(lines, append(missing, absent...))
 	if *document != "" {
-		if err := write(*document, text); err != nil {
+		if err := section.Write(*document, begin, end, text); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/isosocket/isosocket/internal/testing/section"
 )
 
 // compare returns the first disagreement of a peer with this library, "" if there is none or it is
@@ -107,12 +109,10 @@ func TestDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	const begin, end = "<!-- disagreements -->\n", "<!-- end of disagreements -->\n"
-	before, rest, ok := strings.Cut(string(page), begin)
-	_, after, ok2 := strings.Cut(rest, end)
-	if !ok || !ok2 {
-		t.Fatalf("%s has no list between %q and %q", document, begin, end)
+	want, err := section.Replace(string(page), begin, end, table())
+	if err != nil {
+		t.Fatalf("%s: %v", document, err)
 	}
-	want := before + begin + table() + end + after
 	if want == string(page) {
 		return
 	}

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/isosocket/isosocket/internal/testing/section"
 )
 
 func TestRunsAddUp(t *testing.T) {
@@ -110,14 +112,14 @@ func TestVerdict(t *testing.T) {
 func TestTablesAreReplaced(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "page.md")
 	os.WriteFile(page, []byte("# Page\n\n"+tablesBegin+"old\n"+tablesEnd+"\nafter\n"), 0o644)
-	if err := replaceTables(page, "new\n"); err != nil {
+	if err := section.Write(page, tablesBegin, tablesEnd, "new\n"); err != nil {
 		t.Fatal(err)
 	}
 	if text, _ := os.ReadFile(page); string(text) != "# Page\n\n"+tablesBegin+"new\n"+tablesEnd+"\nafter\n" {
 		t.Errorf("the page is %q", text)
 	}
 	os.WriteFile(page, []byte("# Page\n"), 0o644)
-	if err := replaceTables(page, "new\n"); err == nil {
+	if err := section.Write(page, tablesBegin, tablesEnd, "new\n"); err == nil {
 		t.Error("a page without the place for tables was accepted")
 	}
 }

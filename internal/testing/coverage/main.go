@@ -9,10 +9,11 @@ import (
 	"maps"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/isosocket/isosocket/internal/testing/section"
 )
 
 const module = "github.com/isosocket/isosocket"
@@ -77,7 +78,7 @@ func run(args []string, page string, explain bool, out io.Writer) error {
 	tables := packageTable(shares, names) + "\n" + leftTable(left)
 	fmt.Fprint(out, tables)
 	if page != "" {
-		if err := replaceTables(page, tables); err != nil {
+		if err := section.Write(page, tablesBegin, tablesEnd, tables); err != nil {
 			return err
 		}
 	}
@@ -190,19 +191,6 @@ const (
 	tablesBegin = "<!-- written by make cover -->\n"
 	tablesEnd   = "<!-- end -->\n"
 )
-
-func replaceTables(page, tables string) error {
-	text, err := os.ReadFile(page)
-	if err != nil {
-		return err
-	}
-	before, rest, ok := strings.Cut(string(text), tablesBegin)
-	_, after, closed := strings.Cut(rest, tablesEnd)
-	if !ok || !closed {
-		return fmt.Errorf("%s has no lines %q and %q", path.Base(page), strings.TrimSpace(tablesBegin), strings.TrimSpace(tablesEnd))
-	}
-	return os.WriteFile(page, []byte(before+tablesBegin+tables+tablesEnd+after), 0o644)
-}
 
 // verdict returns an error that names all that is too little.
 func verdict(shares map[string]*share, left []remainder, explain bool) error {

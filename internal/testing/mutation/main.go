@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/isosocket/isosocket/internal/testing/section"
 )
 
 // target is a set of files and the tests that must notice a change in them.
@@ -106,7 +108,7 @@ func run(ctx context.Context, n int, seed uint64, page string, explain bool, out
 	text := fmt.Sprintf("%d mutants of %d, drawn with the seed %d.\n\n", tried, len(all), seed) + table(counts) + "\n" + survivorTable(survivors, reasons)
 	fmt.Fprint(out, "\n"+text)
 	if page != "" {
-		if err := replace(page, text); err != nil {
+		if err := section.Write(page, tableBegin, tableEnd, text); err != nil {
 			return err
 		}
 	}
@@ -177,16 +179,3 @@ const (
 	tableBegin = "<!-- written by make mutation -->\n"
 	tableEnd   = "<!-- end of make mutation -->\n"
 )
-
-func replace(page, text string) error {
-	old, err := os.ReadFile(page)
-	if err != nil {
-		return err
-	}
-	before, rest, ok := strings.Cut(string(old), tableBegin)
-	_, after, closed := strings.Cut(rest, tableEnd)
-	if !ok || !closed {
-		return fmt.Errorf("%s has no lines %q and %q", page, strings.TrimSpace(tableBegin), strings.TrimSpace(tableEnd))
-	}
-	return os.WriteFile(page, []byte(before+tableBegin+text+tableEnd+after), 0o644)
-}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/isosocket/isosocket/internal/testing/section"
 )
 
 const source = `package p
@@ -111,13 +113,13 @@ func TestReasons(t *testing.T) {
 
 func TestTableIsReplaced(t *testing.T) {
 	page := write(t, "page.md", "a\n"+tableBegin+"old\n"+tableEnd+"b\n")
-	if err := replace(page, "new\n"); err != nil {
+	if err := section.Write(page, tableBegin, tableEnd, "new\n"); err != nil {
 		t.Fatal(err)
 	}
 	if text, _ := os.ReadFile(page); string(text) != "a\n"+tableBegin+"new\n"+tableEnd+"b\n" {
 		t.Errorf("%q", text)
 	}
-	if err := replace(write(t, "other.md", "a\n"), "new\n"); err == nil {
+	if err := section.Write(write(t, "other.md", "a\n"), tableBegin, tableEnd, "new\n"); err == nil {
 		t.Error("a page without the place for the table was accepted")
 	}
 }

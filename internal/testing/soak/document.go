@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -12,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/isosocket/isosocket/internal/testing/section"
 )
 
 // The lines around the part of docs/reliability.md that a run writes.
@@ -107,19 +108,6 @@ func cell(value float64, inBytes, sign bool) string {
 }
 
 // writeSection replaces what is between the marks in a page.
-func writeSection(path, section string) error {
-	page, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	before, rest, ok := bytes.Cut(page, []byte(sectionBegin))
-	_, after, ended := bytes.Cut(rest, []byte(sectionEnd))
-	if !ok || !ended {
-		return fmt.Errorf("%s has no lines %q and %q", path, sectionBegin, sectionEnd)
-	}
-	var b bytes.Buffer
-	b.Write(before)
-	b.WriteString(sectionBegin + "\n" + section + "\n" + sectionEnd)
-	b.Write(after)
-	return os.WriteFile(path, b.Bytes(), 0o644)
+func writeSection(path, text string) error {
+	return section.Write(path, sectionBegin, sectionEnd, "\n"+text+"\n")
 }
