@@ -18,7 +18,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -27,6 +26,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/isosocket/isosocket/bench/internal/child"
 	"github.com/isosocket/isosocket/server"
 	"github.com/isosocket/isosocket/ws"
 )
@@ -175,30 +175,15 @@ type ended struct {
 }
 
 func measure(byMessage bool, connections int, spread time.Duration) error {
-	self, err := os.Executable()
+	p, err := child.Start("-serve", "-messages="+strconv.FormatBool(byMessage), "-spread="+spread.String())
 	if err != nil {
 		return err
 	}
-	p := exec.Command(self, "-serve", "-messages="+strconv.FormatBool(byMessage), "-spread="+spread.String())
-	p.Stderr = os.Stderr
-	in, err := p.StdinPipe()
+	defer p.Stop()
+	address, err := p.Line()
 	if err != nil {
 		return err
 	}
-	pipe, err := p.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := p.Start(); err != nil {
-		return err
-	}
-	defer p.Wait()
-	defer p.Process.Kill()
-	out := bufio.NewScanner(pipe)
-	if !out.Scan() {
-		return errors.New("the server did not start")
-	}
-	address := out.Text()
 
 	ends := make(chan ended, connections)
 	var opening sync.WaitGroup
@@ -227,19 +212,23 @@ func measure(byMessage bool, connections int, spread time.Duration) error {
 	time.Sleep(2 * time.Second) // until they are idle
 
 	began := time.Now()
-	fmt.Fprintln(in, "memory\ndrain")
+	p.Send("memory\ndrain")
 	ticks := time.NewTicker(spread / 5)
 	defer ticks.Stop()
 	go func() {
 		for range ticks.C {
-			fmt.Fprintln(in, "memory")
+			p.Send("memory")
 		}
 	}()
 	fmt.Println("| after | resident MiB | in use on the heap | connections | goroutines |")
 	fmt.Println("| --- | --- | --- | --- | --- |")
 	outcome := ""
-	for outcome == "" && out.Scan() {
-		kind, rest, _ := strings.Cut(out.Text(), " ")
+	for outcome == "" {
+		line, err := p.Line()
+		if err != nil {
+			return err
+		}
+		kind, rest, _ := strings.Cut(line, " ")
 		if kind == "drained" {
 			outcome = rest
 			continue

@@ -16,7 +16,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +24,7 @@ import (
 	"time"
 
 	"github.com/isosocket/isosocket"
+	"github.com/isosocket/isosocket/bench/internal/child"
 	"github.com/isosocket/isosocket/server"
 	"github.com/isosocket/isosocket/ws"
 )
@@ -211,41 +211,10 @@ func flood(kind, address string) error {
 	return fmt.Errorf("there is no flood of %q", kind)
 }
 
-// started is a process of this command.
-type started struct {
-	*exec.Cmd
-	in  io.Writer
-	out *bufio.Scanner
-}
-
-func start(args ...string) (*started, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	c := exec.Command(self, args...)
-	c.Stderr = os.Stderr
-	in, err := c.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	out, err := c.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	return &started{c, in, bufio.NewScanner(out)}, c.Start()
-}
-
-func (s *started) stop() {
-	s.Process.Kill()
-	s.Wait()
-}
-
 // cpu returns the time of processors that the server has used, and the rest of its line.
-func (s *started) cpu() (time.Duration, string) {
-	io.WriteString(s.in, "\n")
-	s.out.Scan()
-	used, rest, _ := strings.Cut(s.out.Text(), " ")
+func cpu(s *child.Process) (time.Duration, string) {
+	line, _ := s.Ask("")
+	used, rest, _ := strings.Cut(line, " ")
 	n, _ := strconv.ParseInt(used, 10, 64)
 	return time.Duration(n), rest
 }
@@ -259,13 +228,15 @@ type figures struct {
 
 // once measures the victims of a server during a flood of kind, "" for none.
 func once(kind string, limited bool, window time.Duration) (f figures, err error) {
-	s, err := start("-role", "server", "-limits="+strconv.FormatBool(limited))
+	s, err := child.Start("-role", "server", "-limits="+strconv.FormatBool(limited))
 	if err != nil {
 		return f, err
 	}
-	defer s.stop()
-	s.out.Scan()
-	address := s.out.Text()
+	defer s.Stop()
+	address, err := s.Line()
+	if err != nil {
+		return f, err
+	}
 	conns := make([]*ws.Conn, victims)
 	for i := range conns {
 		conns[i], err = isosocket.Dial(context.Background(), "ws://"+address, nil)
@@ -274,14 +245,14 @@ func once(kind string, limited bool, window time.Duration) (f figures, err error
 		}
 	}
 	if kind != "" {
-		flooding, err := start("-role", kind, "-address", address)
+		flooding, err := child.Start("-role", kind, "-address", address)
 		if err != nil {
 			return f, err
 		}
-		defer flooding.stop()
+		defer flooding.Stop()
 	}
 	time.Sleep(time.Second) // until the flood has risen
-	before, _ := s.cpu()
+	before, _ := cpu(s)
 	begin := time.Now()
 	var mu sync.Mutex
 	var times []time.Duration
@@ -316,7 +287,7 @@ func once(kind string, limited bool, window time.Duration) (f figures, err error
 		return f, err
 	}
 	lasted := time.Since(begin)
-	after, state := s.cpu()
+	after, state := cpu(s)
 	slices.Sort(times)
 	return figures{times[len(times)/2], times[len(times)*99/100], float64(after-before) / float64(lasted), state}, nil
 }

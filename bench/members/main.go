@@ -21,7 +21,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -31,6 +30,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/isosocket/isosocket/bench/internal/child"
 	"github.com/isosocket/isosocket/hub"
 	"github.com/isosocket/isosocket/server"
 	"github.com/isosocket/isosocket/ws"
@@ -145,59 +145,29 @@ func publish(h *hub.Hub, o options) error {
 	return nil
 }
 
-// child is the server's process.
-type child struct {
-	*exec.Cmd
-	in      io.Writer
-	out     *bufio.Scanner
+// serving is the server's process.
+type serving struct {
+	*child.Process
 	address string
 }
 
-func start(o options) (*child, error) {
-	self, err := os.Executable()
+func start(o options) (*serving, error) {
+	p, err := child.Start("-serve", "-connections="+strconv.Itoa(o.connections), "-topics="+strconv.Itoa(o.topics), "-rate="+strconv.Itoa(o.rate),
+		"-size="+strconv.Itoa(o.size), "-time="+o.lasting.String())
 	if err != nil {
 		return nil, err
 	}
-	c := &child{Cmd: exec.Command(self, "-serve", "-connections="+strconv.Itoa(o.connections), "-topics="+strconv.Itoa(o.topics), "-rate="+strconv.Itoa(o.rate),
-		"-size="+strconv.Itoa(o.size), "-time="+o.lasting.String())}
-	c.Stderr = os.Stderr
-	if c.in, err = c.StdinPipe(); err != nil {
-		return nil, err
-	}
-	out, err := c.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := c.Start(); err != nil {
-		return nil, err
-	}
-	c.out = bufio.NewScanner(out)
-	c.address, err = c.ask("")
-	return c, err
+	s := &serving{Process: p}
+	s.address, err = p.Line()
+	return s, err
 }
 
-// ask writes a line, unless it is empty, and returns the next line of the answer.
-func (c *child) ask(line string) (string, error) {
-	if line != "" {
-		fmt.Fprintln(c.in, line)
-	}
-	if !c.out.Scan() {
-		return "", errors.New("the server has ended")
-	}
-	return c.out.Text(), nil
-}
-
-func (c *child) memory() (float64, error) {
-	text, err := c.ask("memory")
+func (s *serving) memory() (float64, error) {
+	text, err := s.Ask("memory")
 	if err != nil {
 		return 0, err
 	}
 	return strconv.ParseFloat(text, 64)
-}
-
-func (c *child) stop() {
-	c.Process.Kill()
-	c.Wait()
 }
 
 // open opens connection n, which joins count topics.
@@ -257,7 +227,7 @@ func measureIdle(o options) error {
 		if err != nil {
 			return 0, err
 		}
-		defer c.stop()
+		defer c.Stop()
 		before, err := c.memory()
 		if err != nil {
 			return 0, err
@@ -319,7 +289,7 @@ func runSlow(o options, slow bool) error {
 	if err != nil {
 		return err
 	}
-	defer c.stop()
+	defer c.Stop()
 	var healthy outcome
 	each := o.rate / o.topics // messages a second for a member
 	var open1 sync.Mutex
@@ -371,7 +341,7 @@ func runSlow(o options, slow bool) error {
 		return err
 	}
 	time.Sleep(2 * time.Second)
-	figures, err := c.ask("publish")
+	figures, err := c.Ask("publish")
 	if err != nil {
 		return err
 	}
