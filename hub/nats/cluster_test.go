@@ -185,7 +185,7 @@ func TestANodeDiesUnderLoad(t *testing.T) {
 	stays := nodes[0].join("room", hub.JoinOptions{Key: "stays"})
 	moves := nodes[2].join("room", hub.JoinOptions{Key: "moves"})
 	eventually(t, "both are present", func() bool { return present(t, nodes[0], "room") == "moves stays" })
-	l := startLoad(t, nodes[:2], []string{"room"}, 100_000, time.Millisecond)
+	l := startLoad(t, nodes[:2], []string{"room"}, 100_000, 5*time.Millisecond)
 	time.Sleep(300 * time.Millisecond)
 	nodes[2].engine.nc.Close() // the machine is dead, from the others' point of view
 	got, position, _ := moves.state()
