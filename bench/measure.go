@@ -165,7 +165,8 @@ func (m *measurement) settle(p *process.Process, c *load.Clients, connections in
 }
 
 // topics measures a server that publishes rounds messages under each topic, waits until they have
-// arrived at all members, and repeats that, times in all.
+// arrived at all members, and repeats that, times in all. The time of a delivery counts from the
+// order to publish them.
 func (m *measurement) topics(t process.Task, connections, rounds, times int) (report.Figures, error) {
 	t.Role = process.Topics
 	return m.underLoad(t, connections, func(p *process.Process, c *load.Clients) (report.Figures, error) {
@@ -182,9 +183,12 @@ func (m *measurement) topics(t process.Task, connections, rounds, times int) (re
 		if err != nil {
 			return report.Figures{}, err
 		}
+		c.Pushed()
+		c.Time(true)
 		from := c.Count()
 		to := from
 		for i := range times {
+			c.Pushed()
 			if err := p.Broadcast(rounds); err != nil {
 				return report.Figures{}, err
 			}
@@ -196,7 +200,10 @@ func (m *measurement) topics(t process.Task, connections, rounds, times int) (re
 		if err != nil {
 			return report.Figures{}, err
 		}
-		return figures(before, after, from, to)
+		f, err := figures(before, after, from, to)
+		deliveries := c.Times()
+		f.P50Micros, f.P99Micros = micros(deliveries.Quantile(0.5)), micros(deliveries.Quantile(0.99))
+		return f, err
 	})
 }
 

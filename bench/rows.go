@@ -209,7 +209,7 @@ var rows = []*row{
 	{
 		id: "s", title: "topics: messages of 512 B to all members, with a history of 256 where there is one",
 		short: "topics, 512 B", unit: "deliveries", about: "CPU",
-		peers: []string{own, "centrifuge", "melody"},
+		peers: []string{limit, own, "centrifuge", "melody"},
 		cases: []scenario{
 			publications("1 topic of 1,000 members", process.Task{Topics: 1, Joins: 1}, 100, 10),
 			publications("1 topic of 1,000 members, each message when the one before has arrived", process.Task{Topics: 1, Joins: 1}, 1, 200),
@@ -220,7 +220,8 @@ var rows = []*row{
 			for i := range r.Cases {
 				rate := bar{figure: report.Rate, name: "rate", than: "centrifuge", limit: 3, least: true}
 				cpu := bar{figure: report.CPU, name: "CPU", than: "centrifuge", limit: 1. / 3}
-				checks = append(checks, rate.check(&r.Cases[i]), cpu.check(&r.Cases[i]))
+				p99 := bar{figure: report.P99, name: "p99 of delivery", than: "centrifuge", limit: 1}
+				checks = append(checks, rate.check(&r.Cases[i]), cpu.check(&r.Cases[i]), p99.check(&r.Cases[i]))
 			}
 			return checks
 		},

@@ -25,6 +25,7 @@ type Clients struct {
 	dialer  *wire.Dialer
 	closing atomic.Bool
 	timing  atomic.Bool
+	pushed  atomic.Pointer[time.Time] // by Pushed
 	failure atomic.Pointer[error]
 	done    sync.WaitGroup
 }
@@ -109,7 +110,13 @@ func (c *Clients) Count() Count {
 // Time switches the timing of round trips on or off.
 func (c *Clients) Time(on bool) { c.timing.Store(on) }
 
-// Times returns the durations of the timed round trips.
+// Pushed starts the time of the messages that arrive from now on, for ReadMarked.
+func (c *Clients) Pushed() {
+	now := time.Now()
+	c.pushed.Store(&now)
+}
+
+// Times returns the durations of the timed round trips, or deliveries.
 func (c *Clients) Times() *latency.Counts {
 	sum := new(latency.Counts)
 	for _, k := range c.conns {
@@ -248,7 +255,8 @@ func (c *Clients) Read(buffer int) {
 }
 
 // ReadMarked sends hello on each connection, unless it is empty, and counts the messages of
-// [wire.Marked] that the server sends.
+// [wire.Marked] that the server sends. While timing is on, it records how long after Pushed each
+// one arrives.
 func (c *Clients) ReadMarked(hello []byte, buffer int) {
 	c.each(func(k *client) error {
 		if len(hello) > 0 {
@@ -256,12 +264,20 @@ func (c *Clients) ReadMarked(hello []byte, buffer int) {
 				return err
 			}
 		}
+		k.times = new(latency.Histogram)
 		var marks wire.Marks
 		buf := make([]byte, buffer)
 		p := k.rest
 		k.rest = nil
 		for {
-			k.add(marks.Count(p), len(p))
+			messages := marks.Count(p)
+			if c.timing.Load() {
+				late := time.Since(*c.pushed.Load())
+				for range messages {
+					k.times.Record(late)
+				}
+			}
+			k.add(messages, len(p))
 			n, err := k.conn.Read(buf)
 			if err != nil {
 				return err

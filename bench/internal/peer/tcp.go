@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/isosocket/isosocket/bench/internal/process"
@@ -49,6 +50,40 @@ var TCP = Peer{
 			}
 		}
 		return nil
+	},
+	Topics: func(l net.Listener, t *process.Task, join func() []string) (func(string, []byte) error, func() error, error) {
+		var mu sync.Mutex
+		members := make(map[string][]net.Conn)
+		publish := func(topic string, data []byte) error {
+			frame := wire.AppendServerFrame(nil, opcode(t), data)
+			mu.Lock()
+			defer mu.Unlock()
+			for _, conn := range members[topic] {
+				if _, err := conn.Write(frame); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		serve := func() error {
+			return acceptEach(l, func(conn net.Conn) error {
+				head := make([]byte, 1024)
+				if n, err := conn.Read(head); err != nil || n == 0 {
+					return err
+				}
+				if _, err := conn.Write(wire.Response); err != nil {
+					return err
+				}
+				mu.Lock()
+				for _, topic := range join() {
+					members[topic] = append(members[topic], conn)
+				}
+				mu.Unlock()
+				_, err := conn.Read(head)
+				return err
+			})
+		}
+		return publish, serve, nil
 	},
 	Dial: func(t *process.Task) (Conn, error) {
 		conn, _, rest, err := wire.Dial(t.Address, "")

@@ -47,10 +47,17 @@ type column struct {
 	digits int
 }
 
+func singular(unit string) string {
+	if stem, ok := strings.CutSuffix(unit, "ies"); ok {
+		return stem + "y"
+	}
+	return strings.TrimSuffix(unit, "s")
+}
+
 func columns(unit string) []column {
 	return []column{
 		{unit + "/s", Rate, 0},
-		{"CPU us/" + strings.TrimSuffix(unit, "s"), CPU, 2},
+		{"CPU us/" + singular(unit), CPU, 2},
 		{"p50 us", P50, 0},
 		{"p99 us", P99, 0},
 		{"allocs", func(f Figures) float64 { return f.Allocs }, 2},
