@@ -3,6 +3,7 @@
 package stream
 
 import (
+	"crypto/tls"
 	"io"
 	"net"
 	"sync"
@@ -13,8 +14,8 @@ import (
 // poller. The callbacks and their arguments are fields, so a call
 // does not allocate. Only the holder of the turn reads.
 type socket struct {
-	raw        syscall.RawConn              // nil if not usable
-	onReadable func(fd uintptr) (done bool) // tryRead
+	raw        syscall.RawConn              // below TLS it may only be queried; nil if there is none
+	onReadable func(fd uintptr) (done bool) // tryRead; nil if not usable
 	readN      int
 	readErr    error
 }
@@ -36,7 +37,8 @@ var socketWrites = sync.Pool{New: func() any {
 
 // init makes s usable if the type of t's stream is exactly a socket type of package net. Any
 // other type may change or count the bytes that pass its Read and Write, even if it gives
-// access to a descriptor, as a type that embeds a *net.TCPConn does.
+// access to a descriptor, as a type that embeds a *net.TCPConn does. The socket below TLS is
+// kept for queries, once the handshake is done.
 func (s *socket) init(t *Transport) {
 	var raw syscall.RawConn
 	var err error
@@ -45,6 +47,13 @@ func (s *socket) init(t *Transport) {
 		raw, err = conn.SyscallConn()
 	case *net.UnixConn:
 		raw, err = conn.SyscallConn()
+	case *tls.Conn:
+		if tcp, ok := conn.NetConn().(*net.TCPConn); ok && conn.ConnectionState().HandshakeComplete {
+			if raw, err = tcp.SyscallConn(); err == nil {
+				s.raw = raw
+			}
+		}
+		return
 	default:
 		return
 	}
@@ -55,7 +64,7 @@ func (s *socket) init(t *Transport) {
 	s.onReadable = t.tryRead
 }
 
-func (s *socket) usable() bool { return s.raw != nil }
+func (s *socket) usable() bool { return s.onReadable != nil }
 
 // read reads available bytes. If there are none, it waits for some, or returns 0 and nil
 // if the reader does not wait. An expired deadline is an error.

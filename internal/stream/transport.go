@@ -216,6 +216,8 @@ func (o *connOutlet) tryWrite(header, payload []byte) (int, error) {
 
 func (o *connOutlet) Write(p []byte) (int, error) { return o.rwc.Write(p) }
 
+func (o *connOutlet) takesAtOnce() bool { return o.socket.takesAtOnce() }
+
 func (o *connOutlet) unsent() int { return unsent((*Transport)(o)) }
 
 func (o *connOutlet) moreToAnswer() bool { return o.unread.Load() }

@@ -22,6 +22,7 @@ type fakeOutlet struct {
 	mu      sync.Mutex
 	more    bool // the result of moreToAnswer
 	blocks  bool // tryWrite may not be called
+	empty   bool // the result of takesAtOnce
 	room    int
 	grown   sync.Cond
 	held    int // the result of unsent
@@ -94,6 +95,8 @@ func (o *fakeOutlet) took() []string {
 	o.writes = nil
 	return writes
 }
+
+func (o *fakeOutlet) takesAtOnce() bool { return o.empty }
 
 func (o *fakeOutlet) unsent() int { return o.held }
 
@@ -398,6 +401,64 @@ func TestFailedWrite(t *testing.T) {
 		if sendErr != nil && flushErr != nil || sendErr == nil && flushErr == nil {
 			t.Errorf("%v, %v: want an error only from Flush; the reader reports the cause", sendErr, flushErr)
 		}
+		if !slices.Equal(o.broken, []error{io.ErrClosedPipe}) || w.Buffered() != 0 {
+			t.Errorf("broke was called with %v; Buffered = %d", o.broken, w.Buffered())
+		}
+	})
+}
+
+// A stream that only blocks is written by the sender where it is known not to block, and
+// otherwise by a flusher.
+func TestWritesAtOnceWhatIsTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newFakeOutlet(1 << 20)
+		o.blocks, o.empty = true, true
+		w := newWriter(o, 1<<20)
+		if err := w.Send(t.Context(), text("first")); err != nil {
+			t.Fatal(err)
+		}
+		if got := framesOf(t, strings.Join(o.took(), "")); !slices.Equal(got, []string{"1 first"}) {
+			t.Errorf("the sender wrote %q", got)
+		}
+
+		// From here on, a Write by the sender would block for ever.
+		o.mu.Lock()
+		o.room = 0
+		o.mu.Unlock()
+		large := strings.Repeat("x", atOnce)
+		if err := w.Send(t.Context(), text(large)); err != nil { // with its header it is larger than atOnce
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		o.grow(1 << 20)
+		if err := w.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		o.mu.Lock()
+		o.room, o.empty = 0, false
+		o.mu.Unlock()
+		if err := w.Send(t.Context(), text("small")); err != nil {
+			t.Fatal(err)
+		}
+		w.writeDeferred()
+		synctest.Wait()
+		o.grow(1 << 20)
+		if err := w.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		header := rfc6455.AppendHeader(nil, true, false, rfc6455.OpText, len(large), nil)
+		if got := strings.Join(o.took(), ""); got != string(header)+large+"\x81\x05small" {
+			t.Errorf("flushers wrote %d bytes", len(got))
+		}
+
+		o.mu.Lock()
+		o.empty = true
+		o.mu.Unlock()
+		o.fail(io.ErrClosedPipe)
+		if err := w.Send(t.Context(), text("lost")); err != nil {
+			t.Fatal(err)
+		}
+		w.writeDeferred()
 		if !slices.Equal(o.broken, []error{io.ErrClosedPipe}) || w.Buffered() != 0 {
 			t.Errorf("broke was called with %v; Buffered = %d", o.broken, w.Buffered())
 		}

@@ -1,0 +1,6 @@
+//go:build !linux || 386 || s390x
+
+package stream
+
+// takesAtOnce returns false: this system does not report it.
+func (*socket) takesAtOnce() bool { return false }
