@@ -46,7 +46,7 @@ func startEndpoint(t *testing.T, serve func(context.Context, *server.Conn) error
 
 func mustShutdown(t *testing.T, e *server.Endpoint) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := e.Shutdown(ctx); err != nil {
 		t.Error(err)
@@ -55,7 +55,7 @@ func mustShutdown(t *testing.T, e *server.Endpoint) {
 
 // timeout returns a context that ends after the longest time that a test may take.
 func timeout(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -115,7 +115,7 @@ func roundTrip(t *testing.T, s *httptest.Server, lines []string, more ...byte) (
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := conn.Write(append([]byte(strings.Join(lines, "\r\n")+"\r\n\r\n"), more...)); err != nil {
 		t.Fatal(err)
 	}

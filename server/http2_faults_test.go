@@ -50,7 +50,7 @@ func dialFramer(t *testing.T, s *httptest.Server, window uint32) *framer {
 func newFramer(t *testing.T, conn net.Conn, window uint32) *framer {
 	t.Helper()
 	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn.SetDeadline(time.Now().Add(60 * time.Second))
 	f := &framer{t: t, conn: conn, Framer: http2.NewFramer(conn, conn), settings: map[http2.SettingID]uint32{}, next: 1, scheme: "https"}
 	f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	io.WriteString(conn, http2.ClientPreface)
@@ -237,12 +237,12 @@ func TestHTTP2CloseEndsTheStream(t *testing.T) {
 		"after an unmasked frame": {echo, []byte{0x81, 1, 'x'}, []byte{0x88, 0x7E}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := server.Handler(test.serve, nil)
+			// The stream ends long before the server stops waiting for an answer to its close.
+			e := server.Handler(test.serve, &server.Options{CloseTimeout: 2 * time.Minute})
 			f := dialFramer(t, startHTTP2(t, e, nil), 1<<16)
 			id, _ := f.open()
 			f.must(f.WriteData(id, false, test.send))
 			var got []byte
-			began := time.Now()
 			f.await("the end of the stream", func(frame http2.Frame) bool {
 				switch frame := frame.(type) {
 				case *http2.DataFrame:
@@ -255,9 +255,6 @@ func TestHTTP2CloseEndsTheStream(t *testing.T) {
 			})
 			if test.want[1] == 2 && !bytes.Equal(got, test.want) || got[0] != 0x88 {
 				t.Errorf("the server sent %x", got)
-			}
-			if took := time.Since(began); took > 3*time.Second {
-				t.Errorf("it took %v", took)
 			}
 			f.conn.Close()
 			mustShutdown(t, e)
@@ -522,7 +519,11 @@ func TestHTTP2Drain(t *testing.T) {
 			waitUntil(t, "the function runs", func() bool { return e.Len() == 1 })
 			var wg sync.WaitGroup
 			wg.Go(func() {
-				ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+				patience := time.Minute
+				if stubborn {
+					patience = 300 * time.Millisecond
+				}
+				ctx, cancel := context.WithTimeout(context.Background(), patience)
 				defer cancel()
 				err := e.Drain(ctx, &server.DrainOptions{Spread: -1})
 				if cut, ok := errors.AsType[*server.DrainError](err); ok != stubborn || ok && cut.Cut != 1 {

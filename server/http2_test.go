@@ -301,13 +301,15 @@ func TestHTTP2Refusals(t *testing.T) {
 
 // The frames do not pass through the writers of middlewares, whose header fields are sent.
 func TestHTTP2Middleware(t *testing.T) {
+	t.Parallel()
+	const timeouts = 3 * time.Second // of the server, also for the TLS handshake
 	e := server.Handler(echo, nil)
 	s := startHTTP2(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Set-Cookie", "session=1")
 		w.Header().Set("Content-Type", "text/html")
 		w.Header().Set("Content-Length", "5")
 		e.ServeHTTP(compressing{w, t}, r)
-	}), func(s *http.Server) { s.ReadTimeout, s.WriteTimeout = 200*time.Millisecond, 200*time.Millisecond })
+	}), func(s *http.Server) { s.ReadTimeout, s.WriteTimeout = timeouts, timeouts })
 	c := connectHTTP2(t, s)
 	stream, response, err := c.Open(timeout(t), "/", nil)
 	if err != nil || stream == nil {
@@ -319,7 +321,7 @@ func TestHTTP2Middleware(t *testing.T) {
 		t.Errorf("the header of the answer is %v", h)
 	}
 	conn := mustOpen(t, c, "/", nil)
-	time.Sleep(300 * time.Millisecond) // the timeouts of the server do not bound connections
+	time.Sleep(timeouts + 100*time.Millisecond) // they do not bound connections
 	mustSendBack(t, conn, ws.Text("hello"))
 	if err := conn.Close(errors.NormalClosure, ""); err != nil {
 		t.Errorf("Close = %v", err)

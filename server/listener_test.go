@@ -50,13 +50,13 @@ func silent(t *testing.T, address, from string) net.Conn {
 	return c
 }
 
-// cut reports whether the server closes c, on which the client sends no data.
-func cut(t *testing.T, c net.Conn) bool {
+// cut reports whether the server closes c within a time, on which the client sends no data.
+func cut(t *testing.T, c net.Conn, within time.Duration) bool {
 	t.Helper()
 	if c == nil {
 		return true
 	}
-	c.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+	c.SetReadDeadline(time.Now().Add(within))
 	_, err := c.Read(make([]byte, 1))
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
@@ -81,21 +81,22 @@ func (l *limitedListener) await(t *testing.T, busy int) {
 
 func TestListenerLimitsConnections(t *testing.T) {
 	t.Parallel()
+	const soon, moment = 20 * time.Second, 200 * time.Millisecond
 	l, address := listening(t, &Limits{MaxConnectionsPerAddress: 2}, http.NotFoundHandler())
 	first, second := silent(t, address, "127.0.0.1"), silent(t, address, "127.0.0.1")
-	if !cut(t, silent(t, address, "127.0.0.1")) {
+	if !cut(t, silent(t, address, "127.0.0.1"), soon) {
 		t.Error("a third silent connection is accepted")
 	}
-	if cut(t, silent(t, address, "127.0.0.2")) {
+	if cut(t, silent(t, address, "127.0.0.2"), moment) {
 		t.Error("a connection of another address is closed")
 	}
-	if cut(t, first) || cut(t, second) {
+	if cut(t, first, moment) || cut(t, second, moment) {
 		t.Error("a connection within the limit is closed")
 	}
 	first.Close()
 	second.Close()
 	l.await(t, 1)
-	if cut(t, silent(t, address, "127.0.0.1")) {
+	if cut(t, silent(t, address, "127.0.0.1"), moment) {
 		t.Error("after the first connections were closed, another one is refused")
 	}
 }

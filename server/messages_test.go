@@ -43,7 +43,7 @@ func startMessages(t *testing.T, handle func(context.Context, *server.Conn, ws.M
 // waitUntil waits until a condition holds.
 func waitUntil(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !is(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !is(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("not in time: %s", what)
 		}

@@ -53,7 +53,7 @@ func TestBroadcasts(t *testing.T) {
 		}
 	}
 	receivers.Wait()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(slack); ; time.Sleep(time.Millisecond) {
 		flushers.mu.Lock()
 		queued, working := len(flushers.queue), flushers.working
 		flushers.mu.Unlock()

@@ -229,7 +229,8 @@ func TestPartsInConstantMemory(t *testing.T) {
 				if n != size {
 					t.Fatalf("received %d bytes", n)
 				}
-				if grown := int64(after.HeapInuse) - int64(before.HeapInuse); grown > 1<<20 {
+				// Both sides together may hold 1.25 MiB more or less, and the collector some of it twice.
+				if grown := int64(after.HeapInuse) - int64(before.HeapInuse); grown > 8<<20 {
 					t.Errorf("the heap grew by %d bytes", grown)
 				}
 			})
@@ -240,7 +241,7 @@ func TestPartsInConstantMemory(t *testing.T) {
 // TestControlFramesBetweenFragments: both sides ping while a message is written slowly.
 func TestControlFramesBetweenFragments(t *testing.T) {
 	onEveryStream(t, func(t *testing.T, c, s io.ReadWriteCloser) {
-		o := Options{Config: ws.Config{FragmentSize: 10}, PingInterval: 20 * time.Millisecond, PingTimeout: 5 * time.Second}
+		o := Options{Config: ws.Config{FragmentSize: 10}, PingInterval: 20 * time.Millisecond, PingTimeout: slack}
 		client, server := connect(t, rfc6455.Client, c, o), connect(t, rfc6455.Server, s, o)
 		w, err := client.NextWriter(within(t), ws.KindText)
 		if err != nil {
@@ -261,7 +262,7 @@ func TestControlFramesBetweenFragments(t *testing.T) {
 		go client.Receive(context.Background())
 		want := ""
 		for i := 0; client.Latency() == 0 || server.Latency() == 0 || i < 10; i++ {
-			if i > 500 {
+			if i > 3000 {
 				t.Fatal("received no pong")
 			}
 			if _, err := io.WriteString(w, "ten bytes."); err != nil {
@@ -410,12 +411,8 @@ func TestDroppedWriter(t *testing.T) {
 		}
 		io.WriteString(w, "x")
 	}()
-	for range 200 {
+	for late := time.Now().Add(slack); client.Err() == nil && time.Now().Before(late); time.Sleep(5 * time.Millisecond) {
 		runtime.GC()
-		if client.Err() != nil {
-			break
-		}
-		time.Sleep(5 * time.Millisecond)
 	}
 	if err := client.Err(); !errors.Is(err, errors.InternalError) || !strings.Contains(err.Error(), "dropped without Close") {
 		t.Errorf("the connection: %v", err)
@@ -606,15 +603,18 @@ func TestReadAheadOfAMessage(t *testing.T) {
 		t.Fatalf("got %x %q, want a pong", first, payload)
 	}
 	write(t, c, frame(0x00, true, bytes.Repeat([]byte("x"), 30_000)), frame(0x80, true, nil), frame(0x81, true, []byte("next")))
-	time.Sleep(300 * time.Millisecond)
+	listening := true
+	for late := time.Now().Add(slack); listening && time.Now().Before(late); time.Sleep(10 * time.Millisecond) {
+		_, listening = transport.Arrivals()
+	}
+	if listening {
+		t.Error("listening = true with a full receive buffer")
+	}
 	transport.reading.Lock()
 	held := len(transport.open().held)
 	transport.reading.Unlock()
 	if held > 20_000 {
 		t.Errorf("Memory = %d", held)
-	}
-	if _, listening := transport.Arrivals(); listening {
-		t.Error("listening = true with a full receive buffer")
 	}
 	text, err := io.ReadAll(r)
 	if want := "beginning" + strings.Repeat("x", 40_000); err != nil || string(text) != want {

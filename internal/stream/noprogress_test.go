@@ -42,7 +42,7 @@ func (e *empty) Close() error {
 func TestReadsWithoutProgress(t *testing.T) {
 	s := &empty{closed: make(chan struct{})}
 	conn := ws.NewConn(New(s, Options{Role: rfc6455.Client}), nil)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), slack)
 	defer cancel()
 	if _, err := conn.Receive(ctx); !errors.Is(err, errors.AbnormalClosure) || !errors.Is(err, io.ErrNoProgress) {
 		t.Errorf("Receive = %v after %d reads, want 1006 and io.ErrNoProgress", err, s.reads)

@@ -115,14 +115,14 @@ func connect(t testing.TB, role rfc6455.Role, rwc io.ReadWriteCloser, o Options)
 
 func within(t testing.TB) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
 
 func sendOrReport(t testing.TB, conn *ws.Conn, m ws.Message) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := conn.Send(ctx, m); err != nil {
 		t.Errorf("Send: %v", err)
@@ -397,7 +397,7 @@ func TestTryReceiveFindsEverything(t *testing.T) {
 			}
 			server.Close(errors.GoingAway, "")
 		}()
-		deadline := time.Now().Add(20 * time.Second)
+		deadline := time.Now().Add(time.Minute)
 		for i := 0; ; {
 			m, ok, err := client.TryReceive()
 			if err != nil {
@@ -476,7 +476,7 @@ func TestSendWaitsAboveTheHighWaterMark(t *testing.T) {
 		client := ws.NewConn(transport, &o.Config)
 		t.Cleanup(func() { c.Close(); client.Close(errors.NormalClosure, "") })
 		data := make([]byte, 64<<10)
-		sent := 0
+		sent, tries := 0, 0
 		for {
 			ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 			err := client.Send(ctx, ws.Binary(data))
@@ -484,6 +484,9 @@ func TestSendWaitsAboveTheHighWaterMark(t *testing.T) {
 			if err != nil {
 				if !errors.Is(err, context.DeadlineExceeded) {
 					t.Fatal(err)
+				}
+				if tries++; tries < 100 && client.Buffered()-unsent(transport) < o.Config.SendBuffer {
+					continue // the context has ended on a busy machine
 				}
 				break
 			}

@@ -68,7 +68,7 @@ func TestSystemsQueueCounts(t *testing.T) {
 			if err := conn.Flush(within(t)); err != nil {
 				t.Error(err)
 			}
-			for deadline := time.Now().Add(10 * time.Second); conn.Buffered() > 0; time.Sleep(time.Millisecond) {
+			for deadline := time.Now().Add(slack); conn.Buffered() > 0; time.Sleep(time.Millisecond) {
 				if time.Now().After(deadline) {
 					t.Fatalf("Buffered = %d after the peer has read all", conn.Buffered())
 				}

@@ -174,14 +174,18 @@ func TestMemoryOfIdleConnections(t *testing.T) {
 		})
 		return bytes
 	}
-	plain := each(t, nil)
-	isolated := each(t, &rfc6455.DeflateParams{ServerNoContextTakeover: true, ClientNoContextTakeover: true})
-	takeover := each(t, &rfc6455.DeflateParams{})
-	t.Logf("bytes a connection: plain %d, without takeover %d, with takeover %d", plain, isolated, takeover)
-	if isolated > plain+1<<10 {
-		t.Errorf("without takeover an idle connection takes %d bytes, and %d without compression", isolated, plain)
-	}
-	if takeover > plain+50<<10 {
-		t.Errorf("with takeover an idle connection takes %d bytes, and %d without compression", takeover, plain)
+	// What earlier tests have left is freed at any time, and would be taken for memory of these
+	// connections. Memory that they hold is there in each round.
+	for round := 1; ; round++ {
+		plain := each(t, nil)
+		isolated := each(t, &rfc6455.DeflateParams{ServerNoContextTakeover: true, ClientNoContextTakeover: true})
+		takeover := each(t, &rfc6455.DeflateParams{})
+		t.Logf("bytes a connection: plain %d, without takeover %d, with takeover %d", plain, isolated, takeover)
+		if isolated <= plain+1<<10 && takeover <= plain+50<<10 {
+			return
+		}
+		if round == 5 {
+			t.Fatalf("an idle connection takes %d bytes without compression, %d without takeover, and %d with it", plain, isolated, takeover)
+		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // slack is the delay that a busy machine may add to a time.
-const slack = 4 * time.Second
+const slack = 20 * time.Second
 
 // together runs all cases at the same time, even with few processors, because they mostly wait.
 // It runs them on goroutines of its own, so run may not call t.FailNow.
@@ -115,7 +115,7 @@ func TestDeadPeerHoweverReceived(t *testing.T) {
 					t.Errorf("%s: detected after %v", name, d)
 				}
 				mustBePingTimeout(t, client.Err())
-			case <-time.After(10 * time.Second):
+			case <-time.After(2 * slack):
 				t.Errorf("%s: a silent peer was not detected", name)
 			}
 			client.Close(errors.NormalClosure, "") // the rest is dropped
@@ -133,6 +133,9 @@ func TestLivePeerHoweverReceived(t *testing.T) {
 		received := make(chan error, 1)
 		go func() { received <- c.test(client) }()
 		time.Sleep(600 * ms)
+		for late := time.Now().Add(slack); client.Latency() == 0 && client.Err() == nil && time.Now().Before(late); {
+			time.Sleep(10 * ms)
+		}
 		if err := client.Err(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -275,39 +278,54 @@ func TestOneWayStreamOverSockets(t *testing.T) {
 		defer a.Close()
 		defer b.Close()
 		go c.test.peer(b, 1-c.test.role)
-		conn := ws.NewConn(New(a, Options{Role: c.test.role, PingInterval: 500 * ms, PingTimeout: time.Second}), nil)
+		conn := ws.NewConn(New(a, Options{Role: c.test.role, PingInterval: time.Second, PingTimeout: 3 * time.Second}), nil)
 		go c.test.app(conn)
 		select {
 		case <-conn.Done():
 			t.Errorf("%s: ended with %v", name, conn.Err())
-		case <-time.After(2 * time.Second):
+		case <-time.After(8 * time.Second):
 		}
 	})
 }
 
 // TCP opens a closed receive window in steps of up to the whole receive buffer. A slow
 // reader that sends no pongs shows only these steps, less often than the timeouts below.
+//
+// On a busy machine, the reader may need longer for a step than windowStep, or the system may
+// retransmit, as it does when the network is down. So each stream has a few tries; a peer that is
+// not spared is given up in all of them.
 func TestOneWayStreamInWindowSteps(t *testing.T) {
 	t.Parallel()
+	const tries = 4
 	one := oneWays()["push to a peer of 50 KB/s"]
 	heartbeat := &ws.Heartbeat{Every: time.Second, Timeout: 900 * ms}
 	together(t, onEveryStreamOf(map[string]*ws.Heartbeat{"pings": nil, "heartbeats": heartbeat}, "socket", "TLS"),
 		func(name string, c onStream[*ws.Heartbeat]) {
-			a, b := streams[c.kind](t)
-			defer a.Close()
-			defer b.Close()
-			go one.peer(b, rfc6455.Server)
-			o := Options{Role: rfc6455.Client, Config: ws.Config{Heartbeat: c.test}}
-			if c.test == nil {
-				o.PingInterval, o.PingTimeout = heartbeat.Every, heartbeat.Timeout
+			last := func() error {
+				a, b := streams[c.kind](t)
+				defer a.Close()
+				defer b.Close()
+				go one.peer(b, rfc6455.Server)
+				o := Options{Role: rfc6455.Client, Config: ws.Config{Heartbeat: c.test}}
+				if c.test == nil {
+					o.PingInterval, o.PingTimeout = heartbeat.Every, heartbeat.Timeout
+				}
+				conn := ws.NewConn(New(a, o), &o.Config)
+				go one.app(conn)
+				select {
+				case <-conn.Done():
+					return conn.Err()
+				case <-time.After(8 * time.Second):
+					return nil
+				}
 			}
-			conn := ws.NewConn(New(a, o), &o.Config)
-			go one.app(conn)
-			select {
-			case <-conn.Done():
-				t.Errorf("%s: ended with %v", name, conn.Err())
-			case <-time.After(8 * time.Second):
+			var err error
+			for range tries {
+				if err = last(); err == nil {
+					return
+				}
 			}
+			t.Errorf("%s: ended %d times, the last time with %v", name, tries, err)
 		})
 }
 
@@ -347,7 +365,7 @@ func TestLatencyWhileTrafficFlows(t *testing.T) {
 	together(t, streams, func(kind string, stream func(testing.TB) (io.ReadWriteCloser, io.ReadWriteCloser)) {
 		c, s := stream(t)
 		defer s.Close()
-		client := ws.NewConn(New(c, Options{Role: rfc6455.Client, PingInterval: 200 * ms, PingTimeout: 5 * time.Second}), nil)
+		client := ws.NewConn(New(c, Options{Role: rfc6455.Client, PingInterval: 200 * ms, PingTimeout: 2 * slack}), nil)
 		pings := make(chan int, 1)
 		go func() {
 			n := 0
@@ -380,13 +398,13 @@ func TestLatencyWhileTrafficFlows(t *testing.T) {
 			}
 		}()
 		start := time.Now()
-		for time.Since(start) < time.Second || client.Latency() == 0 && time.Since(start) < 10*time.Second {
+		for time.Since(start) < time.Second || client.Latency() == 0 && time.Since(start) < slack {
 			if _, err := client.Receive(context.Background()); err != nil {
 				t.Errorf("%s: %v", kind, err)
 				return
 			}
 		}
-		if d := client.Latency(); d <= 0 || d > 10*time.Second {
+		if d := client.Latency(); d <= 0 || d > slack {
 			t.Errorf("%s: latency %v", kind, d)
 		}
 		c.Close()

@@ -64,7 +64,7 @@ func TestWrapperSeesEveryByte(t *testing.T) {
 	}
 	const frames = 3 * (200_000 + 10) // header with 64 bits of length
 	// A write is counted after it returns. The peer may have read the bytes by then.
-	for waited := 0; waited < 5000 && (client.out.Load() < frames+3*4 || server.out.Load() < frames+3*7); waited++ {
+	for waited := 0; waited < 20_000 && (client.out.Load() < frames+3*4 || server.out.Load() < frames+3*7); waited++ {
 		time.Sleep(ms)
 	}
 	if got, want := client.out.Load(), int64(frames+3*4); got != want {

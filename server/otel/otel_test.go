@@ -82,7 +82,7 @@ func start(t *testing.T, serve func(context.Context, *server.Conn) error, o serv
 // stop waits until all spans have ended, and returns those with a name.
 func (e *traced) stop(t *testing.T, name string) []trace.ReadOnlySpan {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := e.Shutdown(ctx); err != nil {
 		t.Error(err)
@@ -126,7 +126,7 @@ func echo(ctx context.Context, conn *server.Conn) error {
 }
 
 func timeout(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -54,7 +54,7 @@ func (w *world) command(format string, args ...any) {
 
 // soon returns a context that ends after a time that nothing should take.
 func (w *world) soon() context.Context {
-	ctx, cancel := context.WithTimeout(w.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
 	w.Cleanup(cancel)
 	return ctx
 }
