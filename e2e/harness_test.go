@@ -123,7 +123,7 @@ var harnessEnds = []struct {
 		want: []string{"--- FAIL: TestHarnessEnd/nothing_to_run ", "no test ran"},
 	},
 	{
-		end: "hanging", run: "^TestEndHanging$", timeout: 4 * time.Second,
+		end: "hanging", run: "^TestEndHanging$", timeout: 12 * time.Second,
 		want: []string{"--- FAIL: TestHarnessEnd/hanging/TestEndHanging/inner ", "test timed out after", "sample_test.go:", "exit code 2"},
 	},
 	{
@@ -135,7 +135,7 @@ var harnessEnds = []struct {
 		want: []string{"--- PASS: TestHarnessEnd/leaking/TestEndLeaking ", "1 callback was not released, and 1 goroutine still runs", "exit code 1"},
 	},
 	{
-		end: "busy", run: "^TestEndBusy$", timeout: 3 * time.Second,
+		end: "busy", run: "^TestEndBusy$", timeout: 10 * time.Second,
 		want: []string{"--- FAIL: TestHarnessEnd/busy/TestEndBusy ", "not finished in time", "not finished: TestEndBusy"},
 	},
 }
@@ -143,7 +143,7 @@ var harnessEnds = []struct {
 // TestHarnessReportsEveryBadEnd runs TestHarnessEnd, whose subtests all fail, in a process
 // of its own and reads its report.
 func TestHarnessReportsEveryBadEnd(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
 	defer cancel()
 	child := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestHarnessEnd$", "-test.v")
 	child.Env = append(child.Environ(), "HARNESS_END=yes")

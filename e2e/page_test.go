@@ -178,7 +178,7 @@ func beforeLoading(t *testing.T, script string) chromedp.Action[chromedp.Void] {
 // testPageComesBack checks that page and terminal count down and reconnect, after a server that
 // closes with 1001 and after one that is killed.
 func testPageComesBack(t *testing.T, b *browser.Browser) {
-	s := serveDemo(t, "127.0.0.1:0")
+	s := serveDemo(t, freeAddress(t))
 	tb := openTab(t, b, s.page()+"?name=ada")
 	tb.recordsStatus()
 	tb.waits("joined", `phase() === "open" && people() === "ada"`)

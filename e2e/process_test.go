@@ -7,13 +7,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -194,6 +197,26 @@ func serveDemo(t *testing.T, addr string, flags ...string) *demoServer {
 	s := &demoServer{process: start(t, program, append([]string{"serve", "-addr", addr}, flags...)...)}
 	s.host = servedPage.FindStringSubmatch(s.expect("page  http://"))[1]
 	return s
+}
+
+// lastPort is the port that freeAddress has tried last. It begins at random, for other processes.
+var lastPort atomic.Int32
+
+func init() { lastPort.Store(10_000 + int32(os.Getpid()%10_000)) }
+
+// freeAddress returns an address of this machine whose port is outside of the range from which
+// systems take those of outgoing connections: one of these might take it while the server is down.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	for range 1000 {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(lastPort.Add(1))))
+		if l, err := net.Listen("tcp", address); err == nil {
+			l.Close()
+			return address
+		}
+	}
+	t.Fatal("no free port")
+	return ""
 }
 
 func (s *demoServer) page() string { return "http://" + s.host + "/" }

@@ -21,7 +21,7 @@ import (
 	"github.com/isosocket/isosocket/ws"
 )
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // session is a terminal client that runs in this process.
 type session struct {
@@ -397,7 +397,7 @@ func TestClientFindsAHalfOpenLink(t *testing.T) {
 
 	out := transcript.New()
 	l := newLink("ws://"+listener.Addr().String(), true)
-	l.heartbeat = ws.Heartbeat{Every: 100 * time.Millisecond, Timeout: 200 * time.Millisecond}
+	l.heartbeat = ws.Heartbeat{Every: 100 * time.Millisecond, Timeout: 3 * time.Second}
 	c := newClient(l, &terminal{out: out, problems: out}, "ada")
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

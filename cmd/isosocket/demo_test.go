@@ -80,7 +80,8 @@ func TestSlowReaderOverTCP(t *testing.T) {
 	if !dropped {
 		t.Fatal("a member that does not read is never removed")
 	}
-	if longest > time.Second {
+	// If it had to wait for the slow member, it would do so for the close timeout of 5 s.
+	if longest > 4*time.Second {
 		t.Errorf("a round trip took %v while one member did not read", longest)
 	}
 	for {

@@ -62,7 +62,7 @@ func (g *guest) sendRaw(m ws.Message) {
 
 func (g *guest) receive() ws.Message {
 	g.t.Helper()
-	ctx, cancel := context.WithTimeout(g.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(g.t.Context(), patience)
 	defer cancel()
 	m, err := g.conn.Receive(ctx)
 	if err != nil {
@@ -94,7 +94,7 @@ func (g *guest) hears(want ...chat.Type) (last chat.Message) {
 // isClosed fails unless the connection ends with reason and a message that contains words.
 func (g *guest) isClosed(reason errors.CloseReason, words string) {
 	g.t.Helper()
-	ctx, cancel := context.WithTimeout(g.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(g.t.Context(), patience)
 	defer cancel()
 	for {
 		_, err := g.conn.Receive(ctx)
@@ -267,7 +267,7 @@ func TestRoomCutsConnectionOnRequest(t *testing.T) {
 	g.send(chat.Message{Type: chat.Drop})
 	select {
 	case <-g.cut:
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the connection was not cut")
 	}
 	if left := witness.hears(chat.Joined, chat.Left); left.Reason != errors.AbnormalClosure {

@@ -277,8 +277,9 @@ func TestDuration(t *testing.T) {
 		s := f.start(t, answer, options)
 		conn := s.dial("ann")
 		if f.app != nil {
-			if d := duration(t, s.line("/ws")); d >= life {
-				t.Errorf("the log has %v after the handshake", d)
+			s.line("/ws") // already
+			if conn.Err() != nil {
+				t.Errorf("the connection ended with %v", conn.Err())
 			}
 			return
 		}

@@ -72,7 +72,7 @@ var all = []proxy{
 				{"/etc/ssl/app.example.com.key", s.key},
 			}
 		},
-		idle:      [2]string{"proxy_read_timeout 60s;", "proxy_read_timeout 2s;"},
+		idle:      [2]string{"proxy_read_timeout 60s;", "proxy_read_timeout 5s;"},
 		otherHost: [2]string{"            proxy_set_header Host $http_host;\n", ""},
 		down:      http.StatusBadGateway,
 	},
@@ -86,7 +86,7 @@ var all = []proxy{
 				{"bind :443 ssl crt /etc/ssl/app.example.com.pem", "bind 127.0.0.1:" + s.secure + " ssl crt " + s.both},
 			}
 		},
-		idle:      [2]string{"timeout tunnel 60s", "timeout tunnel 2s"},
+		idle:      [2]string{"timeout tunnel 60s", "timeout tunnel 5s"},
 		otherHost: [2]string{"    option forwardfor\n", "    option forwardfor\n    http-request set-header Host app1.internal\n"},
 		down:      http.StatusServiceUnavailable,
 	},
@@ -403,14 +403,14 @@ func TestIdle(t *testing.T) {
 		if _, err := conn.Receive(t.Context()); !errors.Is(err, errors.AbnormalClosure) {
 			t.Errorf("without pings the connection ended with %v, want 1006", err)
 		}
-		if lived := time.Since(began); lived < 1500*time.Millisecond {
+		if lived := time.Since(began); lived < 4500*time.Millisecond {
 			t.Errorf("it ended after %v already", lived)
 		}
 		stop()
 		s.serve(&server.Options{PingInterval: time.Second})
 		conn = s.dial("ws", o)
 		// Pings alone must keep the connection, so nothing else is sent meanwhile.
-		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
 		defer cancel()
 		if _, err := conn.Receive(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("with pings the connection ended with %v", err)

@@ -19,7 +19,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -74,13 +76,28 @@ func build(t *testing.T, n int) *step {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.addr = l.Addr().String()
-	l.Close()
+	s.addr = freeAddress(t)
 	return s
+}
+
+// lastPort is the port that freeAddress has tried last. It begins at random, for other processes.
+var lastPort atomic.Int32
+
+func init() { lastPort.Store(10_000 + int32(os.Getpid()%10_000)) }
+
+// freeAddress returns an address of this machine whose port is outside of the range from which
+// systems take those of outgoing connections: one of these might take it while the server is down.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	for range 1000 {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(lastPort.Add(1))))
+		if l, err := net.Listen("tcp", address); err == nil {
+			l.Close()
+			return address
+		}
+	}
+	t.Fatal("no free port")
+	return ""
 }
 
 // start starts the server and waits until it answers.

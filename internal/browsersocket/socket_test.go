@@ -154,7 +154,7 @@ func TestSocketHoldsNothingBack(t *testing.T) {
 		}
 	}
 	for start := time.Now(); len(f.sent) < 3*maxDirect; turn() {
-		if time.Since(start) > 10*time.Second {
+		if time.Since(start) > 30*time.Second {
 			t.Fatalf("%d messages were handed over, want %d", len(f.sent), 3*maxDirect)
 		}
 	}
@@ -504,9 +504,17 @@ func TestSocketDepartures(t *testing.T) {
 	look(300, false)
 	look(300, true) // they were queued at two looks
 	send(150)
-	look(350, true)
-	if _, waiting, _ := s.Departures(); waiting {
-		t.Error("bytes wait at once after a look")
+	for tries := 0; ; tries++ {
+		look(350, true)
+		looked := time.Now()
+		if _, waiting, _ := s.Departures(); !waiting {
+			break
+		}
+		// Unless so much time has passed on a busy machine that this was a look of its own.
+		if time.Since(looked) < patience/2 || tries == 100 {
+			t.Error("bytes wait at once after a look")
+			break
+		}
 	}
 	f.set("bufferedAmount", 0)
 	look(500, false)
@@ -522,7 +530,7 @@ func TestSocketTrySend(t *testing.T) {
 		if err := s.TrySend(driver.Message{Kind: ws.KindBinary, Data: make([]byte, 600)}); !errors.Is(err, want) || err != nil && want == nil {
 			t.Errorf("TrySend returned %v, want %v", err, want)
 		}
-		if d := time.Since(start); d > 500*time.Millisecond {
+		if d := time.Since(start); d > 10*time.Second {
 			t.Errorf("TrySend took %v", d)
 		}
 	}
@@ -573,7 +581,7 @@ func TestSocketReceiveBuffer(t *testing.T) {
 	deliver(2)
 	select {
 	case <-conn.Done():
-	case <-time.After(5 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("11,000 bytes are few enough")
 	}
 	const want = "websocket: connection closed: 1008 (policy violation): receive buffer full"
@@ -620,7 +628,7 @@ func TestSocketTryReceiveLetsMessagesIn(t *testing.T) {
 			}
 			return
 		}
-		if time.Since(start) > 5*time.Second {
+		if time.Since(start) > 30*time.Second {
 			t.Fatal("the message does not arrive")
 		}
 	}

@@ -199,7 +199,7 @@ func TestWake(t *testing.T) {
 			for _, m := range want {
 				f.deliver(m)
 			}
-			for start := time.Now(); len(f.calls) < len(test.want) && time.Since(start) < 5*time.Second; {
+			for start := time.Now(); len(f.calls) < len(test.want) && time.Since(start) < 30*time.Second; {
 				time.Sleep(time.Millisecond)
 			}
 			if !slices.Equal(f.calls, test.want) {
@@ -238,7 +238,7 @@ func TestLateWakeFindsFull(t *testing.T) {
 		want = append(want, make([]byte, InboundRoom/4))
 		f.deliver(want[len(want)-1])
 	}
-	for start := time.Now(); len(f.calls) == 0 && time.Since(start) < 5*time.Second; {
+	for start := time.Now(); len(f.calls) == 0 && time.Since(start) < 30*time.Second; {
 		time.Sleep(time.Millisecond)
 	}
 	if !slices.Equal(f.calls, []int{-1}) {

@@ -992,7 +992,7 @@ func TestDialRefusedLeavesNothing(t *testing.T) {
 		_, err := isosocket.Dial(bounded(t), s.URL, nil)
 		assertRefused(t, err, 404, "page not found")
 	}
-	for until := time.Now().Add(5 * time.Second); open.Load() != 0; time.Sleep(time.Millisecond) {
+	for until := time.Now().Add(30 * time.Second); open.Load() != 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(until) {
 			t.Errorf("%d connections are open", open.Load())
 			break

@@ -131,10 +131,9 @@ func heartbeatServer(t *testing.T, receives bool, o *server.Options) (url string
 // that off, even while its function only sends or waits.
 func TestServerAnswersHeartbeats(t *testing.T) {
 	t.Parallel()
-	dial := func(t *testing.T, url string) *ws.Conn {
-		conn, err := isosocket.Dial(bounded(t), url, &isosocket.DialOptions{
-			Heartbeat: &ws.Heartbeat{Every: 50 * time.Millisecond, Timeout: 300 * time.Millisecond},
-		})
+	const interval = 50 * time.Millisecond
+	dial := func(t *testing.T, url string, timeout time.Duration) *ws.Conn {
+		conn, err := isosocket.Dial(bounded(t), url, &isosocket.DialOptions{Heartbeat: &ws.Heartbeat{Every: interval, Timeout: timeout}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,12 +144,13 @@ func TestServerAnswersHeartbeats(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url, received := heartbeatServer(t, receives, nil)
-			conn := dial(t, url)
+			const timeout = 4 * time.Second
+			conn := dial(t, url, timeout)
 			go conn.Receive(context.Background())
 			if err := conn.Confirm(bounded(t)); err != nil {
 				t.Errorf("Confirm = %v", err)
 			}
-			time.Sleep(time.Second) // well past interval and timeout
+			time.Sleep(interval + timeout + time.Second)
 			if err := conn.Err(); err != nil {
 				t.Errorf("the connection ended: %v", err)
 			}
@@ -162,7 +162,7 @@ func TestServerAnswersHeartbeats(t *testing.T) {
 	t.Run("off", func(t *testing.T) {
 		t.Parallel()
 		url, received := heartbeatServer(t, true, &server.Options{DisableHeartbeatAnswer: true})
-		conn := dial(t, url)
+		conn := dial(t, url, 300*time.Millisecond)
 		_, err := conn.Receive(bounded(t))
 		closed, ok := errors.AsType[*errors.ConnectionClosed](err)
 		if !ok || closed.Message != ws.PingTimeoutMessage || closed.Err == nil || !strings.Contains(err.Error(), "the peer answered no heartbeat") {

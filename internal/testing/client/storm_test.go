@@ -111,7 +111,7 @@ func TestStorm(t *testing.T) {
 		maxDelay       = 500 * time.Millisecond
 		// A half-open link takes this long, then a handshake that hangs, then a wait that has
 		// just begun. The rest is for busy machines.
-		back = every + timeout + handshake + maxDelay + 4*time.Second
+		back = every + timeout + handshake + maxDelay + 20*time.Second
 	)
 	lasts := setting(t, "ISOSOCKET_STORM_TIME", time.ParseDuration, 10*time.Second)
 	seed := setting(t, "ISOSOCKET_STORM_SEED", func(s string) (uint64, error) { return strconv.ParseUint(s, 10, 64) }, rand.Uint64())
@@ -289,7 +289,7 @@ func TestStorm(t *testing.T) {
 func TestHalfOpenLinkIsFound(t *testing.T) {
 	parallel(t)
 	// The slack is for pauses on busy machines.
-	const interval, timeout, slack = 400 * time.Millisecond, 1500 * time.Millisecond, 3 * time.Second
+	const interval, timeout, slack = 400 * time.Millisecond, 3 * time.Second, 20 * time.Second
 	kinds := map[string]isosocket.DialOptions{
 		"heartbeat": {Heartbeat: &ws.Heartbeat{Every: interval, Timeout: timeout}},
 	}
@@ -324,7 +324,7 @@ func TestHalfOpenLinkIsFound(t *testing.T) {
 			}
 		}
 	}
-	time.Sleep(interval + timeout + timeout/2) // long enough for an erroneous timeout
+	time.Sleep(interval + timeout + time.Second) // long enough for an erroneous timeout
 	for _, l := range links {
 		t.Run("alive, "+l.kind+", receiving "+strconv.FormatBool(l.receiving), func(t *testing.T) {
 			if err := l.conn.Err(); err != nil {
@@ -343,7 +343,7 @@ func TestHalfOpenLinkIsFound(t *testing.T) {
 		t.Run("dead, "+l.kind+", receiving "+strconv.FormatBool(l.receiving), func(t *testing.T) {
 			select {
 			case <-l.conn.Done():
-			case <-time.After(10 * time.Second):
+			case <-time.After(2 * slack):
 				t.Fatal("the dead link was not found")
 			}
 			if took := time.Since(began); took > interval+timeout+slack {
@@ -427,7 +427,7 @@ func TestThousandReconnects(t *testing.T) {
 // settled waits until count is at most limit, and fails t if it stays above.
 func settled(t *testing.T, what string, count func() int, limit int) {
 	t.Helper()
-	for range 500 {
+	for range 3000 {
 		if count() <= limit {
 			return
 		}

@@ -87,7 +87,7 @@ func roundTrip(conn net.Conn, s string, d time.Duration) (string, error) {
 
 func mustEcho(t *testing.T, conn net.Conn, s string) {
 	t.Helper()
-	if got, err := roundTrip(conn, s, 5*time.Second); got != s || err != nil {
+	if got, err := roundTrip(conn, s, 30*time.Second); got != s || err != nil {
 		t.Fatalf("sent %q, received %q, %v", s, got, err)
 	}
 }
@@ -162,7 +162,7 @@ func TestHalfClose(t *testing.T) {
 	conn := dial(t, p)
 	mustEcho(t, conn, "before")
 	set(t, p, HalfClose, 0)
-	if got, err := roundTrip(conn, "lost", 5*time.Second); got != "" || err != io.EOF {
+	if got, err := roundTrip(conn, "lost", 30*time.Second); got != "" || err != io.EOF {
 		t.Errorf("received %q, %v, want the end of the stream", got, err)
 	}
 	select {
@@ -233,6 +233,13 @@ func TestBothSidesLeave(t *testing.T) {
 				defer p.mu.Unlock()
 				return len(p.pairs)
 			}
+			// Both sides are connected once something has passed.
+			if _, err := io.WriteString(client, "x"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.ReadFull(server, make([]byte, 1)); err != nil {
+				t.Fatal(err)
+			}
 			set(t, p, fault, 0)
 			server.Close()
 			time.Sleep(20 * time.Millisecond)
@@ -240,7 +247,7 @@ func TestBothSidesLeave(t *testing.T) {
 				t.Errorf("%d connections after one side has left, want 1", n)
 			}
 			client.Close()
-			for deadline := time.Now().Add(5 * time.Second); pairs() > 0; time.Sleep(time.Millisecond) {
+			for deadline := time.Now().Add(30 * time.Second); pairs() > 0; time.Sleep(time.Millisecond) {
 				if time.Now().After(deadline) {
 					t.Fatal("the connection is kept after both sides have left")
 				}
