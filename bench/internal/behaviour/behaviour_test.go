@@ -18,7 +18,7 @@ import (
 const (
 	// patience bounds the wait for something that should happen, and is the time to wait for
 	// something that should not.
-	patience = 3 * time.Second
+	patience = 6 * time.Second
 	// brief is how long a client waits for a message that arrives in two halves.
 	brief = 50 * time.Millisecond
 

@@ -28,17 +28,17 @@ func crowdOf(t *testing.T, p population, handler http.Handler) (c *crowd, end fu
 	t.Cleanup(s.Close)
 	address := s.Listener.Addr().String()
 	c = newCrowd(t.Context(), p, addresses{address, address, address}, time.Millisecond, 1)
-	c.patience, c.beat = 1500*time.Millisecond, 200*time.Millisecond
+	c.patience, c.beat = 8*time.Second, 200*time.Millisecond
 	c.proxies = []string{address}
 	c.start()
 	return c, func() string {
 		t.Helper()
-		for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 			if count, _ := c.problems.list(); count > 0 {
 				break
 			}
 		}
-		if err := c.finish(10 * time.Second); err != nil {
+		if err := c.finish(time.Minute); err != nil {
 			t.Error(err)
 		}
 		_, texts := c.problems.list()

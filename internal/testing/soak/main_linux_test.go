@@ -9,7 +9,7 @@ import (
 
 // TestSoak is a short run with few clients of every kind. It is too short to judge growth.
 func TestSoak(t *testing.T) {
-	p := plan{clients: 40, lasts: 2 * time.Second, pace: 100 * time.Millisecond, beat: 500 * time.Millisecond, seed: uint64(time.Now().UnixNano())}
+	p := plan{clients: 40, lasts: 5 * time.Second, pace: 100 * time.Millisecond, beat: 500 * time.Millisecond, seed: uint64(time.Now().UnixNano())}
 	r, err := p.run(t.Context(), io.Discard)
 	if err != nil {
 		t.Fatal(err)
