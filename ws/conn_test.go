@@ -103,38 +103,40 @@ func TestTransportThatFailsWithoutACauseHasLostTheConnection(t *testing.T) {
 
 func TestWaitErrors(t *testing.T) {
 	t.Parallel()
-	wait := &fakeTransport{
-		receive: func(ctx context.Context) (driver.Message, error) { <-ctx.Done(); return driver.Message{}, ctx.Err() },
-		send:    func(ctx context.Context, _ driver.Message) error { <-ctx.Done(); return ctx.Err() },
-		flush:   func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
-	}
-	conn := ws.NewConn(wait, nil)
-	why := errors.New("the tab was hidden")
-	for name, call := range map[string]func(ctx context.Context) error{
-		"receive": func(ctx context.Context) error { _, err := conn.Receive(ctx); return err },
-		"send":    func(ctx context.Context) error { return conn.Send(ctx, ws.Text("x")) },
-		"flush":   func(ctx context.Context) error { return conn.Flush(ctx) },
-	} {
-		ctx, cancel := context.WithCancelCause(t.Context())
-		time.AfterFunc(time.Millisecond, func() { cancel(why) })
-		err := call(ctx)
-		if !errors.Is(err, context.Canceled) || !errors.Is(err, why) || !errors.Is(err, errors.ErrWebSocket) {
-			t.Errorf("%s = %v", name, err)
+	synctest.Test(t, func(t *testing.T) { // no context ends before the wait
+		wait := &fakeTransport{
+			receive: func(ctx context.Context) (driver.Message, error) { <-ctx.Done(); return driver.Message{}, ctx.Err() },
+			send:    func(ctx context.Context, _ driver.Message) error { <-ctx.Done(); return ctx.Err() },
+			flush:   func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
 		}
-		if want := "websocket: " + name + ": context canceled: the tab was hidden"; name != "send" && err.Error() != want {
-			t.Errorf("%s says %q, want %q", name, err, want)
+		conn := ws.NewConn(wait, nil)
+		why := errors.New("the tab was hidden")
+		for name, call := range map[string]func(ctx context.Context) error{
+			"receive": func(ctx context.Context) error { _, err := conn.Receive(ctx); return err },
+			"send":    func(ctx context.Context) error { return conn.Send(ctx, ws.Text("x")) },
+			"flush":   func(ctx context.Context) error { return conn.Flush(ctx) },
+		} {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			time.AfterFunc(time.Millisecond, func() { cancel(why) })
+			err := call(ctx)
+			if !errors.Is(err, context.Canceled) || !errors.Is(err, why) || !errors.Is(err, errors.ErrWebSocket) {
+				t.Errorf("%s = %v", name, err)
+			}
+			if want := "websocket: " + name + ": context canceled: the tab was hidden"; name != "send" && err.Error() != want {
+				t.Errorf("%s says %q, want %q", name, err, want)
+			}
+			ctx, stop := context.WithTimeout(t.Context(), time.Millisecond)
+			err = call(ctx)
+			stop()
+			timeout, ok := err.(interface{ Timeout() bool })
+			if !errors.Is(err, context.DeadlineExceeded) || !ok || !timeout.Timeout() {
+				t.Errorf("%s, deadline = %v", name, err)
+			}
 		}
-		ctx, stop := context.WithTimeout(t.Context(), time.Millisecond)
-		err = call(ctx)
-		stop()
-		timeout, ok := err.(interface{ Timeout() bool })
-		if !errors.Is(err, context.DeadlineExceeded) || !ok || !timeout.Timeout() {
-			t.Errorf("%s, deadline = %v", name, err)
+		if conn.Err() != nil {
+			t.Errorf("Err = %v: a context ended the connection", conn.Err())
 		}
-	}
-	if conn.Err() != nil {
-		t.Errorf("Err = %v: a context ended the connection", conn.Err())
-	}
+	})
 }
 
 func TestOneReceiveAtATime(t *testing.T) {
@@ -163,6 +165,29 @@ func TestOneReceiveAtATime(t *testing.T) {
 	}
 	close(leave)
 	wg.Wait()
+	if conn.Err() != nil {
+		t.Errorf("Err = %v, want nil", conn.Err())
+	}
+}
+
+// TestOneTryReceiveAtATime: a Receive during a TryReceive, which a transport's own call shows.
+func TestOneTryReceiveAtATime(t *testing.T) {
+	t.Parallel()
+	transport := &fakeTransport{}
+	conn := ws.NewConn(transport, nil)
+	transport.try = func() (driver.Message, bool, error) {
+		if _, err := conn.Receive(t.Context()); !errors.Is(err, errors.ErrConcurrentReceive) {
+			t.Errorf("Receive during a TryReceive = %v, want ErrConcurrentReceive", err)
+		}
+		if _, _, err := conn.TryReceive(); !errors.Is(err, errors.ErrConcurrentReceive) {
+			t.Errorf("TryReceive during another = %v, want ErrConcurrentReceive", err)
+		}
+		return driver.Message(ws.Text("first")), true, nil
+	}
+	transport.receive = func(context.Context) (driver.Message, error) { return driver.Message{}, io.EOF }
+	if m, ok, err := conn.TryReceive(); !ok || err != nil || m.String() != "first" {
+		t.Errorf("TryReceive = %q, %v, %v", m, ok, err)
+	}
 	if conn.Err() != nil {
 		t.Errorf("Err = %v, want nil", conn.Err())
 	}

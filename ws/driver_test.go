@@ -68,6 +68,34 @@ func TestCallsThatMustNotWait(t *testing.T) {
 	})
 }
 
+// TestCloseMustNotWaitForACloseThatCloseNowHurries: a CloseNow has ended the wait of another Close,
+// but that Close has not returned yet.
+func TestCloseMustNotWaitForACloseThatCloseNowHurries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		transport := &inCallback{fakeTransport: fakeTransport{
+			close: func(context.Context, errors.CloseReason, string) error { <-release; return nil },
+		}}
+		conn := ws.NewConn(transport, nil)
+		go conn.Close(errors.NormalClosure, "")
+		synctest.Wait()
+		if err := conn.CloseNow(errors.GoingAway, ""); err != nil {
+			t.Errorf("CloseNow = %v", err)
+		}
+		var err error
+		go func() { err = conn.Close(errors.NormalClosure, "") }()
+		synctest.Wait()
+		if !errors.Is(err, errors.ErrWouldBlock) {
+			t.Errorf("Close = %v before the other has returned, want ErrWouldBlock", err)
+		}
+		close(release)
+		synctest.Wait()
+		if err := conn.Close(errors.NormalClosure, ""); err != nil {
+			t.Errorf("Close after the other = %v", err)
+		}
+	})
+}
+
 // preparer is a transport that refuses prepared messages.
 type preparer struct {
 	fakeTransport

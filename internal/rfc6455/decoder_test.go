@@ -582,6 +582,161 @@ func TestDirect(t *testing.T) {
 	t.Fatal("the message did not come")
 }
 
+// TestDirectLendsNothing: where Direct must not lend room.
+func TestDirectLendsNothing(t *testing.T) {
+	const size = 3 * minDirect
+	begun := func(t *testing.T, compressed bool, op Opcode) *Decoder {
+		t.Helper()
+		d := new(Decoder)
+		d.Init(Client, 0, &DeflateParams{})
+		if _, ev, err := d.Decode(AppendHeader(nil, true, compressed, op, size, nil)); ev != EventNone || err != nil {
+			t.Fatal(ev, err)
+		}
+		if n := len(d.Direct()); n < minDirect || n > size {
+			t.Fatalf("Direct lends %d bytes for a payload of %d", n, size)
+		}
+		return d
+	}
+	none := func(t *testing.T, d *Decoder) {
+		t.Helper()
+		if room := d.Direct(); room != nil {
+			t.Errorf("Direct lends %d bytes", len(room))
+		}
+	}
+	t.Run("after Discard", func(t *testing.T) {
+		d := begun(t, false, OpBinary)
+		d.Discard()
+		none(t, d)
+	})
+	t.Run("after an error in the payload", func(t *testing.T) {
+		d := begun(t, false, OpText)
+		if _, _, err := d.Decode([]byte{0xff}); err == nil {
+			t.Fatal("0xff is not UTF-8")
+		}
+		none(t, d)
+	})
+	t.Run("when little is missing", func(t *testing.T) {
+		d := begun(t, false, OpBinary)
+		d.Decode(make([]byte, size-minDirect))
+		if len(d.Direct()) != minDirect {
+			t.Errorf("Direct lends %d bytes of %d", len(d.Direct()), minDirect)
+		}
+		d.Decode(make([]byte, 1))
+		none(t, d)
+	})
+	t.Run("in parts, with little room", func(t *testing.T) {
+		d := begun(t, false, OpBinary)
+		d.TakeParts(t)
+		d.Part(make([]byte, minDirect-1))
+		none(t, d)
+		d.Part(make([]byte, minDirect))
+		if len(d.Direct()) != minDirect {
+			t.Errorf("Direct lends %d bytes of %d", len(d.Direct()), minDirect)
+		}
+	})
+	t.Run("in parts, compressed", func(t *testing.T) {
+		d := begun(t, true, OpBinary)
+		d.TakeParts(t)
+		d.Part(make([]byte, size))
+		none(t, d)
+		d.Release()
+	})
+}
+
+// TestDirectInParts: a message that is read into the memory of its parts is unmasked there.
+func TestDirectInParts(t *testing.T) {
+	payload := noise(10*minDirect, 6)
+	for _, role := range []Role{Client, Server} {
+		var e Encoder
+		e.Init(1-role, nil, DeflatePolicy{})
+		wire, _ := e.AppendMessage(nil, OpBinary, payload)
+		var d Decoder
+		d.Init(role, 0, nil)
+		d.Announce(true)
+		n, ev, err := d.Decode(wire)
+		if ev != EventBegin || err != nil {
+			t.Fatal(ev, err)
+		}
+		wire = wire[n:]
+		d.TakeParts(t)
+		var got []byte
+		for direct := 0; ev != EventMessage; {
+			room := make([]byte, 2*minDirect)
+			if ev, err = d.Part(room); ev != EventNone || err != nil {
+				t.Fatal(ev, err)
+			}
+			for ev == EventNone && err == nil {
+				if lent := d.Direct(); lent != nil {
+					n = copy(lent, wire[:minDirect-1])
+					ev, err = d.Advance(n)
+					direct++
+				} else {
+					n, ev, err = d.Decode(wire)
+				}
+				wire = wire[n:]
+			}
+			if err != nil || direct == 0 {
+				t.Fatalf("role %v: %v after %d reads without a detour", role, err, direct)
+			}
+			got = append(got, room[:d.Filled()]...)
+		}
+		if !bytes.Equal(got, payload) {
+			t.Errorf("role %v: another message came", role)
+		}
+	}
+}
+
+// TestSmall: which messages Small takes, and that it leaves all others to Decode.
+func TestSmall(t *testing.T) {
+	masked := func(op Opcode, payload string) []byte {
+		var e Encoder
+		e.Init(Client, nil, DeflatePolicy{})
+		return e.appendFrame(nil, op, []byte(payload))
+	}
+	plain := func(op Opcode, payload string) []byte { return part(true, false, op, []byte(payload)) }
+	long := strings.Repeat("x", maxControl)
+	for _, test := range []struct {
+		name  string
+		role  Role
+		wire  []byte
+		taken bool
+	}{
+		{"text", Client, plain(OpText, "Hä"), true},
+		{"text of a client", Server, masked(OpText, "Hä"), true},
+		{"binary that is not UTF-8", Client, plain(OpBinary, "\xff"), true},
+		{"binary of a client that is not UTF-8", Server, masked(OpBinary, "\xff"), true},
+		{"no data", Client, plain(OpText, ""), true},
+		{"no data of a client", Server, masked(OpBinary, ""), true},
+		{"125 bytes", Client, plain(OpBinary, long), true},
+		{"126 bytes", Client, plain(OpBinary, long+"x"), false},
+		{"text that is not UTF-8", Client, plain(OpText, "\xff"), false},
+		{"a part of the frame", Client, plain(OpBinary, "xyz")[:4], false},
+		{"a fragment", Client, part(false, false, OpBinary, []byte("x")), false},
+		{"a continuation", Client, plain(OpContinuation, "x"), false},
+		{"a ping", Client, plain(OpPing, "x"), false},
+		{"a compressed message", Client, part(true, true, OpBinary, []byte{0}), false},
+		{"a masked one of a server", Client, masked(OpBinary, "x"), false},
+		{"one of a client without a mask", Server, plain(OpBinary, "xxxxxxx"), false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var d Decoder
+			d.Init(test.role, maxControl, &DeflateParams{})
+			buf := make([]byte, maxControl)
+			op, data, n := d.Small(test.wire, buf)
+			if !test.taken {
+				if op != 0 || data != nil || n != 0 {
+					t.Errorf("Small = %v, %q, %d, want nothing", op, data, n)
+				}
+				return
+			}
+			want := decodeAll(t, &d, test.wire, oneByOne)
+			if got := fmt.Sprintf("%v message %q", op, data); n != len(test.wire) || len(want) != 1 || got != want[0] || !within(data, buf) {
+				t.Errorf("Small = %s, %d; want %q, %d, in the buffer", got, n, want, len(test.wire))
+			}
+		})
+	}
+}
+
 func TestAdvanceBeyondRoom(t *testing.T) {
 	var d Decoder
 	d.Init(Client, 0, nil)

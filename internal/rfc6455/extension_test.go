@@ -352,3 +352,23 @@ func FuzzExtensions(f *testing.F) {
 		AcceptResponse([]string{line}, &DeflateParams{}, false)
 	})
 }
+
+// TestCheckExtensions: a value that does not follow the grammar is found in any of the lines.
+func TestCheckExtensions(t *testing.T) {
+	for _, test := range []struct {
+		header []string
+		wrong  string // part of the error; empty: none
+	}{
+		{nil, ""},
+		{[]string{""}, ""},
+		{[]string{"a", "b; c=d, e"}, ""},
+		{[]string{"a b"}, "a comma is expected"},
+		{[]string{"a", "b;"}, "the name of a parameter of b is expected"},
+		{[]string{"=", "a"}, "the name of an extension is expected"},
+		{[]string{`a; b="c d"`}, "parameter b has no valid value"},
+	} {
+		if err := CheckExtensions(test.header); (err == nil) != (test.wrong == "") || err != nil && !strings.Contains(err.Error(), test.wrong) {
+			t.Errorf("%q: %v, want %q", test.header, err, test.wrong)
+		}
+	}
+}

@@ -94,6 +94,29 @@ func TestInflateContextExample(t *testing.T) {
 	}
 }
 
+// TestInflateAfterAFinalBlock: what follows a final block may refer to the messages before, even if
+// they have one byte in all.
+func TestInflateAfterAFinalBlock(t *testing.T) {
+	// An empty final block; then three bytes from a distance of one.
+	payload := []byte("\x01\x00\x00\xff\xff" + "\x02\x02\x00\x00")
+	got, failed := inflateOnce(payload, []byte("a"), 100)
+	if failed != nil || string(got) != "aaa" {
+		t.Errorf("inflated to %q, %v", got, failed)
+	}
+}
+
+// TestInflateIntoOneByte: a buffer of one byte is enough for a message of one byte.
+func TestInflateIntoOneByte(t *testing.T) {
+	f := &inflater{scratch: make([]byte, 0, smallBuffer)}
+	f.reader = flate.NewReader(f)
+	payload := []byte("\x00\x01\x00\xfe\xff" + "x" + "\x00")
+	buf := make([]byte, 1)
+	got, failed := f.message(buf, payload, nil, 100)
+	if failed != nil || string(got) != "x" || !within(got, buf) {
+		t.Errorf("inflated to %q, %v; in the buffer %t", got, failed, within(got, buf))
+	}
+}
+
 // TestInflateLevels reads what every level of another writer makes of many sizes.
 func TestInflateLevels(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))

@@ -433,3 +433,64 @@ func TestInflatedMessagesAreSeparate(t *testing.T) {
 		}
 	}
 }
+
+// TestPartEndsWithItsFragment: a part that is full at the end of a fragment is delivered then, not
+// when the next fragment comes.
+func TestPartEndsWithItsFragment(t *testing.T) {
+	var d Decoder
+	d.Init(Client, 0, nil)
+	d.Decode(part(false, false, OpBinary, []byte("x")))
+	d.TakeParts(t)
+	d.Part(make([]byte, 10))
+	if _, ev, err := d.Decode(part(false, false, OpContinuation, make([]byte, 9))); ev != EventNone || err != nil || d.Filled() != 9 {
+		t.Errorf("with 9 bytes of 10: %v, %v", ev, err)
+	}
+	if _, ev, err := d.Decode(part(false, false, OpContinuation, make([]byte, 1))); ev != EventPart || err != nil || d.Filled() != 10 {
+		t.Errorf("with 10 bytes of 10: %v, %v", ev, err)
+	}
+}
+
+// TestFragmentsOfTheCompressor: no byte that the compressor gives before the end of the message is
+// lost.
+func TestFragmentsOfTheCompressor(t *testing.T) {
+	params := &DeflateParams{}
+	var e Encoder
+	e.Init(Server, params, DeflatePolicy{})
+	var d Decoder
+	d.Init(Client, 0, params)
+	for range 2 {
+		message := noise(500_000, 7)
+		m := e.Fragments(OpBinary)
+		var wire []byte
+		early := 0
+		for rest := message; len(rest) > 0; {
+			n := min(len(rest), 50_000)
+			before := len(wire)
+			wire = m.Append(wire, rest[:n], n == len(rest))
+			if rest = rest[n:]; len(rest) > 0 && len(wire) > before {
+				early++
+			}
+		}
+		if early == 0 {
+			t.Error("no frame came before the last one")
+		}
+		if got, want := decodeAll(t, &d, wire, allAtOnce), fmt.Sprintf("binary message %q", message); len(got) != 1 || got[0] != want {
+			t.Errorf("%.100q came, want %.100s", got, want)
+		}
+	}
+	e.Release()
+}
+
+// TestCompressedMessageInPieces: a compressed payload that outgrows the first buffer for it is whole.
+func TestCompressedMessageInPieces(t *testing.T) {
+	data := noise(50_000, 8)
+	wire := stored(data)
+	for _, size := range []int{1, 100, 1000, 3000, smallBuffer, smallBuffer + 1, 20_000} {
+		var d Decoder
+		d.Init(Client, 0, &DeflateParams{})
+		got := decodeAll(t, &d, wire, func(left int) int { return min(left, size) })
+		if want := fmt.Sprintf("binary message %q", data); len(got) != 1 || got[0] != want {
+			t.Errorf("in pieces of %d: %.100q", size, got)
+		}
+	}
+}

@@ -198,3 +198,34 @@ func TestCloseKeepsTheReason(t *testing.T) {
 		}
 	}
 }
+
+// TestCloseSendsTheCause: Close sends the reason for which the connection has ended, if this side
+// ended it and has not said so yet. A message of the peer's is not sent back.
+func TestCloseSendsTheCause(t *testing.T) {
+	for name, test := range map[string]struct {
+		cause *errors.ConnectionClosed
+		want  string
+	}{
+		"none":        {nil, "\x0f\xa0bye"},
+		"this side's": {&errors.ConnectionClosed{Reason: 4001, Message: "kicked"}, "\x0f\xa1kicked"},
+		"the peer's":  {&errors.ConnectionClosed{Reason: 4002, Message: "gone", Remote: true}, "\x0f\xa2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			own, peer := tcpPair(t)
+			defer peer.Close()
+			transport := New(own, Options{Role: rfc6455.Server})
+			if test.cause != nil {
+				transport.Ending().Set(test.cause)
+			}
+			closed := make(chan error, 1)
+			go func() { closed <- transport.Close(within(t), 4000, "bye") }()
+			if first, payload := readFrame(t, peer); first != 0x88 || string(payload) != test.want {
+				t.Errorf("the peer got %x %q, want the payload %q", first, payload, test.want)
+			}
+			write(t, peer, closeFrame(true, 4000, ""))
+			if err := <-closed; err != nil {
+				t.Errorf("Close = %v", err)
+			}
+		})
+	}
+}

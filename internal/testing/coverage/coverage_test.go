@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/isosocket/isosocket/internal/testing/reasons"
 	"github.com/isosocket/isosocket/internal/testing/section"
 )
 
@@ -54,29 +55,17 @@ func TestFunctionsAreNamed(t *testing.T) {
 	}
 }
 
-func TestReasons(t *testing.T) {
-	reasons, err := readReasons(strings.NewReader("# comment\n\nws/conn.go Conn.close: only in a callback: of a browser\n"))
-	if err != nil || reasons["ws/conn.go Conn.close"] != "only in a callback: of a browser" {
-		t.Errorf("%v, %v", reasons, err)
-	}
-	for _, text := range []string{"ws/conn.go: x", "ws/conn.go F x", "ws/conn.go F: ", "a F: x\na F: y"} {
-		if _, err := readReasons(strings.NewReader(text)); err == nil {
-			t.Errorf("%q was taken", text)
-		}
-	}
-}
-
 // Each reason must be for a function that exists.
 func TestReasonsAreForFunctions(t *testing.T) {
-	reasons, err := readReasons(strings.NewReader(unreached))
+	all, err := reasons.Read(strings.NewReader(unreached), separator, form)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for key := range reasons {
+	for key := range all {
 		file, name, _ := strings.Cut(key, " ")
-		all, err := functions(filepath.Join("..", "..", "..", filepath.FromSlash(file)))
+		declared, err := functions(filepath.Join("..", "..", "..", filepath.FromSlash(file)))
 		found := err == nil && name == "-"
-		for _, f := range all {
+		for _, f := range declared {
 			found = found || f.name == name
 		}
 		if !found {

@@ -4,6 +4,8 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+
+	"github.com/isosocket/isosocket/internal/testing/reasons"
 )
 
 // function is a function declaration in a file.
@@ -25,28 +27,9 @@ func functions(file string) ([]function, error) {
 		if !ok {
 			continue
 		}
-		name := f.Name.Name
-		if f.Recv != nil && len(f.Recv.List) == 1 {
-			name = receiver(f.Recv.List[0].Type) + "." + name
-		}
-		all = append(all, function{name, set.Position(f.Pos()).Line, set.Position(f.End()).Line})
+		all = append(all, function{reasons.Function(f), set.Position(f.Pos()).Line, set.Position(f.End()).Line})
 	}
 	return all, nil
-}
-
-// receiver returns the name of a receiver's type.
-func receiver(expression ast.Expr) string {
-	switch t := expression.(type) {
-	case *ast.Ident:
-		return t.Name
-	case *ast.StarExpr:
-		return receiver(t.X)
-	case *ast.IndexExpr:
-		return receiver(t.X)
-	case *ast.IndexListExpr:
-		return receiver(t.X)
-	}
-	return "?"
 }
 
 // functionAt returns the name of the function at a line; "" outside of functions.

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/isosocket/isosocket/internal/testing/reasons"
 	"github.com/isosocket/isosocket/internal/testing/section"
 )
 
@@ -34,6 +35,12 @@ const unlisted = module + "/internal/testing/"
 
 //go:embed unreached.txt
 var unreached string
+
+// The form of the lines of unreached.txt, where file is relative to the module.
+const (
+	separator = ": "
+	form      = "file function: reason"
+)
 
 func main() {
 	flags := flag.NewFlagSet("coverage", flag.ExitOnError)
@@ -66,11 +73,11 @@ func run(args []string, page string, explain bool, out io.Writer) error {
 			return fmt.Errorf("%s: %w", dir, err)
 		}
 	}
-	reasons, err := readReasons(strings.NewReader(unreached))
+	why, err := reasons.Read(strings.NewReader(unreached), separator, form)
 	if err != nil {
 		return fmt.Errorf("unreached.txt: %w", err)
 	}
-	left, err := leftOut(&sum, ".", reasons)
+	left, err := leftOut(&sum, ".", why)
 	if err != nil {
 		return err
 	}
@@ -112,7 +119,7 @@ type remainder struct {
 }
 
 // leftOut returns the remainders of the packages with a floor. root is the module's directory.
-func leftOut(p *profile, root string, reasons map[string]string) ([]remainder, error) {
+func leftOut(p *profile, root string, why map[string]string) ([]remainder, error) {
 	var all []remainder
 	for _, pkg := range slices.Sorted(maps.Keys(floors)) {
 		var declared []function
@@ -127,7 +134,7 @@ func leftOut(p *profile, root string, reasons map[string]string) ([]remainder, e
 			}
 			name := functionAt(declared, b.startLine)
 			if last := len(all) - 1; last < 0 || all[last].file != file || all[last].function != name {
-				all = append(all, remainder{file: file, function: name, reason: reasons[file+" "+name]})
+				all = append(all, remainder{file: file, function: name, reason: why[file+" "+name]})
 			}
 			r := &all[len(all)-1]
 			r.statements += p.blocks[b].statements

@@ -1,9 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	_ "embed"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -11,10 +11,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/isosocket/isosocket/internal/testing/reasons"
 	"github.com/isosocket/isosocket/internal/testing/section"
 )
 
@@ -37,15 +39,30 @@ var targets = []target{
 //go:embed survivors.txt
 var explained string
 
+// The form of the lines of survivors.txt, where file is relative to the module.
+const (
+	separator = "; "
+	form      = "file function: code becomes code; reason"
+)
+
 func main() {
 	n := flag.Int("n", 200, "the `number` of mutants")
 	seed := flag.Uint64("seed", 1, "draws the places")
 	page := flag.String("write", "", "replace the table of this `page`")
+	match := flag.String("match", "", "of the mutants that are drawn, try those whose description matches this `pattern`")
 	explain := flag.Bool("explain", false, "fail for survivors without a reason")
 	flag.Parse()
+	pattern, err := regexp.Compile(*match)
+	if err == nil && *match != "" && *page != "" {
+		err = errors.New("-write with -match: the table would not be that of all mutants")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mutation:", err)
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *n, *seed, *page, *explain, os.Stdout); err != nil {
+	if err := run(ctx, *n, *seed, pattern, *page, *explain, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "mutation:", err)
 		os.Exit(1)
 	}
@@ -58,7 +75,7 @@ type candidate struct {
 	patience time.Duration
 }
 
-func run(ctx context.Context, n int, seed uint64, page string, explain bool, out io.Writer) error {
+func run(ctx context.Context, n int, seed uint64, match *regexp.Regexp, page string, explain bool, out io.Writer) error {
 	var all []candidate
 	for _, t := range targets {
 		patience, err := measure(ctx, t)
@@ -100,12 +117,12 @@ func run(ctx context.Context, n int, seed uint64, page string, explain bool, out
 			survivors = append(survivors, c.mutant)
 		}
 	}
-	reasons, err := readReasons(strings.NewReader(explained))
+	why, err := reasons.Read(strings.NewReader(explained), separator, form)
 	if err != nil {
 		return fmt.Errorf("survivors.txt: %w", err)
 	}
 	slices.SortFunc(survivors, func(a, b mutant) int { return strings.Compare(a.file, b.file)*1_000_000 + a.start - b.start })
-	text := fmt.Sprintf("%d mutants of %d, drawn with the seed %d.\n\n", tried, len(all), seed) + table(counts) + "\n" + survivorTable(survivors, reasons)
+	text := fmt.Sprintf("%d mutants of %d, drawn with the seed %d.\n\n", tried, len(all), seed) + table(counts) + "\n" + survivorTable(survivors, why)
 	fmt.Fprint(out, "\n"+text)
 	if page != "" {
 		if err := section.Write(page, tableBegin, tableEnd, text); err != nil {
@@ -114,8 +131,8 @@ func run(ctx context.Context, n int, seed uint64, page string, explain bool, out
 	}
 	if explain {
 		for _, m := range survivors {
-			if reasons[key(m)] == "" {
-				return fmt.Errorf("survived, and survivors.txt does not say why: %v, in %s", m, m.function)
+			if why[m.key()] == "" {
+				return fmt.Errorf("survived, and survivors.txt does not say why: %v (%s)", m, m.key())
 			}
 		}
 	}
@@ -132,9 +149,9 @@ func table(counts map[string]map[outcome]int) string {
 	return b.String()
 }
 
-func survivorTable(survivors []mutant, reasons map[string]string) string {
+func survivorTable(survivors []mutant, why map[string]string) string {
 	var b strings.Builder
-	b.WriteString("| survivor | in | becomes | why |\n| --- | --- | --- | --- |\n")
+	b.WriteString("| survivor | becomes | line | in | why |\n| --- | --- | --- | --- | --- |\n")
 	code := func(s string) string { // a cell of a table
 		if s == "" {
 			return "nothing"
@@ -142,36 +159,9 @@ func survivorTable(survivors []mutant, reasons map[string]string) string {
 		return "`" + strings.ReplaceAll(s, "|", "\\|") + "`"
 	}
 	for _, m := range survivors {
-		fmt.Fprintf(&b, "| %s | `%s` `%s` | %s | %s |\n", code(m.was), m.file, m.function, code(m.text), reasons[key(m)])
+		fmt.Fprintf(&b, "| %s | %s | %s | `%s` `%s` | %s |\n", code(m.place()), code(m.text), code(m.code), m.file, m.function, why[m.key()])
 	}
 	return b.String()
-}
-
-// key identifies a mutant as long as its function does not change.
-func key(m mutant) string {
-	text := m.text
-	if text == "" {
-		text = "nothing"
-	}
-	return fmt.Sprintf("%s %s: %s becomes %s", m.file, m.function, m.was, text)
-}
-
-// readReasons reads lines of the form "key; reason".
-func readReasons(text io.Reader) (map[string]string, error) {
-	reasons := make(map[string]string)
-	lines := bufio.NewScanner(text)
-	for number := 1; lines.Scan(); number++ {
-		line := strings.TrimSpace(lines.Text())
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		key, reason, ok := strings.Cut(line, "; ")
-		if !ok || strings.TrimSpace(reason) == "" {
-			return nil, fmt.Errorf("line %d: %q is not of the form \"file function: code becomes code; reason\"", number, line)
-		}
-		reasons[key] = strings.TrimSpace(reason)
-	}
-	return reasons, lines.Err()
 }
 
 // The table of a page is between these lines.

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/isosocket/isosocket/internal/testing/reasons"
 )
 
 // mutant is one change of one file.
@@ -19,6 +21,8 @@ type mutant struct {
 	text       string // by this
 	was        string
 	function   string
+	code       string // the line of the source where it is, without its indentation
+	number, of int    // of the changes of this function that are described alike
 }
 
 // String describes the change.
@@ -29,6 +33,26 @@ func (m mutant) String() string {
 	}
 	return fmt.Sprintf("%s:%d: %s becomes %s", m.file, m.line, m.was, text)
 }
+
+// place returns what is changed, with a number if the function has several of it.
+func (m mutant) place() string {
+	if m.of == 1 {
+		return m.was
+	}
+	return fmt.Sprintf("%s (%d of %d)", m.was, m.number, m.of)
+}
+
+// key identifies a mutant as long as its function does not change.
+func (m mutant) key() string {
+	text := m.text
+	if text == "" {
+		text = "nothing"
+	}
+	return fmt.Sprintf("%s %s: %s becomes %s", m.file, m.function, m.place(), text)
+}
+
+// alike is the same for the changes of a function that are described alike.
+func (m mutant) alike() [3]string { return [3]string{m.function, m.was, m.text} }
 
 // apply returns the source with the change.
 func (m mutant) apply(source []byte) []byte {
@@ -64,6 +88,7 @@ func mutants(file string) ([]mutant, error) {
 	if err != nil {
 		return nil, err
 	}
+	lines := strings.Split(string(source), "\n")
 	var all []mutant
 	for _, declaration := range tree.Decls {
 		f, ok := declaration.(*ast.FuncDecl)
@@ -73,7 +98,8 @@ func mutants(file string) ([]mutant, error) {
 		add := func(from, to token.Pos, text string) {
 			start, end := set.Position(from), set.Position(to)
 			all = append(all, mutant{file: file, line: start.Line, start: start.Offset, end: end.Offset,
-				text: text, was: brief(string(source[start.Offset:end.Offset])), function: f.Name.Name})
+				text: text, was: brief(string(source[start.Offset:end.Offset])), function: reasons.Function(f),
+				code: brief(lines[start.Line-1])})
 		}
 		ast.Inspect(f.Body, func(n ast.Node) bool {
 			switch n := n.(type) {
@@ -107,5 +133,13 @@ func mutants(file string) ([]mutant, error) {
 		})
 	}
 	slices.SortStableFunc(all, func(a, b mutant) int { return a.start - b.start })
+	count := make(map[[3]string]int)
+	for i, m := range all {
+		count[m.alike()]++
+		all[i].number = count[m.alike()]
+	}
+	for i, m := range all {
+		all[i].of = count[m.alike()]
+	}
 	return all, nil
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/isosocket/isosocket/internal/testing/reasons"
 	"github.com/isosocket/isosocket/internal/testing/section"
 )
 
@@ -99,15 +100,46 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-func TestReasons(t *testing.T) {
-	if reasons, err := readReasons(strings.NewReader("# comment\na.go F: < becomes <=; it is equal; really\n")); err != nil || reasons["a.go F: < becomes <="] != "it is equal; really" {
-		t.Errorf("%q, %v", reasons, err)
+// Each reason must be for a mutant that exists.
+func TestReasonsAreForMutants(t *testing.T) {
+	why, err := reasons.Read(strings.NewReader(explained), separator, form)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := readReasons(strings.NewReader("a.go F: < becomes <=\n")); err == nil {
-		t.Error("a line without a reason was accepted")
+	t.Chdir("../../..")
+	keys := make(map[string]bool)
+	for _, target := range targets {
+		for _, file := range target.files {
+			all, err := mutants(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range all {
+				keys[m.key()] = true
+			}
+		}
 	}
-	if _, err := readReasons(strings.NewReader(explained)); err != nil {
-		t.Error(err)
+	for key := range why {
+		if !keys[key] {
+			t.Errorf("survivors.txt: there is no change %q", key)
+		}
+	}
+}
+
+func TestKeys(t *testing.T) {
+	all, err := mutants(write(t, "f.go", "package p\n\nfunc (t *T) F(a, b, c bool) bool {\n\tt.x = true\n\treturn a && b && c || t.y\n}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, m := range all {
+		_, key, _ := strings.Cut(m.key(), " ")
+		got = append(got, key+", "+m.code)
+	}
+	want := []string{"T.F: t.x = true becomes nothing, t.x = true", "T.F: true becomes false, t.x = true",
+		"T.F: && (1 of 2) becomes ||, return a && b && c || t.y", "T.F: && (2 of 2) becomes ||, return a && b && c || t.y", "T.F: || becomes &&, return a && b && c || t.y"}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }
 
