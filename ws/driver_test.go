@@ -71,29 +71,30 @@ func TestCallsThatMustNotWait(t *testing.T) {
 // TestCloseMustNotWaitForACloseThatCloseNowHurries: a CloseNow has ended the wait of another Close,
 // but that Close has not returned yet.
 func TestCloseMustNotWaitForACloseThatCloseNowHurries(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		release := make(chan struct{})
-		transport := &inCallback{fakeTransport: fakeTransport{
-			close: func(context.Context, errors.CloseReason, string) error { <-release; return nil },
-		}}
-		conn := ws.NewConn(transport, nil)
-		go conn.Close(errors.NormalClosure, "")
-		synctest.Wait()
-		if err := conn.CloseNow(errors.GoingAway, ""); err != nil {
-			t.Errorf("CloseNow = %v", err)
-		}
-		var err error
-		go func() { err = conn.Close(errors.NormalClosure, "") }()
-		synctest.Wait()
+	t.Parallel()
+	entered, release := make(chan struct{}), make(chan struct{})
+	conn := ws.NewConn(&inCallback{fakeTransport: fakeTransport{
+		close: func(context.Context, errors.CloseReason, string) error { close(entered); <-release; return nil },
+	}}, nil)
+	first, second := make(chan error, 1), make(chan error, 1)
+	go func() { first <- conn.Close(errors.NormalClosure, "") }()
+	<-entered
+	if err := conn.CloseNow(errors.GoingAway, ""); err != nil {
+		t.Errorf("CloseNow = %v", err)
+	}
+	go func() { second <- conn.Close(errors.NormalClosure, "") }()
+	select {
+	case err := <-second:
 		if !errors.Is(err, errors.ErrWouldBlock) {
-			t.Errorf("Close = %v before the other has returned, want ErrWouldBlock", err)
+			t.Errorf("Close before the other has returned = %v, want ErrWouldBlock", err)
 		}
-		close(release)
-		synctest.Wait()
-		if err := conn.Close(errors.NormalClosure, ""); err != nil {
-			t.Errorf("Close after the other = %v", err)
-		}
-	})
+	case <-time.After(20 * time.Second):
+		t.Error("Close waits for the other")
+	}
+	close(release)
+	if err := <-first; err != nil {
+		t.Errorf("the other Close = %v", err)
+	}
 }
 
 // preparer is a transport that refuses prepared messages.

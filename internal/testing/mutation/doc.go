@@ -8,8 +8,8 @@
 // each file. The same seed draws the same places of the same source. Nothing is written into the
 // source: the tests are built with go test -overlay.
 //
-// With -match only some of the drawn mutants are tried, as those of one file: "decoder.go", or of one
-// line: "decoder.go:69:".
+// With -match the command draws from some of the mutants only, as those of one file, "decoder.go:", or
+// of one line, "decoder.go:69:".
 //
 // survivors.txt says why a survivor makes no difference. With -explain the command fails for one
 // without a reason.

@@ -49,7 +49,7 @@ func main() {
 	n := flag.Int("n", 200, "the `number` of mutants")
 	seed := flag.Uint64("seed", 1, "draws the places")
 	page := flag.String("write", "", "replace the table of this `page`")
-	match := flag.String("match", "", "of the mutants that are drawn, try those whose description matches this `pattern`")
+	match := flag.String("match", "", "draw from the mutants whose description, \"file:line: code becomes code\", matches this `pattern`")
 	explain := flag.Bool("explain", false, "fail for survivors without a reason")
 	flag.Parse()
 	pattern, err := regexp.Compile(*match)
@@ -93,6 +93,10 @@ func run(ctx context.Context, n int, seed uint64, match *regexp.Regexp, page str
 		}
 	}
 	rand.New(rand.NewPCG(seed, 0)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	all = slices.DeleteFunc(all, func(c candidate) bool { return !match.MatchString(c.String()) })
+	if len(all) == 0 {
+		return fmt.Errorf("no mutant matches %q", match)
+	}
 	counts := make(map[string]map[outcome]int)
 	var survivors []mutant
 	tried := 0
