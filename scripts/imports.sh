@@ -32,9 +32,10 @@ internal/testing/apidoc:
 internal/testing/docs:
 internal/testing/attacks:
 internal/testing/evidence:
+internal/testing/reasons:
 internal/testing/section:
-internal/testing/coverage: internal/testing/section
-internal/testing/mutation: internal/testing/section
+internal/testing/coverage: internal/testing/reasons internal/testing/section
+internal/testing/mutation: internal/testing/reasons internal/testing/section
 internal/subprotocol: errors
 internal/wsurl: errors js:internal/jscall native:golang.org/x/net/idna
 internal/browsersocket: errors ws ws/driver internal/jscall internal/relay
