@@ -25,6 +25,12 @@ type cluster struct {
 
 func startCluster(t testing.TB, n int) *cluster {
 	t.Helper()
+	return startClusterWith(t, n, func(int, []int, *server.Options) {})
+}
+
+// startClusterWith has the options of each server changed, which gets the ports of the routes of all.
+func startClusterWith(t testing.TB, n int, change func(i int, routePorts []int, o *server.Options)) *cluster {
+	t.Helper()
 	c := &cluster{t: t, servers: make([]*server.Server, n)}
 	ports := freePorts(t, 2*n)
 	var routes []*url.URL
@@ -37,6 +43,7 @@ func startCluster(t testing.TB, n int) *cluster {
 			JetStream: true, StoreDir: t.TempDir(), Routes: routes,
 			Cluster: server.ClusterOpts{Name: "tests", Host: "127.0.0.1", Port: ports[n+i]},
 		})
+		change(i, ports[n:], c.options[i])
 		c.start(i)
 	}
 	t.Cleanup(func() {

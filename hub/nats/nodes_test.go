@@ -200,7 +200,7 @@ func startLoad(t *testing.T, nodes []*node, topics []string, each int, pause tim
 	for i, n := range nodes {
 		publisher := fmt.Sprintf("p%d", i)
 		l.work.Go(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 			defer cancel()
 			for k := 0; k < each && !l.ended.Load(); k++ {
 				for _, topic := range topics {
@@ -217,6 +217,13 @@ func startLoad(t *testing.T, nodes []*node, topics []string, each int, pause tim
 		})
 	}
 	return l
+}
+
+// by returns how many rounds a publisher has ended.
+func (l *load) by(publisher int) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sent[fmt.Sprintf("p%d", publisher)]
 }
 
 // stop ends the load, and returns how many messages each publisher has published under each topic.
