@@ -23,7 +23,8 @@
 // random part, so that a stream that was deleted and made again has another name: positions
 // of the old one are recognised and lead to a gap, never to wrong messages. The stream also
 // contains a marker with a random ID, in case its messages vanish and its name stays, as
-// those of a stream in memory do. Deleting single messages from the stream by hand would be
+// those of a stream in memory do. The engine asks for the marker after it has read history, so that
+// it never takes a message of the new stream for one of the old stream that had the same number. Deleting single messages from the stream by hand would be
 // a loss that is not reported; purging all of it, or a topic, is reported as a gap.
 //
 // A topic without history (Rules.History -1) bypasses JetStream, unless a message has an ID:
@@ -50,6 +51,15 @@
 // only. Members stay joined, and who is present stays as it was last known.
 // [Engine.Status] and Trace.Link show the state. After that, missed messages are sent from
 // history; for topics without history a possible loss is reported as a gap.
+//
+// # A partition between servers of NATS
+//
+// If the servers of a cluster cannot reach each other, machines at the side with a majority of
+// the stream's replicas go on. At the other side publications to a topic with history fail
+// after Options.Timeout, and none is acknowledged that could be lost; repeat them with the same
+// ID. When the servers are together again, members get what they have missed. The connections of
+// the machines do not break meanwhile: members of topics without history miss the messages of
+// the other side without a gap.
 //
 // # Permissions
 //

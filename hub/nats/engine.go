@@ -37,6 +37,7 @@ type Engine struct {
 
 	presence presence
 	keeper   keeper
+	marker   verifier
 	link     link
 }
 

@@ -199,7 +199,7 @@ func (e *Engine) doubtAll(st *storage, first uint64) {
 			} else if t.top.Offset() < first {
 				t.top = st.at(0)
 			}
-			t.born, t.covered = 0, false
+			t.born, t.first, t.covered, t.late = 0, 0, false, false
 			t.doubt()
 			n++
 		}

@@ -143,7 +143,7 @@ func (n *node) publish(ctx context.Context, topic, text string) error {
 
 func (n *node) mustPublish(topic, text string) {
 	n.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := n.publish(ctx, topic, text); err != nil {
 		n.t.Fatalf("Publish %q: %v", text, err)
@@ -239,7 +239,7 @@ func (l *load) stop() (perPublisher map[string]int, total int) {
 // await waits until each member has so many messages.
 func await(t *testing.T, members []*member, n int) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		least := n
 		for _, m := range members {
 			least = min(least, m.count())
@@ -252,7 +252,7 @@ func await(t *testing.T, members []*member, n int) {
 				_, _, gaps := m.state()
 				t.Logf("member %d of %q has %d of %d messages, and %d gaps", i, m.topic, m.count(), n, gaps)
 			}
-			t.Fatal("some members have not got all messages within 30 s")
+			t.Fatal("some members have not got all messages within a minute")
 		}
 	}
 }

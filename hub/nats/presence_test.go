@@ -70,7 +70,7 @@ func (ignore) Present(hub.Presence) {}
 func TestClocksNeedNotAgree(t *testing.T) {
 	s := startServer(t, true)
 	o := quick
-	o.Prefix = prefix()
+	o.Prefix, o.Lease = prefix(), 2*time.Second
 	began := time.Now()
 	clocks := []func() time.Time{
 		time.Now,

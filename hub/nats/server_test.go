@@ -46,7 +46,7 @@ func prefix() string { return "test-" + nuid.Next() }
 // connect returns an engine that the test closes.
 func connect(t testing.TB, url string, o *Options) *Engine {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	e, err := Connect(ctx, url, o)
 	if err != nil {
@@ -72,7 +72,7 @@ func openEngines(url string, o Options) func(t testing.TB, n int) []hub.Engine {
 // eventually waits for a condition.
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	within(t, 20*time.Second, what, condition)
+	within(t, time.Minute, what, condition)
 }
 
 func within(t testing.TB, d time.Duration, what string, condition func() bool) {

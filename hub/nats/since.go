@@ -9,7 +9,8 @@ import (
 
 // Since implements [hub.Engine]. One request returns the message at the position after, if it is
 // still stored, and those that follow it. The stream drops the oldest messages first, so if that
-// message is there, none behind it is missing.
+// message is there, none behind it is missing. It must be the same stream, and not another one of
+// its name, whose messages have the same sequences.
 func (e *Engine) Since(ctx context.Context, name string, after hub.Position, limit int) ([]*hub.Entry, hub.Position, error) {
 	if e.closed.Load() {
 		return nil, hub.Position{}, errClosed
@@ -17,32 +18,50 @@ func (e *Engine) Since(ctx context.Context, name string, after hub.Position, lim
 	ctx, cancel := e.bounded(ctx)
 	defer cancel()
 	key := token(name)
-	e.mu.RLock()
-	t := e.topics[key]
-	e.mu.RUnlock()
-	var local local
-	if t != nil {
-		local = t.local()
-	}
-	st := e.storage.Load()
-	if st == nil || local.unstored {
-		if local.top.IsZero() {
-			return nil, e.next(), nil
+	for {
+		e.mu.RLock()
+		t := e.topics[key]
+		e.mu.RUnlock()
+		var local local
+		if t != nil {
+			local = t.local()
 		}
-		return nil, local.top, nil
+		st := e.storage.Load()
+		if st == nil || local.unstored {
+			if local.top.IsZero() {
+				return nil, e.next(), nil
+			}
+			return nil, local.top, nil
+		}
+		p := &page{storage: st, after: after, local: local, limit: max(limit, 0), wanted: max(limit, 0) + 2}
+		top, err := e.read(ctx, key, p)
+		if err != nil {
+			return nil, hub.Position{}, err
+		}
+		same, err := e.verify(ctx, st)
+		if err != nil {
+			return nil, hub.Position{}, err
+		}
+		if same {
+			return p.entries, top, nil
+		}
 	}
-	p := page{storage: st, after: after, local: local, limit: max(limit, 0), wanted: max(limit, 0) + 2}
+}
+
+// read reads p from the stream, and returns the position of the topic's last message.
+func (e *Engine) read(ctx context.Context, key string, p *page) (top hub.Position, err error) {
+	st := p.storage
 	// If after has expired, nothing was missed, and the topic was begun anew, the place after
 	// which it continues is that beginning.
 	p.from = 1
-	if after.Epoch() == st.epoch && after.Offset() > 0 {
-		p.from, p.chained = after.Offset(), true
+	if p.after.Epoch() == st.epoch && p.after.Offset() > 0 {
+		p.from, p.chained = p.after.Offset(), true
 	}
 	subject := e.storedSubject(key)
 	for {
 		a, err := e.batch(ctx, st.stream, getRequest{Seq: p.from, NextFor: subject, Batch: p.wanted})
 		if err != nil {
-			return nil, hub.Position{}, err
+			return hub.Position{}, err
 		}
 		p.add(a.messages)
 		if n := len(a.messages); n > 0 && a.pending > 0 && !p.full {
@@ -50,30 +69,30 @@ func (e *Engine) Since(ctx context.Context, name string, after hub.Position, lim
 			continue
 		}
 		if !p.full && p.last > 0 {
-			return p.entries, p.top(p.last), nil
+			return p.top(p.last), nil
 		}
 		last, _, found, err := e.lastOf(ctx, st.stream, subject)
 		switch {
 		case err != nil:
-			return nil, hub.Position{}, err
+			return hub.Position{}, err
 		case !found && p.expired():
-			return p.entries, p.local.top, nil
+			return p.local.top, nil
 		case !found:
 			seq, err := e.birth(ctx, st, subject)
 			if err != nil {
-				return nil, hub.Position{}, err
+				return hub.Position{}, err
 			}
 			if seq > 0 {
-				return p.entries, st.at(seq), nil
+				return st.at(seq), nil
 			}
 			continue
 		case p.full || last.seq < p.from:
-			return p.entries, p.top(max(last.seq, p.last)), nil
+			return p.top(max(last.seq, p.last)), nil
 		}
 		// It was published between the two requests. As the end of an answer without messages
 		// it would be a gap.
 		if !e.sleep(ctx, 5*time.Millisecond) {
-			return nil, hub.Position{}, e.linkError("read history", ctx.Err())
+			return hub.Position{}, e.linkError("read history", ctx.Err())
 		}
 	}
 }
@@ -82,6 +101,8 @@ func (e *Engine) Since(ctx context.Context, name string, after hub.Position, lim
 type local struct {
 	top      hub.Position
 	born     uint64
+	first    uint64 // see topic.first
+	follows  hub.Position
 	unstored bool
 	recent   bool // top was compared with the stream a short time ago
 }
@@ -90,7 +111,7 @@ func (t *topic) local() local {
 	st := t.engine.storage.Load()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	l := local{top: t.top, born: t.born, unstored: t.unstored}
+	l := local{top: t.top, born: t.born, first: t.first, follows: t.follows, unstored: t.unstored}
 	l.recent = st != nil && t.covered && t.top.Epoch() == st.epoch && t.engine.keeper.recent(st)
 	return l
 }
@@ -126,6 +147,12 @@ func (p *page) add(messages []stored) {
 		case first && p.chained && p.local.born == m.seq && p.local.top == p.after:
 			p.prev, p.last = p.after, m.seq
 			continue
+		case first && p.chained && p.local.first == m.seq && p.local.follows == p.after:
+			p.prev = p.after
+			if m.packet != nil && m.packet.flags&flagBirth != 0 {
+				p.last = m.seq
+				continue
+			}
 		}
 		if len(p.entries) == p.limit {
 			p.full = true

@@ -66,6 +66,7 @@ var errBehind = errors.New("the stream's last sequence is below that of a stored
 // before, nil at first. If the stream's last sequence has gone back, look returns errBehind,
 // and with reset begins another epoch.
 func (e *Engine) look(ctx context.Context, known *storage, reset bool) (*storage, *jetstream.StreamInfo, error) {
+	before, resets := known, reset
 	var highest uint64
 	if known != nil {
 		highest = known.highest.Load() // before it is compared with the stream
@@ -102,8 +103,15 @@ func (e *Engine) look(ctx context.Context, known *storage, reset bool) (*storage
 	}
 	if known != nil && known.epoch == s.epoch {
 		s.highest = known.highest
-	} else {
-		s.highest = new(atomic.Uint64)
+		return s, info, nil
+	}
+	s.highest = new(atomic.Uint64)
+	// The marker may be of a later stream with the same name than info, in which sequences are lower.
+	if stream, err = e.js.Stream(ctx, s.stream); err != nil {
+		return nil, nil, e.linkError("open the stream", err)
+	}
+	if !stream.CachedInfo().Created.Equal(info.Created) {
+		return e.look(ctx, before, resets)
 	}
 	return s, info, nil
 }

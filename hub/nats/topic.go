@@ -27,7 +27,12 @@ type topic struct {
 	seq uint64 // the highest sequence of the stream that is known for this topic
 	// born is the sequence of a message that began the topic anew when all its earlier messages had
 	// expired, and nothing was missed: the next entry follows top. 0 for none.
-	born     uint64
+	born uint64
+	// first is the sequence of a message that comes directly after the position follows, although all
+	// before it had expired. 0 for none.
+	first    uint64
+	follows  hub.Position
+	late     bool // a message has come whose sequence is not above seq, so that the stream may be another one
 	unstored bool // the last message was not stored
 	covered  bool // the keeper has compared it with the stream
 	dropped  int  // messages that were lost because the queue was full
@@ -84,8 +89,7 @@ func (e *Engine) subscribe(name string, s hub.Subscriber) (*subscription, hub.Po
 
 // begin finds where a new topic is, and returns it.
 func (e *Engine) begin(ctx context.Context, t *topic) (hub.Position, error) {
-	st := e.storage.Load()
-	if st == nil {
+	if e.storage.Load() == nil {
 		if err := e.nc.FlushWithContext(ctx); err != nil { // the server knows the subscription then
 			return hub.Position{}, e.linkError("subscribe", err)
 		}
@@ -98,6 +102,7 @@ func (e *Engine) begin(ctx context.Context, t *topic) (hub.Position, error) {
 	}
 	subject := e.storedSubject(t.token)
 	for {
+		st := e.storage.Load()
 		last, _, found, err := e.lastOf(ctx, st.stream, subject)
 		if err != nil {
 			return hub.Position{}, err
@@ -110,6 +115,13 @@ func (e *Engine) begin(ctx context.Context, t *topic) (hub.Position, error) {
 			if seq == 0 { // another machine was first
 				continue
 			}
+		}
+		same, err := e.verify(ctx, st)
+		if err != nil {
+			return hub.Position{}, err
+		}
+		if !same {
+			continue
 		}
 		t.mu.Lock()
 		defer t.mu.Unlock()
@@ -262,6 +274,7 @@ func (t *topic) takeStored(s *stored) {
 		return
 	}
 	if s.seq <= t.seq { // again, or the stream has begun anew
+		t.late = true
 		if s.seq < t.seq {
 			e.wake()
 		}
@@ -278,13 +291,23 @@ func (t *topic) takeStored(s *stored) {
 		}
 		return
 	}
+	t.unstored = s.packet.flags&flagNoChain != 0
+	if (follows || t.late) && !t.unstored {
+		// It may be of another stream with the same name. Since finds that out.
+		if follows {
+			t.first, t.follows = s.seq, t.top
+			if t.born > 0 && s.last == t.born {
+				t.first = t.born
+			}
+		}
+		t.top, t.born, t.late = st.at(s.seq), 0, false
+		t.doubt()
+		return
+	}
 	entry := &s.packet.entry
 	entry.Position, entry.Time = st.at(s.seq), s.time
-	t.unstored = s.packet.flags&flagNoChain != 0
 	switch {
 	case t.unstored:
-	case follows:
-		entry.Prev = t.top
 	case s.last == 0:
 		entry.Prev = st.at(s.seq - 1) // as Since says, which cannot know
 	default:

@@ -77,7 +77,7 @@ func TestClientsMoveToAnotherNode(t *testing.T) {
 	o.Messages = 10_000
 	one := serveTopics(t, newNode(t, s.ClientURL(), &o, nil))
 	two := serveTopics(t, newNode(t, s.ClientURL(), &o, nil))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	const readers, publishers = 5, 3
 	stop := make(chan struct{})
@@ -126,10 +126,14 @@ func TestClientsMoveToAnotherNode(t *testing.T) {
 			}
 		})
 	}
-	time.Sleep(300 * time.Millisecond)
+	more := func(what string) {
+		before := published.Load()
+		eventually(t, what, func() bool { return published.Load() > before+100 })
+	}
+	more("messages are published before")
 	one.stop()
 	one.node.stop()
-	time.Sleep(500 * time.Millisecond)
+	more("messages are published afterwards")
 	close(stop)
 	publishing.Wait()
 	two.node.mustPublish("room", "end")
@@ -144,7 +148,7 @@ func TestCommandsReachOtherNodes(t *testing.T) {
 	o.Prefix = prefix()
 	one := serveTopics(t, newNode(t, s.ClientURL(), &o, nil))
 	two := serveTopics(t, newNode(t, s.ClientURL(), &o, nil))
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	ann := topicClient(t, "ann", two.http.URL)
 	room, other := ann.Subscribe("room", nil), ann.Subscribe("other", nil)
