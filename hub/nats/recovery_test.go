@@ -117,10 +117,8 @@ func (w *world) run() {
 	for i := range w.nodes {
 		publishers.Go(func() { w.publish(i) })
 	}
-	var readers []*reader
 	for i := range 8 {
 		r := &reader{world: w, name: "r" + strconv.Itoa(i), topics: make(map[string]*reading)}
-		readers = append(readers, r)
 		clients.Go(r.run)
 	}
 	published := make(chan struct{})
