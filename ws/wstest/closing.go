@@ -457,6 +457,9 @@ func runCloseAgain(r *row) {
 // it.
 const slack = 4 * time.Second
 
+// ample is slack for a limit that no other one is near to.
+const ample = 15 * time.Second
+
 // within reports whether a wait lasted for d.
 func within(start time.Time, d time.Duration) string {
 	took := time.Since(start)

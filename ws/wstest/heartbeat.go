@@ -82,7 +82,7 @@ func runDeadPeer(r *row) {
 		conn := r.dial(&Options{Heartbeat: &ws.Heartbeat{Every: every, Timeout: timeout}, CloseTimeout: time.Second}, "/mute")
 		start := time.Now()
 		r.see(program.how, Describe(program.run(conn)))
-		if took := time.Since(start); took > every+timeout+slack {
+		if took := time.Since(start); took > every+timeout+ample {
 			late = fmt.Sprintf("no, %s took %v", program.how, took)
 		}
 	}
@@ -101,7 +101,7 @@ func runOneWay(r *row) {
 		}, peer.path, "id", id, "rate", peer.rate)
 		limit := every + timeout + time.Second
 		if peer.rate == 0 {
-			limit += slack
+			limit += ample
 		}
 		ctx, cancel := context.WithTimeout(r.ctx, limit)
 		var err error

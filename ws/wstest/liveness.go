@@ -102,7 +102,7 @@ func runMissedPong(r *row) {
 	events := r.events(id)
 	r.see("the library's server", first(events))
 	took, err := time.ParseDuration(strings.TrimPrefix(last(events), "after "))
-	r.seeIf("within interval + timeout", err == nil && took <= interval+timeout+slack, "yes", "no, %s", last(events))
+	r.seeIf("within interval + timeout", err == nil && took <= interval+timeout+ample, "yes", "no, %s", last(events))
 
 	conn := r.dial(nil, "/library/idle", "interval", 50*time.Millisecond, "timeout", 10*time.Second)
 	other := r.newID()
