@@ -135,10 +135,14 @@ soak: ## CLIENTS (10000) of all kinds for SOAKTIME (10m), and browsers: nothing 
 	$(GO) build -o bin/soak ./internal/testing/soak
 	bin/soak -clients $(CLIENTS) -time $(SOAKTIME) -browsers $(SOAKFIGURES) -write "$(SOAKWRITE)"
 
+# What the files of other systems and of 32 bits are checked for.
+OTHER_TARGETS := windows/amd64 darwin/arm64 linux/386
+
 lint: $(STATICCHECK) ## gofmt, vet and staticcheck on both targets, import rules, shell syntax
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt: not formatted:" $$unformatted; exit 1; fi
 	$(GO) vet ./...
 	$(WASM) $(GO) vet -tags=callbacks ./...
+	@set -e; for target in $(OTHER_TARGETS); do (set -x; CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) vet ./...); done
 	$(STATICCHECK) ./...
 	$(WASM) $(STATICCHECK) -tags=callbacks ./...
 	@set -e; for module in $(MODULES); do (set -x; cd $$module && $(GO) vet ./... && $(CURDIR)/$(STATICCHECK) ./...); done

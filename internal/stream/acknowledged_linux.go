@@ -1,5 +1,3 @@
-//go:build !386 && !s390x
-
 package stream
 
 import (
@@ -46,7 +44,7 @@ type tcpInfo struct {
 
 func (i *tcpInfo) get(fd uintptr) bool {
 	size := uint32(unsafe.Sizeof(*i))
-	_, _, errno := syscall.Syscall6(syscall.SYS_GETSOCKOPT, fd, syscall.IPPROTO_TCP, syscall.TCP_INFO,
+	_, _, errno := syscall.Syscall6(sysGetsockopt, fd, syscall.IPPROTO_TCP, syscall.TCP_INFO,
 		uintptr(unsafe.Pointer(i)), uintptr(unsafe.Pointer(&size)), 0)
 	return errno == 0 && uintptr(size) >= unsafe.Offsetof(i.notSent)+unsafe.Sizeof(i.notSent)
 }

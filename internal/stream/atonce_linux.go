@@ -1,5 +1,3 @@
-//go:build !386 && !s390x
-
 package stream
 
 import (
@@ -40,7 +38,7 @@ var spaceQueries = sync.Pool{New: func() any {
 // ask does not notify the scheduler of its calls, which never block.
 func (q *spaceQuery) ask(fd uintptr) {
 	q.size = uint32(unsafe.Sizeof(q.memory))
-	_, _, errno := syscall.RawSyscall6(syscall.SYS_GETSOCKOPT, fd, syscall.SOL_SOCKET, soMemInfo,
+	_, _, errno := syscall.RawSyscall6(sysGetsockopt, fd, syscall.SOL_SOCKET, soMemInfo,
 		uintptr(unsafe.Pointer(&q.memory)), uintptr(unsafe.Pointer(&q.size)), 0)
 	if errno != 0 || uintptr(q.size) <= memQueued*unsafe.Sizeof(q.memory[0]) || q.memory[memQueued]+spare > q.memory[memSendBuffer] {
 		return

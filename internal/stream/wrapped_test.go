@@ -49,6 +49,17 @@ func (failingDeadlines) SetDeadline(time.Time) error      { return errors.ErrUns
 func (failingDeadlines) SetReadDeadline(time.Time) error  { return errors.ErrUnsupported }
 func (failingDeadlines) SetWriteDeadline(time.Time) error { return errors.ErrUnsupported }
 
+// below returns the connection in s if s hides it.
+func below(s io.ReadWriteCloser) io.ReadWriteCloser {
+	switch s := s.(type) {
+	case bare:
+		return s.ReadWriteCloser
+	case failingDeadlines:
+		return s.Conn
+	}
+	return s
+}
+
 func TestWrapperSeesEveryByte(t *testing.T) {
 	c, s := tcpPair(t)
 	client, server := &scrambled{TCPConn: c.(*net.TCPConn)}, &scrambled{TCPConn: s.(*net.TCPConn)}
@@ -109,7 +120,7 @@ func TestEndOfStream(t *testing.T) {
 				go func() {
 					write(t, s, test.sent)
 					// A Close with an unread pong would reset the connection.
-					if half, ok := s.(interface{ CloseWrite() error }); ok {
+					if half, ok := below(s).(interface{ CloseWrite() error }); ok {
 						half.CloseWrite()
 					} else {
 						s.Close()

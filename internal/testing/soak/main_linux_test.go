@@ -37,7 +37,7 @@ func TestPlanRefusesBadInput(t *testing.T) {
 		{"too few clients", plan{clients: 19, lasts: time.Minute, pace: time.Second}, "at least 20"},
 		{"too short", plan{clients: 100, lasts: time.Millisecond, pace: time.Second}, "-time"},
 		{"too fast", plan{clients: 100, lasts: time.Minute}, "-pace"},
-		{"too many descriptors", plan{clients: 1 << 40, lasts: time.Minute, pace: time.Second}, "ulimit -n"},
+		{"too many descriptors", plan{clients: 1 << 30, lasts: time.Minute, pace: time.Second}, "ulimit -n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if _, err := tt.plan.run(t.Context(), io.Discard); err == nil || !strings.Contains(err.Error(), tt.want) {

@@ -61,7 +61,7 @@ func mix(a, b uint64) uint64 {
 // size returns the size of message n: 7 of 10 have at most 128 bytes, one of 4,000 up to 1 MiB.
 func (s script) size(n uint64) int {
 	z := mix(s.client, n)
-	class, where := z%4000, int(z>>32)
+	class, where := z%4000, int(z>>33)
 	size := 1
 	switch {
 	case class < 2800:
