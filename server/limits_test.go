@@ -63,7 +63,7 @@ func newLimited(t *testing.T, o Options) *limited {
 	}, &o)
 	s := httptest.NewServer(e)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := e.Shutdown(ctx); err != nil {
 			t.Error(err)
@@ -81,7 +81,7 @@ func (l *limited) dial(t *testing.T, address string) (*ws.Conn, error) {
 	if address != "" {
 		o.Header = http.Header{"X-Forwarded-For": {address}}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	conn, err := isosocket.Dial(ctx, l.URL, o)
 	if err == nil {
@@ -124,7 +124,7 @@ func (l *limited) mustCount(t *testing.T, want map[Limit]uint64) {
 // await waits until the endpoint has n connections.
 func (l *limited) await(t *testing.T, n int) {
 	t.Helper()
-	for range 1000 {
+	for range 6000 {
 		if l.Len() == n {
 			return
 		}

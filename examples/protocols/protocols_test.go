@@ -43,7 +43,7 @@ func serve(t *testing.T, handle func(net.Conn)) (dial func(context.Context) (net
 	}, nil)
 	s := httptest.NewServer(endpoint)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := endpoint.Shutdown(ctx); err != nil {
 			t.Error(err)
@@ -295,7 +295,7 @@ func TestGRPC(t *testing.T) {
 	}
 	defer conn.Close()
 	client := grpc_health_v1.NewHealthClient(conn)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for range 20 {
 		r, err := client.Check(ctx, &grpc_health_v1.HealthCheckRequest{})

@@ -57,7 +57,7 @@ func loaded(t *testing.T) *client.Registry {
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.Start()
 	t.Cleanup(s.Close)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	dial := func() *ws.Conn {
 		conn, err := isosocket.Dial(ctx, s.URL, nil)

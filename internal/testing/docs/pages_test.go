@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -90,15 +91,26 @@ func TestREADMEProgramsCompile(t *testing.T) {
 	}
 }
 
+// freeAddress returns an address of this machine whose port is outside of the range from which
+// systems take ports: another test would take such a port before the program listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	first := 10_000 + os.Getpid()%10_000
+	for port := first; port < first+1000; port++ {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		if l, err := net.Listen("tcp", address); err == nil {
+			l.Close()
+			return address
+		}
+	}
+	t.Fatal("no free port")
+	return ""
+}
+
 // TestREADMEProgramsRun runs the README's clients with the README's server.
 func TestREADMEProgramsRun(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
+	address := freeAddress(t)
 	programs := readmePrograms(t)
 	for i, source := range programs {
 		if programs[i] = strings.ReplaceAll(source, readmeAddress, address); programs[i] == source {
