@@ -136,7 +136,8 @@ func (w *world) run() {
 	clients.Wait()
 	lost := w.nodes[1].engine.Status()
 	w.Logf("%v messages, %d were received, and %d gaps; the connection was cut %d times, the stream lost %d times; the queue overflowed %d times", lengths, w.got, w.gaps, w.cuts, w.lost, lost.Overflows)
-	if w.got == 0 || lost.Overflows == 0 || w.cuts == 0 || w.replace && w.lost == 0 {
+	// How often the queue overflows depends on the machine: on one processor it may never do so.
+	if w.got == 0 || w.cuts == 0 || w.replace && w.lost == 0 {
 		w.Error("the run is not significant")
 	}
 	if w.history > 1_000 && !w.replace && w.gaps > 0 {
