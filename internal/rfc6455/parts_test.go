@@ -257,6 +257,7 @@ func TestInvalidParts(t *testing.T) {
 		{"a block of an invalid type", frame(compressed|finBinary, "\x07\x00\x00"), "1007"},
 		{"a block with an invalid length", frame(compressed|finBinary, "\x00\x01\x00\x01\x00a"), "1007"},
 		{"a block that does not end", frame(compressed|finBinary, "\x00\x10\x00\xef\xffabc"), "1007"},
+		{"a final block that takes more than the bytes that the sender cut off", frame(compressed|finBinary, "\x01\x0d\x00\xf2\xffabc"), "1007"},
 		{"a distance before the beginning", frame(compressed|finBinary, "\x02\x06\x00\x00\x00"), "1007"},
 		{"too much", frame(compressed|finBinary, deflated(strings.Repeat("a", 3000))), "1009"},
 		{"no payload", frame(compressed|finBinary, ""), `binary ""`},
