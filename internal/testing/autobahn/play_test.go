@@ -23,7 +23,9 @@ import (
 	"time"
 
 	"github.com/isosocket/isosocket"
+	"github.com/isosocket/isosocket/internal/testing/h2client"
 	"github.com/isosocket/isosocket/internal/testing/leak"
+	_ "github.com/isosocket/isosocket/server/http2"
 )
 
 func TestMain(m *testing.M) { leak.Main(m) }
@@ -336,32 +338,73 @@ func acceptOf(key string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
+// opening opens a connection of a client to the server under test, with an offer of extensions, which may
+// be "", and returns the extensions of the answer.
+type opening func(offer string) (conn net.Conn, in *bufio.Reader, extensions string, err error)
+
+// overTCP opens connections by the handshake of HTTP/1.1.
+func overTCP(address string) opening {
+	return func(offer string) (net.Conn, *bufio.Reader, string, error) {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			return nil, nil, "", err
+		}
+		const key = "dGhlIHNhbXBsZSBub25jZQ=="
+		request := "GET / HTTP/1.1\r\nHost: " + address + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " + key + "\r\nSec-WebSocket-Version: 13\r\n"
+		if offer != "" {
+			request += "Sec-WebSocket-Extensions: " + offer + "\r\n"
+		}
+		in := bufio.NewReader(conn)
+		var response *http.Response
+		if _, err = io.WriteString(conn, request+"\r\n"); err == nil {
+			response, err = http.ReadResponse(in, nil)
+		}
+		if err == nil && (response.StatusCode != 101 || response.Header.Get("Sec-WebSocket-Accept") != acceptOf(key)) {
+			err = fmt.Errorf("the server answers %s, %v", response.Status, response.Header)
+		}
+		if err != nil {
+			conn.Close()
+			return nil, nil, "", err
+		}
+		return conn, in, response.Header.Get("Sec-WebSocket-Extensions"), nil
+	}
+}
+
+// overHTTP2 opens connections as streams of c.
+func overHTTP2(c *h2client.Client) opening {
+	return func(offer string) (net.Conn, *bufio.Reader, string, error) {
+		header := http.Header{}
+		if offer != "" {
+			header.Set("Sec-WebSocket-Extensions", offer)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+		defer cancel()
+		s, response, err := c.Open(ctx, "/", header)
+		if err != nil {
+			return nil, nil, "", err
+		}
+		if s == nil {
+			return nil, nil, "", fmt.Errorf("the server answers %d, %v", response.StatusCode, response.Header)
+		}
+		return s, bufio.NewReader(s), response.Header.Get("Sec-WebSocket-Extensions"), nil
+	}
+}
+
 // againstServer plays c as a client.
-func againstServer(c testCase, address string) error {
-	conn, err := net.Dial("tcp", address)
+func againstServer(c testCase, open opening) error {
+	offer := ""
+	if c.messages != nil {
+		offer = c.messages.offer
+	}
+	conn, in, extensions, err := open(offer)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	const key = "dGhlIHNhbXBsZSBub25jZQ=="
-	request := "GET / HTTP/1.1\r\nHost: " + address + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " + key + "\r\nSec-WebSocket-Version: 13\r\n"
-	if c.messages != nil && c.messages.offer != "" {
-		request += "Sec-WebSocket-Extensions: " + c.messages.offer + "\r\n"
-	}
-	if _, err := io.WriteString(conn, request+"\r\n"); err != nil {
-		return err
-	}
-	z := &fuzzer{conn: conn, in: bufio.NewReader(conn), masks: true}
-	response, err := http.ReadResponse(z.in, nil)
-	if err != nil {
-		return err
-	}
-	if response.StatusCode != 101 || response.Header.Get("Sec-WebSocket-Accept") != acceptOf(key) {
-		return fmt.Errorf("the server answers %s, %v", response.Status, response.Header)
-	}
-	z.negotiated(response.Header.Get("Sec-WebSocket-Extensions"))
-	if c.messages != nil && c.messages.offer != "" && !z.deflated {
-		return fmt.Errorf("the server declines %q", c.messages.offer)
+	z := &fuzzer{conn: conn, in: in, masks: true}
+	z.negotiated(extensions)
+	if offer != "" && !z.deflated {
+		return fmt.Errorf("the server declines %q", offer)
 	}
 	return z.play(c)
 }
@@ -424,11 +467,21 @@ func againstClient(c testCase, l net.Listener) error {
 // expectedFile has the result of each case.
 const expectedFile = "../../../docs/autobahn.json"
 
-// TestCases plays every case in both roles. Those of 12 and 13 are shortened; see compressed.
+// TestCases plays every case in both roles, as the server also over streams of HTTP/2, all on one
+// connection. Those of 12 and 13 are shortened; see compressed.
 func TestCases(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewServer(echoServer())
 	defer s.Close()
+	h2 := httptest.NewUnstartedServer(echoServer())
+	h2.EnableHTTP2 = true
+	h2.StartTLS()
+	defer h2.Close()
+	client, err := h2client.Dial(t.Context(), h2.Listener.Addr().String(), h2.Client().Transport.(*http.Transport).TLSClientConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -438,8 +491,11 @@ func TestCases(t *testing.T) {
 		if testing.Short() && c.messages != nil && c.messages.size > 1<<20 {
 			continue
 		}
-		if err := againstServer(c, s.Listener.Addr().String()); err != nil {
+		if err := againstServer(c, overTCP(s.Listener.Addr().String())); err != nil {
 			t.Errorf("%s against the server: %v", c.id, err)
+		}
+		if err := againstServer(c, overHTTP2(client)); err != nil {
+			t.Errorf("%s against the server over HTTP/2: %v", c.id, err)
 		}
 		if err := againstClient(c, l); err != nil {
 			t.Errorf("%s against the client: %v", c.id, err)

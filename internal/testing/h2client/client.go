@@ -304,7 +304,7 @@ func (c *Client) request(ctx context.Context, whole bool, header http.Header, fi
 	if err == nil {
 		err = ctx.Err()
 	}
-	s.reset()
+	_ = s.Reset()
 	return nil, err
 }
 

@@ -26,9 +26,40 @@ type Stream struct {
 	end     error // what Read returns behind the input
 	credit  int64 // what may be sent
 	unsaid  int   // what was read since the server got window for it last
-	expired bool  // the read deadline is over
+	reads   deadline
+	writes  deadline
 	sentEnd bool
 	closed  bool
+}
+
+// deadline is a deadline of a Stream, which client.mu guards.
+type deadline struct {
+	expired bool
+	timer   *time.Timer
+}
+
+// set replaces the deadline by t. wake is called when it is over. s.client.mu is held.
+func (s *Stream) set(d *deadline, t time.Time, wake *sync.Cond) {
+	if d.timer != nil {
+		d.timer.Stop()
+		d.timer = nil
+	}
+	wait := time.Until(t)
+	d.expired = !t.IsZero() && wait <= 0
+	if d.expired || t.IsZero() || s.closed {
+		wake.Broadcast()
+		return
+	}
+	var timer *time.Timer
+	timer = time.AfterFunc(wait, func() {
+		s.client.mu.Lock()
+		defer s.client.mu.Unlock()
+		if d.timer == timer {
+			d.expired = true
+			wake.Broadcast()
+		}
+	})
+	d.timer = timer
 }
 
 var _ net.Conn = (*Stream)(nil)
@@ -59,7 +90,7 @@ func (s *Stream) Read(p []byte) (int, error) {
 		case s.closed:
 			c.mu.Unlock()
 			return 0, net.ErrClosed
-		case s.expired:
+		case s.reads.expired:
 			c.mu.Unlock()
 			return 0, os.ErrDeadlineExceeded
 		case len(s.input) > 0:
@@ -96,8 +127,12 @@ func (s *Stream) Write(p []byte) (int, error) {
 	c, sent := s.client, 0
 	for sent < len(p) {
 		c.mu.Lock()
-		for !s.closed && s.end == nil && min(s.credit, c.credit) <= 0 {
+		for !s.closed && s.end == nil && !s.writes.expired && min(s.credit, c.credit) <= 0 {
 			c.grown.Wait()
+		}
+		if s.writes.expired {
+			c.mu.Unlock()
+			return sent, os.ErrDeadlineExceeded
 		}
 		if s.closed || s.end != nil || s.sentEnd {
 			c.mu.Unlock()
@@ -131,6 +166,12 @@ func (s *Stream) CloseWrite() error {
 // Close ends the request, so that the server ends the stream. What it still sends is dropped.
 func (s *Stream) Close() error {
 	err := s.CloseWrite()
+	s.drop()
+	return err
+}
+
+// drop frees what the stream holds.
+func (s *Stream) drop() {
 	c := s.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -138,36 +179,48 @@ func (s *Stream) Close() error {
 	c.unsaid += len(s.input)
 	s.input = nil
 	delete(c.streams, s.id)
-	s.changed.Broadcast()
-	c.grown.Broadcast()
-	return err
+	s.set(&s.reads, time.Time{}, &s.changed)
+	s.set(&s.writes, time.Time{}, &c.grown)
 }
 
-// reset resets the stream.
-func (s *Stream) reset() {
+// Reset resets the stream with CANCEL, as a client does whose TCP connection would be reset over
+// HTTP/1.1 (RFC 8441, section 5).
+func (s *Stream) Reset() error {
 	c := s.client
 	c.mu.Lock()
 	s.endLocked(net.ErrClosed)
+	s.sentEnd = true
 	c.mu.Unlock()
-	_ = c.write(func() error { return c.framer.WriteRSTStream(s.id, http2.ErrCodeCancel) })
+	err := c.write(func() error { return c.framer.WriteRSTStream(s.id, http2.ErrCodeCancel) })
+	s.drop()
+	return err
 }
 
-// SetReadDeadline implements net.Conn for the two deadlines that a connection sets: none, and one that
-// is over.
+// Lose closes the connection that carries the stream, with all others.
+func (s *Stream) Lose() error { return s.client.Close() }
+
+// SetReadDeadline implements net.Conn.
 func (s *Stream) SetReadDeadline(t time.Time) error {
-	c := s.client
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	s.expired = !t.IsZero() && !time.Now().Before(t)
-	s.changed.Broadcast()
+	s.client.mu.Lock()
+	defer s.client.mu.Unlock()
+	s.set(&s.reads, t, &s.changed)
 	return nil
 }
 
-// SetWriteDeadline returns an error.
-func (s *Stream) SetWriteDeadline(time.Time) error { return os.ErrNoDeadline }
+// SetWriteDeadline implements net.Conn. A Write that it interrupts returns how much was sent, and the
+// next one continues.
+func (s *Stream) SetWriteDeadline(t time.Time) error {
+	s.client.mu.Lock()
+	defer s.client.mu.Unlock()
+	s.set(&s.writes, t, &s.client.grown)
+	return nil
+}
 
-// SetDeadline returns an error.
-func (s *Stream) SetDeadline(time.Time) error { return os.ErrNoDeadline }
+// SetDeadline implements net.Conn.
+func (s *Stream) SetDeadline(t time.Time) error {
+	_ = s.SetReadDeadline(t)
+	return s.SetWriteDeadline(t)
+}
 
 // LocalAddr implements net.Conn.
 func (s *Stream) LocalAddr() net.Addr { return s.client.conn.LocalAddr() }
