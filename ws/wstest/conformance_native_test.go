@@ -8,8 +8,6 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"slices"
 	"sync"
@@ -18,12 +16,8 @@ import (
 	"time"
 
 	"github.com/isosocket/isosocket"
-	"github.com/isosocket/isosocket/internal/testing/h2client"
 	"github.com/isosocket/isosocket/internal/testing/leak"
 	"github.com/isosocket/isosocket/internal/testing/parity"
-	"github.com/isosocket/isosocket/server"
-	_ "github.com/isosocket/isosocket/server/http2"
-	"github.com/isosocket/isosocket/ws"
 	"github.com/isosocket/isosocket/ws/wstest"
 )
 
@@ -115,87 +109,4 @@ func checkLeft(t testing.TB) {
 			expectClosed(t, deadline, "the socket to "+conn.RemoteAddr().String(), func() bool { return !isOpen(conn) })
 		}
 	})
-}
-
-// TestConformanceOverHTTP2 runs the cases that need no raw frames over streams of HTTP/2: once with
-// the server's connection as the one under test, and once as its peer.
-func TestConformanceOverHTTP2(t *testing.T) {
-	for _, side := range []string{"server", "client"} {
-		t.Run(side, func(t *testing.T) {
-			pairs := startHTTP2Pairs(t)
-			target := wstest.PipeTarget(func(near, far *ws.Config) (*ws.Conn, *ws.Conn) {
-				if side == "server" {
-					client, server := pairs.open(t, far, near)
-					return server, client
-				}
-				return pairs.open(t, near, far)
-			})
-			target.Name = "http2-" + side
-			wstest.Run(t, target)
-		})
-	}
-}
-
-// http2Pairs makes connected pairs over one connection of HTTP/2.
-type http2Pairs struct {
-	client *h2client.Client
-
-	mu       sync.Mutex
-	config   *ws.Config // of the next server's connection
-	accepted chan *ws.Conn
-}
-
-func startHTTP2Pairs(t *testing.T) *http2Pairs {
-	t.Helper()
-	p, over := &http2Pairs{accepted: make(chan *ws.Conn)}, make(chan struct{})
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var e *server.Endpoint
-		e = server.Handler(func(ctx context.Context, conn *server.Conn) error {
-			p.accepted <- conn.Conn
-			<-conn.Done()
-			// The return drops messages that the case has not received yet, and one that a Receive is
-			// just about to return.
-			for received := false; !received; {
-				received = e.Stats().Unreceived == 0
-				select {
-				case <-over:
-					return nil
-				case <-time.After(100 * time.Millisecond):
-				}
-			}
-			return nil
-		}, &server.Options{
-			MaxMessageSize: p.config.MaxMessageSize,
-			MaxStreamSize:  p.config.MaxStreamSize,
-			FragmentSize:   p.config.FragmentSize,
-			SendBuffer:     p.config.SendBuffer,
-			ReceiveBuffer:  p.config.ReceiveBuffer,
-			CloseTimeout:   p.config.CloseTimeout,
-			PingInterval:   -1,
-		})
-		e.ServeHTTP(w, r)
-	}))
-	s.EnableHTTP2 = true
-	s.StartTLS()
-	t.Cleanup(s.Close)
-	client, err := h2client.Dial(t.Context(), s.Listener.Addr().String(), s.Client().Transport.(*http.Transport).TLSClientConfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { client.Close() })
-	t.Cleanup(func() { close(over) })
-	p.client = client
-	return p
-}
-
-func (p *http2Pairs) open(t *testing.T, client, server *ws.Config) (*ws.Conn, *ws.Conn) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.config = server
-	conn, err := p.client.WebSocket(context.Background(), "/", nil, client)
-	if err != nil {
-		t.Error(err)
-		return ws.Pipe(client, server) // so that the case can go on
-	}
-	return conn, <-p.accepted
 }

@@ -57,8 +57,8 @@ func (l *link) fragments() error {
 		if i == len(text)-1 {
 			first |= fin
 		}
-		out.Write(frame(fin|opPing, strconv.AppendInt(nil, int64(i), 10)))
-		out.Write(frame(first, []byte{text[i]}))
+		out.Write(l.frame(fin|opPing, strconv.AppendInt(nil, int64(i), 10)))
+		out.Write(l.frame(first, []byte{text[i]}))
 	}
 	// An answer to the last ping answers them all (RFC 6455, section 5.5.3).
 	last := strconv.Itoa(len(text) - 1)
@@ -92,7 +92,7 @@ func numbered(i, size int) []byte {
 func (l *link) burst() error {
 	var out bytes.Buffer
 	for i := range l.number("n") {
-		out.Write(frame(fin|opText, numbered(i, l.number("size"))))
+		out.Write(l.frame(fin|opText, numbered(i, l.number("size"))))
 		if out.Len() > 1<<16 {
 			if err := l.write(out.Bytes()); err != nil {
 				return err
@@ -107,7 +107,7 @@ func (l *link) burst() error {
 		l.saw("sent")
 		return l.echo()
 	}
-	out.Write(frame(fin|opClose, closePayload(l.number("close"), l.query.Get("message"))))
+	out.Write(l.frame(fin|opClose, closePayload(l.number("close"), l.query.Get("message"))))
 	if err := l.write(out.Bytes()); err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (l *link) closeNow() error { return l.close(l.number("code"), l.query.Get("
 // drop ends the connection without a close frame.
 func (l *link) drop() error {
 	for i := range l.number("n") {
-		if err := l.write(frame(fin|opText, numbered(i, 0))); err != nil {
+		if err := l.write(l.frame(fin|opText, numbered(i, 0))); err != nil {
 			return err
 		}
 	}
@@ -130,15 +130,28 @@ func (l *link) drop() error {
 		}
 	}
 	if l.query.Get("half") != "" {
-		if err := l.write(frame(fin|opText, []byte("a frame that is cut"))[:9]); err != nil {
+		if err := l.write(l.frame(fin|opText, []byte("a frame that is cut"))[:9]); err != nil {
 			return err
 		}
 	}
+	how := l.query.Get("how")
+	if how != "fin" && how != "rst" && how != "killed" {
+		return fmt.Errorf("how=%q is not fin, rst or killed", how)
+	}
+	if stream, ok := l.conn.(Stream); ok {
+		switch how {
+		case "fin":
+			return stream.CloseWrite()
+		case "rst":
+			return stream.Reset()
+		}
+		return stream.Lose()
+	}
 	tcp, ok := l.conn.(*net.TCPConn)
 	if !ok {
-		return errors.New("/drop needs TCP without TLS")
+		return errors.New("/drop needs TCP without TLS, or a Stream")
 	}
-	switch how := l.query.Get("how"); how {
+	switch how {
 	case "fin":
 		return tcp.CloseWrite()
 	case "rst":
@@ -146,11 +159,8 @@ func (l *link) drop() error {
 			return err
 		}
 		return tcp.Close()
-	case "killed":
-		return l.kill(tcp)
-	default:
-		return fmt.Errorf("how=%q is not fin, rst or killed", how)
 	}
+	return l.kill(tcp)
 }
 
 // kill passes the socket to a process, closes its own copy, and kills the process. The kernel
@@ -211,7 +221,7 @@ func (l *link) cross() error {
 		}
 		if m.op == opClose {
 			l.sawClose(m)
-			return l.write(frame(fin|opClose, closePayload(l.number("code"), l.query.Get("message"))))
+			return l.write(l.frame(fin|opClose, closePayload(l.number("code"), l.query.Get("message"))))
 		}
 	}
 }
@@ -222,7 +232,7 @@ func (l *link) closeWhen() error {
 	go func() {
 		err := l.waitTold()
 		if err == nil {
-			err = l.write(frame(fin|opClose, closePayload(l.number("code"), l.query.Get("message"))))
+			err = l.write(l.frame(fin|opClose, closePayload(l.number("code"), l.query.Get("message"))))
 		}
 		closed <- err
 	}()
@@ -237,7 +247,7 @@ func (l *link) closeWhen() error {
 func (l *link) large() error {
 	payload := wstest.Pattern(l.number("size"))
 	half := len(payload) / 2
-	if err := l.write(header(fin|opBinary, len(payload))); err != nil {
+	if err := l.write(l.header(fin|opBinary, len(payload))); err != nil {
 		return err
 	}
 	if err := l.write(payload[:half]); err != nil {
@@ -258,7 +268,7 @@ func (l *link) trickle() error {
 	pause := time.NewTicker(time.Millisecond)
 	defer pause.Stop()
 	for i := range l.number("n") {
-		f := frame(fin|opText, numbered(i, 0))
+		f := l.frame(fin|opText, numbered(i, 0))
 		cut := 1 + i%(len(f)-1)
 		if err := l.write(f[:cut]); err != nil {
 			return err
@@ -276,7 +286,7 @@ func (l *link) trickle() error {
 // announce sends a header whose payload follows only when the client asks.
 func (l *link) announce() error {
 	size := l.number("size")
-	if err := l.write(header(fin|opBinary, size)); err != nil {
+	if err := l.write(l.header(fin|opBinary, size)); err != nil {
 		return err
 	}
 	for {
@@ -292,7 +302,7 @@ func (l *link) announce() error {
 			}
 		case opClose:
 			l.sawClose(m)
-			return l.write(frame(fin|opClose, m.payload))
+			return l.write(l.frame(fin|opClose, m.payload))
 		}
 	}
 }
@@ -300,13 +310,13 @@ func (l *link) announce() error {
 // pinger sends pings, and fails if an answer is late.
 func (l *link) pinger() error {
 	for i := range l.number("messages") {
-		if err := l.write(frame(fin|opText, numbered(i, 0))); err != nil {
+		if err := l.write(l.frame(fin|opText, numbered(i, 0))); err != nil {
 			return err
 		}
 	}
 	for i := range l.number("n") {
 		payload := []byte(strconv.Itoa(i))
-		if err := l.write(frame(fin|opPing, payload)); err != nil {
+		if err := l.write(l.frame(fin|opPing, payload)); err != nil {
 			return err
 		}
 		if err := l.conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
@@ -326,7 +336,7 @@ func (l *link) pinger() error {
 		return err
 	}
 	l.saw("all pongs")
-	if err := l.write(frame(fin|opText, []byte("done"))); err != nil {
+	if err := l.write(l.frame(fin|opText, []byte("done"))); err != nil {
 		return err
 	}
 	return l.echo()
@@ -344,7 +354,7 @@ func (l *link) mute() error {
 			l.saw("ping")
 		case opClose:
 			l.sawClose(m)
-			return l.write(frame(fin|opClose, m.payload))
+			return l.write(l.frame(fin|opClose, m.payload))
 		}
 	}
 }
@@ -384,7 +394,7 @@ func (l *link) ticker() error {
 				return
 			}
 			mu.Lock()
-			err := l.write(frame(fin|opText, []byte("tick")))
+			err := l.write(l.frame(fin|opText, []byte("tick")))
 			mu.Unlock()
 			if err != nil {
 				return
@@ -402,12 +412,12 @@ func (l *link) ticker() error {
 		switch {
 		case m.op == opClose:
 			l.sawClose(m)
-			err = l.write(frame(fin|opClose, m.payload))
+			err = l.write(l.frame(fin|opClose, m.payload))
 			mu.Unlock()
 			return err
 		case m.op == opText && string(m.payload) == "\x05":
 			l.saw("heartbeat")
-			err = l.write(frame(fin|opText, []byte("\x06")))
+			err = l.write(l.frame(fin|opText, []byte("\x06")))
 		}
 		mu.Unlock()
 		if err != nil {
@@ -422,7 +432,7 @@ func (l *link) flood() error {
 	size := l.number("size")
 	slowed := false
 	for i := range l.number("n") {
-		f := frame(fin|opText, numbered(i, size))
+		f := l.frame(fin|opText, numbered(i, size))
 		for len(f) > 0 {
 			// The first timeout detects the slowdown; after that, the write waits.
 			patience := behaviourTimeout
@@ -456,36 +466,36 @@ func (l *link) violate() error {
 	var out []byte
 	switch what := l.query.Get("what"); what {
 	case "text that is not UTF-8":
-		out = frame(fin|opText, []byte("caf\xe9!"))
+		out = l.frame(fin|opText, []byte("caf\xe9!"))
 	case "a rune cut by the end of the message":
-		out = append(frame(opText, []byte("caf\xc3")), frame(fin|opContinuation, nil)...)
+		out = append(l.frame(opText, []byte("caf\xc3")), l.frame(fin|opContinuation, nil)...)
 	case "a reserved bit":
-		out = frame(fin|rsv1|opText, []byte("x"))
+		out = l.frame(fin|rsv1|opText, []byte("x"))
 	case "an unknown opcode":
-		out = frame(fin|0x3, []byte("x"))
+		out = l.frame(fin|0x3, []byte("x"))
 	case "an unknown control opcode":
-		out = frame(fin|0xB, []byte("x"))
+		out = l.frame(fin|0xB, []byte("x"))
 	case "a masked frame":
-		out = maskedFrame(fin|opText, []byte("x"))
+		out = l.wronglyMasked(fin|opText, []byte("x"))
 	case "a fragmented ping":
-		out = frame(opPing, []byte("x"))
+		out = l.frame(opPing, []byte("x"))
 	case "a ping of 126 bytes":
-		out = frame(fin|opPing, make([]byte, 126))
+		out = l.frame(fin|opPing, make([]byte, 126))
 	case "a continuation of nothing":
-		out = frame(fin|opContinuation, []byte("x"))
+		out = l.frame(fin|opContinuation, []byte("x"))
 	case "a message within a message":
-		out = append(frame(opText, []byte("x")), frame(fin|opText, []byte("y"))...)
+		out = append(l.frame(opText, []byte("x")), l.frame(fin|opText, []byte("y"))...)
 	case "a close payload of one byte":
-		out = frame(fin|opClose, []byte{3})
+		out = l.frame(fin|opClose, []byte{3})
 	case "a close reason 999", "a close reason 1004", "a close reason 1006", "a close reason 1015", "a close reason 1016",
 		"a close reason 2999", "a close reason 5000":
 		reason, err := strconv.Atoi(strings.TrimPrefix(what, "a close reason "))
 		if err != nil {
 			return err
 		}
-		out = frame(fin|opClose, closePayload(reason, ""))
+		out = l.frame(fin|opClose, closePayload(reason, ""))
 	case "a close message that is not UTF-8":
-		out = frame(fin|opClose, closePayload(1000, "caf\xe9"))
+		out = l.frame(fin|opClose, closePayload(1000, "caf\xe9"))
 	default:
 		return fmt.Errorf("what=%q is no violation", what)
 	}
@@ -498,16 +508,16 @@ func (l *link) violate() error {
 // after sends a text, a close frame and another frame in one write; RFC 6455, section 5.5.1,
 // forbids the last one.
 func (l *link) after() error {
-	out := append(frame(fin|opText, []byte("before")), frame(fin|opClose, closePayload(l.number("code"), "bye"))...)
+	out := append(l.frame(fin|opText, []byte("before")), l.frame(fin|opClose, closePayload(l.number("code"), "bye"))...)
 	switch what := l.query.Get("what"); what {
 	case "a text":
-		out = append(out, frame(fin|opText, []byte("after"))...)
+		out = append(out, l.frame(fin|opText, []byte("after"))...)
 	case "a fragment":
-		out = append(out, frame(opText, []byte("after"))...)
+		out = append(out, l.frame(opText, []byte("after"))...)
 	case "a ping":
-		out = append(out, frame(fin|opPing, []byte("after"))...)
+		out = append(out, l.frame(fin|opPing, []byte("after"))...)
 	case "a close frame":
-		out = append(out, frame(fin|opClose, closePayload(1011, "second"))...)
+		out = append(out, l.frame(fin|opClose, closePayload(1011, "second"))...)
 	case "bytes that are no frame":
 		out = append(out, 0xff, 0xff, 0xff)
 	default:
@@ -531,7 +541,7 @@ func (l *link) describeRequest() error {
 	if err != nil {
 		return err
 	}
-	if err := l.write(frame(fin|opText, text)); err != nil {
+	if err := l.write(l.frame(fin|opText, text)); err != nil {
 		return err
 	}
 	return l.echo()

@@ -21,7 +21,7 @@
 //	/burst               n= messages of size= bytes, then close= with message=, or echoes
 //	/close               closes with code= (1005: no status) and message=
 //	/drop                n= messages, then, after a text or with at=once, as how= says, FIN, RST or a
-//	                     killed process
+//	                     killed process; over a Stream, the loss of its connection
 //	/silent              reads everything and never answers, not even a close; ends hold= after a
 //	                     close; record=1 records
 //	/stall               reads nothing until /tell
@@ -35,7 +35,8 @@
 //	/sip                 reads rate= bytes a second and never answers, not even a close
 //	/ticker              a message every every=, and the answer to each heartbeat
 //	/flood               n= messages of size= bytes as fast as possible, then echoes
-//	/violate             after a text, the violation of the protocol that what= names
+//	/violate             after a text, the violation of the protocol that what= names; "a masked frame"
+//	                     of a client is one that is not masked
 //	/request             sends the contents of the handshake request, as JSON
 //	/status              refuses the handshake with code=
 //	/redirect            answers code= with a Location to=
@@ -48,6 +49,12 @@
 //	/library/cross       closes with code= as soon as it receives anything, and records its end
 //	/library/idle        pings every interval=, waits timeout=; records the end and how long it took
 //	/library/subprotocol accepts accept=, or chooses choose= if it is set
+//
+// # A client as the peer
+//
+// [Server.Play] plays the same behaviours as the client of a connection, on any net.Conn whose handshake
+// is over. The server of a WebSocket library is then the side under test, over TCP or over a stream of
+// HTTP/2.
 //
 // The server is for tests: it checks no origin and listens on loopback only.
 package peer

@@ -61,6 +61,34 @@ func maskedFrame(first byte, payload []byte) []byte {
 	return b
 }
 
+// frame returns a whole frame of this side.
+func (l *link) frame(first byte, payload []byte) []byte {
+	if l.masks {
+		return maskedFrame(first, payload)
+	}
+	return frame(first, payload)
+}
+
+// wronglyMasked returns a whole frame that is masked if this side must not mask, and the other way
+// round.
+func (l *link) wronglyMasked(first byte, payload []byte) []byte {
+	if l.masks {
+		return frame(first, payload)
+	}
+	return maskedFrame(first, payload)
+}
+
+// header returns the header of a frame of this side, after which the payload comes as it is: a
+// masking key of zeros changes nothing.
+func (l *link) header(first byte, n int) []byte {
+	b := header(first, n)
+	if l.masks {
+		b[1] |= maskedBit
+		b = append(b, 0, 0, 0, 0)
+	}
+	return b
+}
+
 func closePayload(code int, message string) []byte {
 	if code == noStatus {
 		return nil
@@ -82,13 +110,13 @@ func (m received) closing() (code int, message string) {
 	return int(binary.BigEndian.Uint16(m.payload)), string(m.payload[2:])
 }
 
-// violation is a client's violation of the protocol.
+// violation is a violation of the protocol by the side under test.
 type violation string
 
 func (v violation) Error() string { return "violation: " + string(v) }
 
-// readFrame reads one frame from a client.
-func readFrame(r *bufio.Reader) (first byte, payload []byte, err error) {
+// readFrame reads one frame, which must be masked, from a client, or not, from a server.
+func readFrame(r *bufio.Reader, masked bool) (first byte, payload []byte, err error) {
 	var head [2]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return 0, nil, err
@@ -115,12 +143,17 @@ func readFrame(r *bufio.Reader) (first byte, payload []byte, err error) {
 	if n > maxFrame {
 		return 0, nil, violation(fmt.Sprintf("a frame of %d bytes", n))
 	}
-	if head[1]&maskedBit == 0 {
+	switch {
+	case masked && head[1]&maskedBit == 0:
 		return 0, nil, violation("a frame that is not masked")
+	case !masked && head[1]&maskedBit != 0:
+		return 0, nil, violation("a frame that is masked")
 	}
 	var key [4]byte
-	if _, err := io.ReadFull(r, key[:]); err != nil {
-		return 0, nil, unexpected(err)
+	if masked {
+		if _, err := io.ReadFull(r, key[:]); err != nil {
+			return 0, nil, unexpected(err)
+		}
 	}
 	payload = make([]byte, n)
 	if _, err := io.ReadFull(r, payload); err != nil {
@@ -142,7 +175,7 @@ func unexpected(err error) error {
 // read returns the next message, assembled from its fragments, or the next control frame.
 func (l *link) read() (received, error) {
 	for {
-		first, payload, err := readFrame(l.reader)
+		first, payload, err := readFrame(l.reader, !l.masks)
 		if err != nil {
 			return received{}, err
 		}

@@ -27,6 +27,7 @@ type link struct {
 	conn    net.Conn
 	reader  *bufio.Reader
 	record  *record
+	masks   bool      // this side is a client
 	partial *received // a message whose last fragment has not arrived
 }
 
@@ -91,12 +92,12 @@ func (l *link) serve(use func(received) error) error {
 		switch m.op {
 		case opClose:
 			l.sawClose(m)
-			err = l.write(frame(fin|opClose, m.payload))
+			err = l.write(l.frame(fin|opClose, m.payload))
 			if err == nil {
 				err = io.EOF
 			}
 		case opPing:
-			err = l.write(frame(fin|opPong, m.payload))
+			err = l.write(l.frame(fin|opPong, m.payload))
 		case opPong:
 		default:
 			err = use(m)
@@ -116,13 +117,13 @@ func (l *link) sawClose(m received) {
 func (l *link) echo() error {
 	return l.serve(func(m received) error {
 		l.saw("%s", describe(m))
-		return l.write(frame(fin|m.op, m.payload))
+		return l.write(l.frame(fin|m.op, m.payload))
 	})
 }
 
 // close sends a close frame and reads until the client's close frame or the end.
 func (l *link) close(code int, message string) error {
-	if err := l.write(frame(fin|opClose, closePayload(code, message))); err != nil {
+	if err := l.write(l.frame(fin|opClose, closePayload(code, message))); err != nil {
 		return err
 	}
 	return l.awaitClose()

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/isosocket/isosocket/internal/testing/leak"
+	"github.com/isosocket/isosocket/ws/wstest"
 )
 
 func TestMain(m *testing.M) { leak.Main(m) }
@@ -261,4 +262,48 @@ func FuzzRead(f *testing.F) {
 			m.closing()
 		}
 	})
+}
+
+// A client that is played masks its frames, takes only unmasked ones, and is recorded like a server.
+func TestPlay(t *testing.T) {
+	s := start(t)
+	play := func(uri string) (net.Conn, *bufio.Reader) {
+		near, far := net.Pipe()
+		t.Cleanup(func() { near.Close() })
+		near.SetDeadline(time.Now().Add(20 * time.Second))
+		go func() {
+			if err := s.Play(far, uri); err != nil {
+				t.Error(err)
+			}
+		}()
+		return near, bufio.NewReader(near)
+	}
+	conn, reader := play("/echo?id=played")
+	conn.Write(frame(fin|opText, []byte("hi")))
+	mustRead(t, reader, maskedFrame(fin|opText, []byte("hi")))
+	conn.Write(maskedFrame(fin|opText, []byte("hi")))
+	mustEnd(t, reader)
+	if events := observed(t, s, "id=played"); len(events) != 2 || events[1] != "violation: a frame that is masked" {
+		t.Errorf("the client saw %q", events)
+	}
+
+	conn, reader = play("/large?id=large&size=4")
+	half := append([]byte{fin | opBinary, maskedBit | 4, 0, 0, 0, 0}, wstest.Pattern(4)[:2]...)
+	mustRead(t, reader, half)
+	conn, _ = play("/tell?id=large") // its answer is not read
+	mustRead(t, reader, wstest.Pattern(4)[2:])
+	conn.Close()
+
+	conn, reader = play("/violate?what=a+masked+frame")
+	conn.Write(frame(fin|opText, []byte("open")))
+	mustRead(t, reader, frame(fin|opText, []byte("x")))
+
+	for _, uri := range []string{"echo", "/nothing", "/library/echo", "/request", "/quiet", "/status?code=403"} {
+		near, far := net.Pipe()
+		if err := s.Play(far, uri); err == nil {
+			t.Errorf("%q: no error", uri)
+		}
+		mustEnd(t, near)
+		near.Close()
+	}
 }

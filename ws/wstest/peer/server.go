@@ -183,7 +183,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/observed", "/tell", "/forget", "/quiet":
 		// Events of a control connection do not belong to the record of its subject.
-		s.behave(w, r, s.records.of(""), true, func(l *link) error { return s.control(l, record) })
+		s.behave(w, r, s.records.of(""), true, s.controls(record))
 	case "/hang":
 		s.behave(w, r, record, false, (*link).hang)
 	case "/handshake":
@@ -224,28 +224,34 @@ func (s *Server) behave(w http.ResponseWriter, r *http.Request, record *record, 
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
+	s.serve(&link{request: r, query: r.URL.Query(), conn: conn, reader: reader, record: record}, func(l *link) error {
+		if handshake {
+			if err := rightAnswer(r).write(conn); err != nil {
+				return err
+			}
+		}
+		return serve(l)
+	})
+}
+
+// serve runs a behaviour on l, and ends its connection.
+func (s *Server) serve(l *link, behaviour func(*link) error) {
 	s.mu.Lock()
-	s.conns[conn] = true
+	s.conns[l.conn] = true
 	s.mu.Unlock()
 	s.links.Add(1)
 	defer s.links.Done()
 	defer func() {
 		s.mu.Lock()
-		delete(s.conns, conn)
+		delete(s.conns, l.conn)
 		s.mu.Unlock()
 	}()
-	l := &link{ctx: s.ctx, request: r, query: r.URL.Query(), conn: conn, reader: reader, record: record}
-	if handshake {
-		err = rightAnswer(r).write(conn)
-	}
-	if err == nil {
-		err = serve(l)
-	}
-	if err != nil && s.config.Log != nil {
-		s.config.Log.Printf("%s: %v", r.URL, err)
+	l.ctx = s.ctx
+	if err := behaviour(l); err != nil && s.config.Log != nil {
+		s.config.Log.Printf("%s: %v", l.request.URL, err)
 	}
 	l.finish()
-	record.end()
+	l.record.end()
 }
 
 // wrongHandshake answers the handshake as the query says, valid or not.
@@ -262,6 +268,11 @@ func (l *link) wrongHandshake() error {
 		return err
 	}
 	return l.echo()
+}
+
+// controls returns the behaviour of a control connection about record.
+func (s *Server) controls(record *record) func(*link) error {
+	return func(l *link) error { return s.control(l, record) }
 }
 
 // observedTimeout bounds the wait for the end of a behaviour.
@@ -309,7 +320,7 @@ func (s *Server) control(l *link, record *record) error {
 			return err
 		}
 	}
-	if err := l.write(frame(fin|opText, answer)); err != nil {
+	if err := l.write(l.frame(fin|opText, answer)); err != nil {
 		return err
 	}
 	return l.serve(func(received) error { return nil })
