@@ -26,6 +26,7 @@ internal/relay: internal/jscall
 internal/presence: js:internal/jscall
 internal/http2stream:
 internal/testing/h2client: ws internal/rfc6455 internal/stream golang.org/x/net/http2
+internal/testing/conversation: errors internal/rfc6455
 internal/testing/client:
 internal/testing/options:
 internal/testing/apidoc:

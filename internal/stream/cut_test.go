@@ -23,77 +23,9 @@ import (
 
 	"github.com/isosocket/isosocket/errors"
 	"github.com/isosocket/isosocket/internal/rfc6455"
+	"github.com/isosocket/isosocket/internal/testing/conversation"
 	"github.com/isosocket/isosocket/ws"
 )
-
-// conversation is the output of a peer: messages of every form of length, fragments with a ping
-// between them, and a close frame.
-type conversation struct {
-	wire     []byte
-	frames   []int    // where each frame ends
-	messages []string // in order
-	ends     []int    // where each message ends
-	between  []bool   // whether the position before each byte, or the end, is between two messages
-}
-
-func newConversation(peer rfc6455.Role, deflate *rfc6455.DeflateParams) *conversation {
-	c := &conversation{}
-	masked := peer == rfc6455.Client
-	open := false
-	add := func(b []byte) {
-		for range b {
-			c.between = append(c.between, !open && (len(c.between) == len(c.wire)))
-		}
-		c.wire = append(c.wire, b...)
-		c.frames = append(c.frames, len(c.wire))
-	}
-	done := func(message string) {
-		c.messages = append(c.messages, message)
-		c.ends = append(c.ends, len(c.wire))
-	}
-	var e rfc6455.Encoder
-	e.Init(peer, deflate, rfc6455.DeflatePolicy{Threshold: 1})
-	message := func(text string) {
-		b, err := e.AppendMessage(nil, rfc6455.OpText, []byte(text))
-		if err != nil {
-			panic(err)
-		}
-		add(b)
-		done(text)
-	}
-	if deflate != nil { // the example of RFC 7692, section 7.2.3.1, in fragments
-		add(frame(0x41, masked, []byte("\xf2\x48\xcd")))
-		open = true
-		add(frame(0x80, masked, []byte("\xc9\xc9\x07\x00")))
-		open = false
-		done("Hello")
-	}
-	message("one")
-	message("")
-	add(frame(0x89, masked, []byte("ping")))
-	add(frame(0x01, masked, []byte("caf\xc3")))
-	open = true
-	add(frame(0x89, masked, []byte("between")))
-	add(frame(0x00, masked, []byte("\xa9 au")))
-	add(frame(0x80, masked, []byte(" lait")))
-	open = false
-	done("caf\u00e9 au lait")
-	message(strings.Repeat("sixteen bits of length, ", 8))
-	message("one")
-	add(closeFrame(masked, 4000, "bye"))
-	c.between = append(c.between, true)
-	e.Release()
-	return c
-}
-
-// until returns the messages that are complete in the first n bytes.
-func (c *conversation) until(n int) []string {
-	whole := 0
-	for whole < len(c.ends) && c.ends[whole] <= n {
-		whole++
-	}
-	return c.messages[:whole]
-}
 
 // scripted is a net.Conn in memory. Reads return its data, at most step bytes at a time, and then
 // cut, or wait if cut is nil. Writes take accept bytes and then fail or wait in the same way.
@@ -197,55 +129,24 @@ func receiveAll(ctx context.Context, conn *ws.Conn) (got []string, closed *error
 	}
 }
 
-// wrongEnd returns the error in the end of a conversation that was cut after n bytes, or "" if
-// there is none.
-func (c *conversation) wrongEnd(n int, got []string, closed *errors.ConnectionClosed, cut error) string {
-	want := c.until(n)
-	if !slices.Equal(got, want) {
-		return fmt.Sprintf("received %.200q, want %.200q", got, want)
-	}
-	if closed == nil {
-		return "no ConnectionClosed"
-	}
-	reason, message, remote := errors.AbnormalClosure, "", false
-	var cause error
-	switch {
-	case n == len(c.wire):
-		reason, message, remote = 4000, "bye", true
-	case cut == nil:
-		reason, message, cause = errors.PolicyViolation, "Ping/Pong timeout", nil
-	case cut == io.EOF && !c.between[n]:
-		cause = io.ErrUnexpectedEOF
-	default:
-		cause = cut
-	}
-	if closed.Reason != reason || closed.Message != message || closed.Remote != remote || cause != nil && !errors.Is(closed.Err, cause) {
-		return fmt.Sprintf("ended with %+v, want %d %q remote=%v with %v", *closed, reason, message, remote, cause)
-	}
-	if cause == io.EOF && errors.Is(closed.Err, io.ErrUnexpectedEOF) {
-		return fmt.Sprintf("ended with %v, want io.EOF", closed.Err)
-	}
-	return ""
-}
-
 // TestCutEverywhere: a conversation that ends after any byte, in any of three ways, delivers its
 // complete messages, and then the right end. Bytes arrive all at once and one at a time. synctest
 // fails if a goroutine leaks.
 func TestCutEverywhere(t *testing.T) {
 	for _, role := range []rfc6455.Role{rfc6455.Client, rfc6455.Server} {
 		for form, deflate := range compressions {
-			c := newConversation(1-role, deflate)
+			c := conversation.New(1-role, deflate)
 			for name, cut := range cuts {
 				for delivery, step := range map[string]int{"at once": 1 << 20, "one byte at a time": 1} {
 					t.Run(fmt.Sprintf("%v/%s/%s/%s", role, form, name, delivery), func(t *testing.T) {
-						for n := range len(c.wire) + 1 {
+						for n := range len(c.Wire) + 1 {
 							synctest.Test(t, func(t *testing.T) {
-								s := newScripted(bytes.Clone(c.wire[:n]), step, cut)
+								s := newScripted(bytes.Clone(c.Wire[:n]), step, cut)
 								o := Options{Role: role, Deflate: deflate, PingInterval: time.Second, PingTimeout: time.Second}
 								conn := ws.NewConn(New(s, o), &o.Config)
 								got, closed := receiveAll(t.Context(), conn)
-								if wrong := c.wrongEnd(n, got, closed, cut); wrong != "" {
-									t.Fatalf("cut after %d of %d bytes: %s", n, len(c.wire), wrong)
+								if wrong := c.WrongEnd(n, got, closed, cut); wrong != "" {
+									t.Fatalf("cut after %d of %d bytes: %s", n, len(c.Wire), wrong)
 								}
 								conn.Close(errors.NormalClosure, "")
 							})
@@ -326,17 +227,17 @@ func TestCutWhileSending(t *testing.T) {
 func TestCutSockets(t *testing.T) {
 	for _, role := range []rfc6455.Role{rfc6455.Client, rfc6455.Server} {
 		for form, deflate := range compressions {
-			c := newConversation(1-role, deflate)
+			c := conversation.New(1-role, deflate)
 			for _, name := range []string{"FIN", "RST"} {
 				t.Run(fmt.Sprintf("%v/%s/%s", role, form, name), func(t *testing.T) {
-					for n := range len(c.wire) + 1 {
+					for n := range len(c.Wire) + 1 {
 						own, peer := tcpPair(t)
 						o := Options{Role: role, Deflate: deflate}
 						conn := ws.NewConn(New(own, o), &o.Config)
-						write(t, peer, c.wire[:n])
+						write(t, peer, c.Wire[:n])
 						var got []string
 						// A reset discards unread bytes.
-						for range c.until(n) {
+						for range c.Until(n) {
 							m, err := conn.Receive(within(t))
 							if err != nil {
 								t.Fatalf("cut after %d bytes: %v after %q", n, err, got)
@@ -344,7 +245,7 @@ func TestCutSockets(t *testing.T) {
 							got = append(got, m.String())
 						}
 						cut := io.EOF
-						if name == "RST" && n < len(c.wire) {
+						if name == "RST" && n < len(c.Wire) {
 							peer.(*net.TCPConn).SetLinger(0)
 							peer.Close()
 							cut = syscall.ECONNRESET
@@ -356,8 +257,8 @@ func TestCutSockets(t *testing.T) {
 						if closed != nil && (closed.Err == io.EOF || closed.Err == io.ErrUnexpectedEOF) {
 							cut = io.EOF
 						}
-						if wrong := c.wrongEnd(n, append(got, more...), closed, cut); wrong != "" {
-							t.Fatalf("cut after %d of %d bytes: %s", n, len(c.wire), wrong)
+						if wrong := c.WrongEnd(n, append(got, more...), closed, cut); wrong != "" {
+							t.Fatalf("cut after %d of %d bytes: %s", n, len(c.Wire), wrong)
 						}
 						conn.Close(errors.NormalClosure, "")
 						peer.Close()
@@ -421,16 +322,16 @@ func TestCutTLS(t *testing.T) {
 			return own, ownTLS, peer
 		}
 		for form, deflate := range compressions {
-			c := newConversation(1-role, deflate)
+			c := conversation.New(1-role, deflate)
 			// Each frame is a record. One run measures the lengths of all records.
 			var records []int
 			own, ownTLS, peer := open(t)
-			for i, end := range c.frames {
+			for i, end := range c.Frames {
 				start := 0
 				if i > 0 {
-					start = c.frames[i-1]
+					start = c.Frames[i-1]
 				}
-				write(t, peer, c.wire[start:end])
+				write(t, peer, c.Wire[start:end])
 				if i == 0 {
 					own.read = 0
 				}
@@ -451,12 +352,12 @@ func TestCutTLS(t *testing.T) {
 						}
 						own, ownTLS, peer := open(t)
 						own.remaining, own.cut = n, cut
-						for i, end := range c.frames {
+						for i, end := range c.Frames {
 							start := 0
 							if i > 0 {
-								start = c.frames[i-1]
+								start = c.Frames[i-1]
 							}
-							write(t, peer, c.wire[start:end])
+							write(t, peer, c.Wire[start:end])
 						}
 						o := Options{Role: role, Deflate: deflate}
 						conn := ws.NewConn(New(ownTLS, o), &o.Config)
@@ -464,10 +365,10 @@ func TestCutTLS(t *testing.T) {
 						whole := 0 // bytes of the conversation in complete records
 						for i, end := range records {
 							if end <= n {
-								whole = c.frames[i]
+								whole = c.Frames[i]
 							}
 						}
-						want := c.until(whole)
+						want := c.Until(whole)
 						reason := errors.AbnormalClosure
 						if n == total {
 							reason = 4000

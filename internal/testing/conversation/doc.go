@@ -1,0 +1,2 @@
+// Package conversation has the output of a peer, which tests cut after each byte.
+package conversation
