@@ -35,7 +35,9 @@
 // [Run] runs each case as a subtest named by its id, so -run selects cases, and fails it for
 // every observation that differs from the expected one. Cases that need the server of a
 // WebSocket library (for close reasons, pings, subprotocols) use the one that peer.Config.Accept
-// provides. Pass your own server's Accept, and the suite tests it as well.
+// provides. Pass your own server's Accept, and the suite tests it as well. To run the cases with a
+// connection of your server as the one under test, let Dial return it, and peer.Server.Play be its
+// client.
 //
 // Target.Check may look for leaks after a case. This module's own runs
 // fail each case that leaves a goroutine or an open socket and, in a page, in a
