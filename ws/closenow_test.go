@@ -195,3 +195,23 @@ func TestCloseNowLeavesTheCloseThatItCauses(t *testing.T) {
 		mustBeClosed(t, conn.Err(), 4403, "banned")
 	})
 }
+
+// A CloseNow that comes when a Close has set its reason, but does not wait yet, ends the wait, too: the
+// Close was first and must not return nil, and the transport is closed.
+func TestCloseNowRightAfterClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		transport := &failing{}
+		conn := ws.NewConn(transport, nil)
+		conn.AfterEnd(func() { // runs in Close, when it has set its reason
+			if err := conn.CloseNow(4008, "kicked"); err != nil {
+				t.Errorf("CloseNow = %v, want nil", err)
+			}
+		})
+		start := time.Now()
+		mustBeClosed(t, conn.Close(errors.GoingAway, "bye"), errors.AbnormalClosure, "CloseNow ended the wait for the peer's answer")
+		mustBeClosed(t, conn.Err(), errors.GoingAway, "bye")
+		if d := time.Since(start); d != 0 || transport.closes != 1 {
+			t.Errorf("Close took %v, and closed the transport %d times", d, transport.closes)
+		}
+	})
+}

@@ -392,7 +392,10 @@ func (c *Conn) close(reason errors.CloseReason, message string, timeout time.Dur
 		c.hurry.Store(&cancel)
 		defer c.hurry.Store(nil)
 		if c.has(closedNow) {
-			return
+			if !first {
+				return
+			}
+			cancel() // the CloseNow came after this Close, and did not see what to cancel
 		}
 		err := c.transport.Close(ctx, reason, message)
 		if errors.Is(err, errors.ErrWouldBlock) {
