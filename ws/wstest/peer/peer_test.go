@@ -287,7 +287,7 @@ func TestPlay(t *testing.T) {
 		t.Errorf("the client saw %q", events)
 	}
 
-	conn, reader = play("/large?id=large&size=4")
+	_, reader = play("/large?id=large&size=4")
 	half := append([]byte{fin | opBinary, maskedBit | 4, 0, 0, 0, 0}, wstest.Pattern(4)[:2]...)
 	mustRead(t, reader, half)
 	conn, _ = play("/tell?id=large") // its answer is not read
