@@ -33,6 +33,7 @@ type outputBuffer struct {
 // The pools are only caches: it does not matter which connection gets which buffer.
 var (
 	inputBuffers  = sync.Pool{New: newInputBuffer}
+	tlsInputs     = sync.Pool{New: func() any { return &input{data: make([]byte, tlsInputSize)} }}
 	outputBuffers = sync.Pool{New: func() any { return new(outputBuffer) }}
 )
 

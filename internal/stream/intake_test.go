@@ -65,7 +65,7 @@ func TestRateSlowsDown(t *testing.T) {
 		{"messages", Limits{Messages: 20}, nil, 10, 20 * 65, 1, LimitMessageRate},
 		{"many messages", Limits{Messages: 1000}, nil, 0, 1000 * 65, 1000/rateBatches + 1, LimitMessageRate},
 		{"one message a second", Limits{Messages: 1}, nil, 200, 65, 1, LimitMessageRate},
-		{"bytes", Limits{Bytes: 10_000}, nil, 92, 10_000 * 65 / 98, (tlsInputSize + 625) / 98, LimitByteRate},
+		{"bytes", Limits{Bytes: 10_000}, nil, 92, 10_000 * 65 / 98, (otherInputSize + 625) / 98, LimitByteRate},
 		{"bytes of large messages", Limits{Bytes: 100_000}, nil, 50_000, 100_000 * 65 / 50_008, 3, LimitByteRate},
 		{"inflated bytes", Limits{Bytes: 100_000}, &compressed, 50_000, 100_000 * 65 / 50_060, 3, LimitByteRate},
 	} {

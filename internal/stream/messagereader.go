@@ -179,7 +179,7 @@ func (r *messageReader) readOn(ctx context.Context, p []byte, wait bool) (int, e
 			return 0, err
 		}
 	}
-	t.setUnread(!t.parsed())
+	t.setUnread(t.more())
 	return n, nil
 }
 

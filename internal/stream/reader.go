@@ -17,9 +17,13 @@ import (
 	"github.com/isosocket/isosocket/ws/driver"
 )
 
-// tlsInputSize is the size of the read buffer of a stream that is not a socket. The buffer is
-// held while waiting, so it is small. TLS has buffers of its own.
-const tlsInputSize = 4 << 10
+// The sizes of the read buffer of a stream that is not a socket. The buffer is held while
+// waiting, so it is small. TLS keeps what such a read leaves, at no system call for the rest: if
+// a read has filled the buffer, the next one takes a large buffer from the pool.
+const (
+	otherInputSize = 4 << 10
+	tlsInputSize   = 512
+)
 
 // afterLarge is the size of the read for the header of a message after a large
 // one.
@@ -54,6 +58,7 @@ type reader struct {
 	wait    bool   // the next one waits for input
 	lent    bool   // a background reader has had the turn: check the inbox
 	parked  bool   // no goroutine reads until Unpark
+	filled  bool   // the last read from TLS filled the buffer
 	reads   uint16 // calls that looked for a message
 	seen    uint16 // reads when checkAbsence last looked
 	decoder rfc6455.Decoder
@@ -300,7 +305,7 @@ func (t *Transport) next(ctx context.Context, buf []byte, wait bool) (driver.Mes
 				}
 			}
 			t.traffic.receive(len(data), in.r == in.w)
-			t.setUnread(in.r < in.w)
+			t.setUnread(t.more())
 			return driver.Message{Kind: driver.Kind(op), Data: data}, nil
 		}
 	}
@@ -341,7 +346,7 @@ func (t *Transport) countInParts(n int) error {
 		}
 	}
 	t.traffic.receive(n, t.parsed())
-	t.setUnread(!t.parsed())
+	t.setUnread(t.more())
 	return nil
 }
 
@@ -429,7 +434,7 @@ func (t *Transport) nextMessage(ctx context.Context, wait bool) (rfc6455.Event, 
 		case rfc6455.EventClose:
 			return ev, errCloseFrame
 		case rfc6455.EventPing:
-			t.setUnread(!t.parsed())
+			t.setUnread(t.more())
 			t.sendPong(t.decoder.Control())
 			err = t.countControl()
 		case rfc6455.EventPong:
@@ -460,6 +465,9 @@ func (t *Transport) parse() (rfc6455.Event, error) {
 	return ev, err
 }
 
+// more reports whether the next message may be here already.
+func (r *reader) more() bool { return r.filled || !r.parsed() }
+
 // parsed reports whether all input was parsed.
 func (r *reader) parsed() bool { return r.input == nil || r.input.r == r.input.w }
 
@@ -470,7 +478,9 @@ func (t *Transport) fill(ctx context.Context, wait bool) (rfc6455.Event, error) 
 	t.traffic.publish()
 	t.setUnread(false)
 	t.traffic.hold(t.decoder.Held())
-	t.writeDeferred()
+	if !wait || !t.filled { // otherwise a read is likely to return at once
+		t.writeDeferred()
+	}
 	if !wait && !t.socket.usable() {
 		return rfc6455.EventNone, errNothingYet
 	}
@@ -528,8 +538,10 @@ func (t *Transport) read(wait bool) (int, error) {
 	}
 	for range emptyReads {
 		t.waits.Store(true)
-		n, err := t.rwc.Read(t.room())
+		room := t.room()
+		n, err := t.rwc.Read(room)
 		t.waits.Store(false)
+		t.filled = n == len(room) && !t.direct
 		if n > 0 || err != nil {
 			return n, err
 		}
@@ -550,8 +562,20 @@ func (t *Transport) room() []byte {
 			// Another large message is likely. Its bytes read here are copied.
 			return t.input.data[:afterLarge]
 		}
-	case t.input == nil || len(t.input.data) != tlsInputSize:
-		t.input = &input{data: make([]byte, tlsInputSize)}
+	case t.socket.belowTLS() && t.filled:
+		if t.input == nil || t.input.buffer == nil {
+			if t.input != nil {
+				tlsInputs.Put(t.input)
+			}
+			t.input = &inputBuffers.Get().(*inputBuffer).input
+		}
+	case t.socket.belowTLS():
+		t.noInput()
+		if t.input == nil || len(t.input.data) != tlsInputSize {
+			t.input = tlsInputs.Get().(*input)
+		}
+	case t.input == nil || len(t.input.data) != otherInputSize:
+		t.input = &input{data: make([]byte, otherInputSize)}
 	}
 	return t.input.data
 }

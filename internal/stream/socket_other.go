@@ -10,6 +10,8 @@ func (*socket) init(*Transport) {}
 
 func (*socket) usable() bool { return false }
 
+func (*socket) belowTLS() bool { return false }
+
 func (*socket) read() (int, error) { panic("stream: no socket on this system") }
 
 func (*socket) write(header, payload []byte) (int, error) { panic("stream: no socket on this system") }

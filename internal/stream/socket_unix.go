@@ -66,6 +66,9 @@ func (s *socket) init(t *Transport) {
 
 func (s *socket) usable() bool { return s.onReadable != nil }
 
+// belowTLS reports whether the stream is TLS over a socket.
+func (s *socket) belowTLS() bool { return s.raw != nil && s.onReadable == nil }
+
 // read reads available bytes. If there are none, it waits for some, or returns 0 and nil
 // if the reader does not wait. An expired deadline is an error.
 func (s *socket) read() (int, error) {
