@@ -192,6 +192,7 @@ func (b *inbound) pullApart(h relay.Header, buf []byte) ([]byte, error) {
 		buf = make([]byte, size)
 	}
 	_, err = jscall.CopyBytesToGo(buf[:size], bytes)
+	b.relay.Free(bytes)
 	return buf[:size], err
 }
 

@@ -79,6 +79,9 @@ func (r *apartReader) Kind() driver.Kind { return r.kind }
 func (r *apartReader) Read(_ context.Context, p []byte) (int, error) {
 	n := min(len(p), r.size-r.read)
 	if n == 0 {
+		if !r.bytes.IsUndefined() {
+			r.s.in.relay.Free(r.bytes)
+		}
 		r.bytes = jscall.Value{}
 		return 0, io.EOF
 	}

@@ -5,6 +5,7 @@ package browsersocket
 import (
 	"bytes"
 	"context"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -469,6 +470,47 @@ func TestSocketHighWaterMark(t *testing.T) {
 	}
 	if len(f.sent) != 2 || f.sent[1].String() != "in time" {
 		t.Errorf("%d messages were sent", len(f.sent))
+	}
+}
+
+// The memory of a message that Go has read is free at once: for Go's garbage collection it is as
+// small as any other reference.
+func TestSocketFreesMessages(t *testing.T) {
+	f := newFake(t)
+	_, conn := f.dial(nil)
+	var js jscall.Builtins
+	want := 100_000
+	if transfer := js.Get("ArrayBuffer", "prototype", "transfer"); transfer.Type() == jscall.TypeFunction {
+		want = 0
+	}
+	data := bytes.Repeat([]byte("x"), 100_000)
+	for name, read := range map[string]func() ([]byte, error){
+		"Receive": func() ([]byte, error) {
+			m, err := conn.Receive(t.Context())
+			return m.Data, err
+		},
+		"NextReader": func() ([]byte, error) {
+			_, r, err := conn.NextReader(t.Context())
+			if err != nil {
+				return nil, err
+			}
+			return io.ReadAll(r)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			array := js.New("Uint8Array", len(data))
+			jsOK(t, &js)
+			if _, err := jscall.CopyBytesToJS(array, data); err != nil {
+				t.Fatal(err)
+			}
+			f.dispatch("MessageEvent", "message", map[string]any{"data": js.Property(array, "buffer")})
+			if got, err := read(); err != nil || !bytes.Equal(got, data) {
+				t.Fatalf("%d bytes were read, %v", len(got), err)
+			}
+			if n, err := array.Length(); err != nil || n != want {
+				t.Errorf("%d bytes are in use, %v; want %d", n, err, want)
+			}
+		})
 	}
 }
 

@@ -48,6 +48,7 @@ type Relay struct {
 	late     jscall.Value // listens to port
 	take     jscall.Value
 	apart    jscall.Value
+	free     jscall.Value
 	total    jscall.Value
 	send     jscall.Value
 	sendMany jscall.Value
@@ -74,6 +75,8 @@ var (
 		{"construct", []string{"Reflect", "construct"}},
 		{"warn", []string{"Reflect", "apply"}},
 		{"post", []string{"Reflect", "apply"}},
+		{"detach", []string{"Reflect", "apply"}},
+		{"transfer", []string{"ArrayBuffer", "prototype", "transfer"}}, // undefined before 2024
 	}
 	// methods are methods of the objects below, each bound to its object.
 	methods = [...]struct {
@@ -96,7 +99,7 @@ var (
 		{"wake", ofWake, "call"},
 	}
 	// properties are the names of the properties that relay.wat reads.
-	properties = [...]string{"data", "byteLength", "length", "written", "readyState", "bufferedAmount"}
+	properties = [...]string{"data", "byteLength", "buffer", "length", "written", "readyState", "bufferedAmount"}
 )
 
 // The objects whose methods are imported.
@@ -142,6 +145,7 @@ func New(socket jscall.Value, wake jscall.Func, allowed int) (*Relay, error) {
 		"go":         wake,
 		"warning":    js.List("warning"),
 		"nothing":    js.List(),
+		"none":       js.List(0),
 		"room":       InboundRoom,
 		"largest":    largest,
 		"countable":  mostCounted,
@@ -167,7 +171,7 @@ func New(socket jscall.Value, wake jscall.Func, allowed int) (*Relay, error) {
 		name  string
 		value *jscall.Value
 	}{
-		{"arrived", &r.arrived}, {"late", &r.late}, {"take", &r.take}, {"apart", &r.apart}, {"total", &r.total},
+		{"arrived", &r.arrived}, {"late", &r.late}, {"take", &r.take}, {"apart", &r.apart}, {"free", &r.free}, {"total", &r.total},
 		{"send", &r.send}, {"sendMany", &r.sendMany}, {"sendView", &r.sendView}, {"state", &r.state},
 	} {
 		*f.value = js.Property(r.exports, f.name)
@@ -199,8 +203,17 @@ func (r *Relay) Read(b []byte) error {
 	return err
 }
 
-// Apart returns the oldest message that was kept apart, as a Uint8Array.
+// Apart returns the oldest message that was kept apart, as a Uint8Array. Call Free when it
+// is read.
 func (r *Relay) Apart(isText bool) (jscall.Value, error) { return r.apart.Invoke(flag(isText)) }
+
+// Free frees the memory of a Uint8Array that Apart returned, which has no bytes from then
+// on. Without it, the memory is in use until Go's next garbage collection, which may be far away: for
+// Go a reference to 1 MiB is as small as any other. Browsers from before 2024 have no
+// ArrayBuffer.transfer, so Free does nothing there.
+//
+//go:noinline
+func (r *Relay) Free(bytes jscall.Value) { _, _ = r.free.Invoke(bytes) }
 
 // Total returns how many bytes of messages ever arrived, headers included.
 func (r *Relay) Total() (int, error) {

@@ -28,6 +28,7 @@
   (import "js" "pushApart"  (func $pushApart  (param $message externref)))
   (import "js" "shiftApart" (func $shiftApart (result externref)))
   (import "js" "pushFull"   (func $pushFull   (param $bytes externref)))
+  (import "js" "detach"     (func $detach     (param $function externref) (param $buffer externref) (param $arguments externref)))
   ;; Calls into Go, and a task of the event loop that calls $late.
   (import "js" "wake"       (func $wake       (param $what i32) (result i32)))
   (import "js" "warn"       (func $warn       (param $go externref) (param $came f64) (param $arguments externref) (result f64)))
@@ -36,6 +37,7 @@
   ;; Names of properties.
   (import "js" "data"           (global $data externref))
   (import "js" "byteLength"     (global $byteLength externref))
+  (import "js" "buffer"         (global $buffer externref))
   (import "js" "length"         (global $length externref))
   (import "js" "written"        (global $written externref))
   (import "js" "readyState"     (global $readyState externref))
@@ -46,6 +48,8 @@
   (import "js" "go"         (global $go externref))      ;; the Go function that $wake and $warn call
   (import "js" "warning"    (global $warning externref)) ;; a list with one element: $warn's arguments
   (import "js" "nothing"    (global $nothing externref)) ;; an empty list: $post's arguments
+  (import "js" "transfer"   (global $transfer externref)) ;; $detach's function
+  (import "js" "none"       (global $none externref))     ;; a list of the number 0: $detach's arguments
   ;; Limits.
   (import "js" "room"       (global $room i32))          ;; bytes of scratch for messages that arrived
   (import "js" "largest"    (global $largest i32))       ;; bytes that a message may need there
@@ -200,6 +204,14 @@
     (if (result externref) (local.get $isText)
       (then (call $encode (call $shiftApart)))
       (else (call $shiftApart))))
+
+  ;; free frees the memory of a Uint8Array that Go has read. Go's reference keeps the
+  ;; object until Go collects its garbage, and Go does not see how large the object is.
+  (func (export "free") (param $bytes externref)
+    (call $detach
+      (global.get $transfer)
+      (call $get (local.get $bytes) (global.get $buffer))
+      (global.get $none)))
 
   (func (export "total") (result f64) (global.get $total))
 

@@ -3,6 +3,7 @@
 package relay
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -325,5 +326,33 @@ func TestRelease(t *testing.T) {
 	time.Sleep(10 * time.Millisecond)
 	if total, _ := f.Total(); total != HeaderSize+1 || len(f.calls) > 0 {
 		t.Errorf("%d bytes arrived, and Go was called with %d", total, f.calls)
+	}
+}
+
+// TestFree: what Go has read takes no memory, although Go still refers to it.
+func TestFree(t *testing.T) {
+	f := newFixture(t, 1<<30)
+	transfers := f.js.Get("ArrayBuffer", "prototype", "transfer").Type() == jscall.TypeFunction
+	free := func(array jscall.Value, size int) {
+		t.Helper()
+		if got := len(f.bytes(array)); got != size {
+			t.Fatalf("%d bytes, want %d", got, size)
+		}
+		if transfers {
+			size = 0
+		}
+		f.Free(array)
+		if got, err := array.Length(); got != size || err != nil {
+			t.Errorf("%d bytes after Free, %v; want %d", got, err, size)
+		}
+	}
+	f.deliver(bytes.Repeat([]byte("x"), InboundRoom))
+	f.deliver(strings.Repeat("x", InboundRoom))
+	for _, isText := range []bool{false, true} {
+		array, err := f.Apart(isText)
+		if err != nil {
+			t.Fatal(err)
+		}
+		free(array, InboundRoom)
 	}
 }
