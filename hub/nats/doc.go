@@ -23,8 +23,21 @@
 // random part, so that a stream that was deleted and made again has another name: positions
 // of the old one are recognised and lead to a gap, never to wrong messages. The stream also
 // contains a marker with a random ID, in case its messages vanish and its name stays, as
-// those of a stream in memory do. The engine asks for the marker after it has read history, so that
-// it never takes a message of the new stream for one of the old stream that had the same number. Deleting single messages from the stream by hand would be
+// those of a stream in memory do, or somebody makes it again with its name. The engine asks for
+// the marker after it has read history, so that what it reads there is never of another stream
+// than the position after which it reads.
+//
+// A live message has no mark of its stream but the name. Until the engine has noticed that the
+// stream is another one, a message is taken as the next one if its number and that of the message
+// before it fit those of the old stream by chance, and those before it were lost on their way to
+// this machine. The gap then comes after it, followed by all messages of the new stream, this one
+// again. The engine notices with the first live message of a topic whose number is below that of
+// the one before, and otherwise within Options.Check. Two more cases are not told apart: in a cluster
+// a server that has not heard of the deletion may answer for the old stream; and a stream in the
+// memory of a cluster may be lost and, before an engine looks, have more messages again than before
+// and have dropped the first ones. Delete a stream, and let an engine make the next one.
+//
+// Deleting single messages from the stream by hand would be
 // a loss that is not reported; purging all of it, or a topic, is reported as a gap.
 //
 // A topic without history (Rules.History -1) bypasses JetStream, unless a message has an ID:

@@ -27,7 +27,8 @@ func (e *Engine) Publish(ctx context.Context, topic string, entry *hub.Entry, ke
 }
 
 // publishUnstored delivers entry here, and sends it to the other machines if there is a
-// connection. They and this one notice an interruption when it ends.
+// connection. If there is none, they do not get it, and do not notice that; this machine notices
+// when the connection is back, and its members get a gap for what they have missed of the others.
 func (e *Engine) publishUnstored(name string, entry *hub.Entry) (hub.Position, error) {
 	key := token(name)
 	if n := int64(len(entry.Message.Data) + len(entry.Key) + len(entry.ID) + len(entry.Except) + overhead); n > e.nc.MaxPayload() && e.nc.MaxPayload() > 0 {

@@ -24,7 +24,7 @@ import (
 
 // TestRecoveryRule runs clients that read at any speed, leave, and return with their last position
 // to any machine, over machines of which one loses most live messages and one its connection. The
-// stream keeps all messages, or few, or is deleted. A simple model, the list of all publications,
+// stream keeps all messages, or few, or is deleted, and made again by an engine or with its name. A simple model, the list of all publications,
 // decides whether each client received the right messages: none twice, none out of order, none
 // missing without a gap in its place, and no needless gap. HUB_SEEDS sets the number of runs of each
 // kind. A seed decides what is done, but not how fast NATS and this machine are.
@@ -40,16 +40,20 @@ func TestRecoveryRule(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		messages int
-		replace  bool
+		replace  bool // the stream is deleted
+		again    bool // and an empty one made with its name
 	}{
-		{"all messages are kept", 10_000, false},
-		{"few messages are kept", 8, false},
-		{"the stream is deleted", 50, true},
+		{"all messages are kept", 10_000, false, false},
+		{"few messages are kept", 8, false, false},
+		{"the stream is deleted", 50, true, false},
+		{"the stream is made again", 50, true, true},
 	} {
 		for seed := range seeds {
 			t.Run(fmt.Sprintf("%s/%d", c.name, seed), func(t *testing.T) {
 				t.Parallel() // they wait for connections most of the time
-				newWorld(t, s, uint64(seed), c.messages, c.replace).run()
+				w := newWorld(t, s, uint64(seed), c.messages)
+				w.replace, w.again = c.replace, c.again
+				w.run()
 			})
 		}
 	}
@@ -62,7 +66,8 @@ var rooms = []string{"one", "two", "three"}
 type world struct {
 	*testing.T
 	history int
-	replace bool
+	replace bool // the stream is deleted
+	again   bool // and made again with its name, rather than by an engine
 	nodes   []*node
 	proxy   *faultproxy.Proxy // of the last node
 	truth   *truth
@@ -76,10 +81,11 @@ type world struct {
 	cuts, lost int
 }
 
-func newWorld(t *testing.T, s *server.Server, seed uint64, history int, replace bool) *world {
-	w := &world{T: t, history: history, replace: replace, quiet: make(chan struct{}), random: rand.New(rand.NewPCG(seed, uint64(history)))}
+func newWorld(t *testing.T, s *server.Server, seed uint64, history int) *world {
+	w := &world{T: t, history: history, quiet: make(chan struct{}), random: rand.New(rand.NewPCG(seed, uint64(history)))}
 	o := quick
 	o.Prefix, o.Messages, o.Timeout = prefix(), history, 2*time.Second
+	o.Bytes = 32 << 20 // of the memory of the server, which many worlds share
 	w.truth = newTruth(t, s, o.Prefix)
 	rules := func(string) hub.Rules { return hub.Rules{History: history} }
 	proxy, far := behindProxy(t, s, o)
@@ -192,8 +198,7 @@ func (w *world) fail(published <-chan struct{}) {
 	}
 }
 
-// deleteStream deletes the stream while nothing is published. With HUB_SEEDS half of the times it makes an
-// empty one with the same name, for which about one run of twenty still finds a message that is missing.
+// deleteStream deletes the stream while nothing is published.
 func (w *world) deleteStream() {
 	w.storage.Lock()
 	defer w.storage.Unlock()
@@ -201,10 +206,9 @@ func (w *world) deleteStream() {
 	js, stream := w.nodes[0].stream()
 	info, err := stream.Info(w.Context())
 	if err == nil {
-		err = js.DeleteStream(w.Context(), info.Config.Name)
+		err = w.truth.replace(func() error { return js.DeleteStream(w.Context(), info.Config.Name) })
 	}
-	w.truth.replaced()
-	if err == nil && os.Getenv("HUB_SEEDS") != "" && w.intN(2) == 0 {
+	if err == nil && w.again {
 		_, err = js.CreateStream(w.Context(), info.Config)
 	}
 	var api *jetstream.APIError
@@ -314,11 +318,14 @@ func (x *truth) until(what string, condition func() bool) {
 	}
 }
 
-// replaced notes that later messages are in another stream.
-func (x *truth) replaced() {
+// replace deletes the stream, and notes that later messages are in another one. An engine may make that before
+// remove has returned.
+func (x *truth) replace(remove func() error) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	err := remove()
 	x.stream, x.seen = x.stream+1, 0
+	return err
 }
 
 // find returns the index of a message, -1 if it was not published.

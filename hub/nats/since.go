@@ -22,11 +22,11 @@ func (e *Engine) Since(ctx context.Context, name string, after hub.Position, lim
 		e.mu.RLock()
 		t := e.topics[key]
 		e.mu.RUnlock()
+		st := e.storage.Load()
 		var local local
 		if t != nil {
-			local = t.local()
+			local = t.local(st)
 		}
-		st := e.storage.Load()
 		if st == nil || local.unstored {
 			if local.top.IsZero() {
 				return nil, e.next(), nil
@@ -107,12 +107,14 @@ type local struct {
 	recent   bool // top was compared with the stream a short time ago
 }
 
-func (t *topic) local() local {
-	st := t.engine.storage.Load()
+func (t *topic) local(st *storage) local {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	l := local{top: t.top, born: t.born, first: t.first, follows: t.follows, unstored: t.unstored}
-	l.recent = st != nil && t.covered && t.top.Epoch() == st.epoch && t.engine.keeper.recent(st)
+	l := local{top: t.top, unstored: t.unstored}
+	if st != nil && t.top.Epoch() == st.epoch { // the sequences are of this storage
+		l.born, l.first, l.follows = t.born, t.first, t.follows
+		l.recent = t.covered && t.engine.keeper.recent(st)
+	}
 	return l
 }
 

@@ -21,6 +21,7 @@ type storage struct {
 	messages int64  // how many of a topic are kept without the one that begins it, -1 for all
 	age, ids time.Duration
 	marker   uint64 // sequence of the marker
+	created  int64  // when the stream was made, in nanoseconds of Unix
 	// highest is the highest sequence of a stored message that is known. It does not belong
 	// to the value, but to the stream and the epoch.
 	highest *atomic.Uint64
@@ -64,7 +65,7 @@ var errBehind = errors.New("the stream's last sequence is below that of a stored
 
 // look returns the storage as it is now, and the state of the stream. known is the storage of
 // before, nil at first. If the stream's last sequence has gone back, look returns errBehind,
-// and with reset begins another epoch.
+// and with reset begins another epoch. If it was made again, its marker decides.
 func (e *Engine) look(ctx context.Context, known *storage, reset bool) (*storage, *jetstream.StreamInfo, error) {
 	before, resets := known, reset
 	var highest uint64
@@ -86,13 +87,15 @@ func (e *Engine) look(ctx context.Context, known *storage, reset bool) (*storage
 	if err := e.usable(&info.Config); err != nil {
 		return nil, nil, err
 	}
-	s := &storage{stream: info.Config.Name, messages: info.Config.MaxMsgsPerSubject, age: info.Config.MaxAge, ids: info.Config.Duplicates}
+	s := &storage{stream: info.Config.Name, messages: info.Config.MaxMsgsPerSubject, age: info.Config.MaxAge, ids: info.Config.Duplicates, created: info.Created.UnixNano()}
 	if s.messages > 0 {
 		s.messages--
 	}
 	switch {
 	case known == nil || known.stream != s.stream:
 		known, reset = nil, false
+	case known.created != s.created: // it need not have as many messages
+		reset = false
 	case info.State.LastSeq >= highest:
 		reset = false
 	case !reset:
@@ -202,7 +205,7 @@ func (e *Engine) mark(ctx context.Context, s, known *storage, info *jetstream.St
 			if err != nil {
 				return e.linkError("open the stream", err)
 			}
-			if now := stream.CachedInfo().State; now.FirstSeq > known.marker && now.LastSeq >= info.State.LastSeq {
+			if now := stream.CachedInfo(); now.Created.UnixNano() == known.created && now.State.FirstSeq > known.marker && now.State.LastSeq >= info.State.LastSeq {
 				epoch = known.epoch
 			}
 		}
@@ -213,6 +216,8 @@ func (e *Engine) mark(ctx context.Context, s, known *storage, info *jetstream.St
 		msg.Data = []byte(epoch)
 		ack, err := e.store(ctx, msg, s.stream, &expected, "")
 		switch {
+		case err == nil && known != nil && epoch == known.epoch && ack.Sequence <= info.State.LastSeq:
+			reset = true // the stream was made again meanwhile: the epoch is not of this one
 		case err == nil:
 			s.epoch, s.marker = epoch, ack.Sequence
 			return nil

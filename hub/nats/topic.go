@@ -123,17 +123,27 @@ func (e *Engine) begin(ctx context.Context, t *topic) (hub.Position, error) {
 		if !same {
 			continue
 		}
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		// Messages have arrived meanwhile if top is known. They may be later than seq, and the
-		// subscriber has them; one that is before seq is not needed.
-		top := st.at(seq)
-		if t.top.IsZero() || t.top.Epoch() == st.epoch && t.top.Offset() < seq {
-			t.top = top
+		if top, ok := t.beginAt(st, seq); ok {
+			return top, nil
 		}
-		t.seq = max(t.seq, seq)
-		return top, nil
 	}
+}
+
+// beginAt notes that the last message of a new topic has a sequence, unless the engine has another storage.
+func (t *topic) beginAt(st *storage, seq uint64) (top hub.Position, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now := t.engine.storage.Load(); now.stream != st.stream || now.epoch != st.epoch {
+		return top, false // nobody would tell the topic so later
+	}
+	// Messages have arrived meanwhile if top is known. They may be later than seq, and the
+	// subscriber has them; one that is before seq is not needed.
+	top = st.at(seq)
+	if t.top.IsZero() || t.top.Epoch() == st.epoch && t.top.Offset() < seq {
+		t.top = top
+	}
+	t.seq = max(t.seq, seq)
+	return top, true
 }
 
 // birth begins a topic that has no messages with one that nobody sees, and returns its sequence, 0
@@ -263,9 +273,10 @@ func (t *topic) takeUnstored(p *packet) {
 // takeStored delivers a message that the stream has republished.
 func (t *topic) takeStored(s *stored) {
 	e := t.engine
-	st := e.storage.Load()
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	// With mu, so that whoever has replaced the storage comes to this topic afterwards.
+	st := e.storage.Load()
 	if st == nil || s.stream != st.stream || s.packet.source != st.epoch {
 		// The stream is another one than this machine or the publisher knew.
 		e.keeper.urgent.Store(true)
