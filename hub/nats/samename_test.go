@@ -166,3 +166,28 @@ func TestATopicForgetsTheSequencesOfAnotherStorage(t *testing.T) {
 		t.Errorf("the last message is at %v", at)
 	}
 }
+
+// TestAServerThatIsBehindBeginsNoEpoch marks a stream as one that has lost messages, by the answer of a
+// server that has fewer than the leader.
+func TestAServerThatIsBehindBeginsNoEpoch(t *testing.T) {
+	s := startServer(t, true)
+	o := quick
+	o.Prefix, o.Check = prefix(), time.Hour
+	n := newNode(t, s.ClientURL(), &o, nil)
+	n.mustPublish("room", "1")
+	known := n.engine.storage.Load()
+	_, stream := n.stream()
+	info := stream.CachedInfo()
+	behind := *info
+	behind.State.LastSeq--
+	marked := *known
+	if err := n.engine.mark(t.Context(), &marked, known, &behind, true); !isWrongLast(err) {
+		t.Errorf("mark: %v", err)
+	}
+	if _, id, _, err := n.engine.lastOf(t.Context(), known.stream, n.engine.markerSubject()); err != nil || string(id) != known.epoch {
+		t.Errorf("the marker is %q, want %q: %v", id, known.epoch, err)
+	}
+	if err := n.engine.mark(t.Context(), &marked, known, info, true); err != nil || marked.epoch == known.epoch {
+		t.Errorf("the epoch is %q after %q: %v", marked.epoch, known.epoch, err)
+	}
+}

@@ -63,6 +63,9 @@ func (e *Engine) openStorage(ctx context.Context) error {
 // errBehind says that the server that leads the stream does not have all that was stored. It may have just begun to lead.
 var errBehind = errors.New("the stream's last sequence is below that of a stored message")
 
+// errLeaderless says that the servers of the stream have not elected one that leads it.
+var errLeaderless = errors.New("the stream has no leader")
+
 // look returns the storage as it is now, and the state of the stream. known is the storage of
 // before, nil at first. If the stream's last sequence has gone back, look returns errBehind,
 // and with reset begins another epoch. If it was made again, its marker decides.
@@ -84,6 +87,9 @@ func (e *Engine) look(ctx context.Context, known *storage, reset bool) (*storage
 		return nil, nil, e.linkError("open the stream", err)
 	}
 	info := stream.CachedInfo()
+	if info.Cluster != nil && info.Cluster.Leader == "" { // whoever has answered may be far behind
+		return nil, nil, failed("check the stream", errLeaderless)
+	}
 	if err := e.usable(&info.Config); err != nil {
 		return nil, nil, err
 	}
@@ -185,6 +191,7 @@ func (e *Engine) usable(c *jetstream.StreamConfig) error {
 
 // mark finds or makes the marker of a stream, and sets the epoch.
 func (e *Engine) mark(ctx context.Context, s, known *storage, info *jetstream.StreamInfo, reset bool) error {
+	lost := reset
 	for {
 		m, id, found, err := e.lastOf(ctx, s.stream, e.markerSubject())
 		if err != nil {
@@ -214,6 +221,9 @@ func (e *Engine) mark(ctx context.Context, s, known *storage, info *jetstream.St
 		}
 		msg := natsio.NewMsg(e.markerSubject())
 		msg.Data = []byte(epoch)
+		if lost { // unless the leader has more than whoever has answered for it
+			msg.Header.Set(jetstream.ExpectedLastSeqHeader, formatNumber(info.State.LastSeq))
+		}
 		ack, err := e.store(ctx, msg, s.stream, &expected, "")
 		switch {
 		case err == nil && known != nil && epoch == known.epoch && ack.Sequence <= info.State.LastSeq:
@@ -221,7 +231,7 @@ func (e *Engine) mark(ctx context.Context, s, known *storage, info *jetstream.St
 		case err == nil:
 			s.epoch, s.marker = epoch, ack.Sequence
 			return nil
-		case !isWrongLast(err):
+		case lost || !isWrongLast(err):
 			return e.linkError("mark the stream", err)
 		case !e.sleep(ctx, 20*time.Millisecond): // another engine was first
 			return ctx.Err()
